@@ -1,0 +1,1 @@
+"""The ground floor: types, graph, operators, plan. Imports nothing else of lutloom."""

@@ -1,0 +1,76 @@
+"""Files and directories that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lutloom.core.errors import LutloomError
+
+
+class OutputError(LutloomError, OSError):
+    """An output that can't be written, or that would overwrite what is there."""
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, replacing a file there in one step.
+
+    Raises ``OutputError`` where that is impossible; what was there stays.
+    """
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield a new directory to fill, which becomes ``path`` if the block ends without an error.
+
+    ``replace`` allows ``path`` to exist; its old contents go when the new ones are complete.
+    Raises ``OutputError`` if it exists otherwise, or can't be written; then nothing is left
+    behind, nor after Ctrl-C.
+    """
+    if path.exists() and not replace:
+        raise OutputError(f"{path} exists: choose another directory, or pass --force to replace it")
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is no directory: choose another one")
+    building: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
+        building.chmod(0o777 & ~_umask())
+        yield building
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.old.", dir=path.parent))
+            path.rename(old / path.name)
+            building.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            building.rename(path)
+    except OSError as error:
+        if isinstance(error, LutloomError):
+            raise
+        raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
+    finally:
+        if building is not None and building.exists():
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

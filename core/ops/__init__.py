@@ -1,0 +1,32 @@
+"""The operators, one module each; the registry that files and generators go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lutloom.core.op import Op
+from lutloom.core.ops.add import Add
+from lutloom.core.ops.duplicate import Duplicate
+from lutloom.core.ops.linear import Linear
+from lutloom.core.ops.matvec import MatVec
+from lutloom.core.ops.permute import Permute
+from lutloom.core.ops.reshape import Reshape
+from lutloom.core.ops.threshold import Threshold
+from lutloom.core.ops.top_k import TopK
+
+OPERATORS: Mapping[str, type[Op]] = MappingProxyType(
+    {op.name: op for op in (Add, Duplicate, Linear, MatVec, Permute, Reshape, Threshold, TopK)}
+)
+
+__all__ = [
+    "OPERATORS",
+    "Add",
+    "Duplicate",
+    "Linear",
+    "MatVec",
+    "Permute",
+    "Reshape",
+    "Threshold",
+    "TopK",
+]

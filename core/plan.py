@@ -1,0 +1,149 @@
+"""How a graph is laid out in hardware. Any plan computes the same integers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import TypeVar
+
+from lutloom.core.errors import PlanError
+
+_E = TypeVar("_E", bound=Enum)
+
+FORMAT = 1
+
+
+class Memory(Enum):
+    """Where the constants of a process live."""
+
+    AUTO = "auto"
+    LUTRAM = "lutram"
+    BRAM = "bram"
+
+
+class Multiplier(Enum):
+    """What multiplies."""
+
+    AUTO = "auto"
+    FABRIC = "fabric"
+    DSP = "dsp"
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """How much of a process works in one clock cycle, and out of what it is built.
+
+    ``pe`` outputs are made at a time, from ``simd`` inputs at a time.
+    """
+
+    pe: int = 1
+    simd: int = 1
+    memory: Memory = Memory.AUTO
+    multiplier: Multiplier = Multiplier.AUTO
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Foldings and FIFO depths of one graph of processes, by name.
+
+    ``graph`` is the digest of that graph. ``foldings`` has an entry for every process;
+    ``fifos`` one for every edge, by the name of its value, that is deeper than the default
+    (elements: words of the writing process). ``word_bits`` is the width of the AXI streams.
+    """
+
+    graph: str
+    foldings: Mapping[str, Folding]
+    fifos: Mapping[str, int] = field(default_factory=dict)
+    word_bits: int = 64
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "foldings", MappingProxyType(dict(self.foldings)))
+        object.__setattr__(self, "fifos", MappingProxyType(dict(self.fifos)))
+
+    def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
+        return Plan, (self.graph, dict(self.foldings), dict(self.fifos), self.word_bits)
+
+    def with_folding(self, name: str, folding: Folding) -> Plan:
+        """Return the plan with the folding of one process replaced."""
+        return replace(self, foldings={**self.foldings, name: folding})
+
+
+def print_plan(plan: Plan) -> str:
+    """Return ``plan`` as JSON, to be edited by hand and read by ``parse_plan``."""
+    processes = {
+        name: {
+            "pe": folding.pe,
+            "simd": folding.simd,
+            "memory": folding.memory.value,
+            "multiplier": folding.multiplier.value,
+        }
+        for name, folding in plan.foldings.items()
+    }
+    document = {
+        "format": FORMAT,
+        "graph": plan.graph,
+        "word_bits": plan.word_bits,
+        "processes": processes,
+        "fifos": dict(plan.fifos),
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def parse_plan(text: str) -> Plan:
+    """Return the plan that ``text`` says. Whether it fits a graph is for its user to check.
+
+    Raises ``PlanError`` for what is no plan: the entry, what it is and what it should be.
+    """
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise PlanError(f"the plan is no JSON: {error}") from error
+    top = _object(document, "the plan", {"format", "graph", "word_bits", "processes", "fifos"})
+    if top.get("format") != FORMAT:
+        raise PlanError(f"the plan's format is {top.get('format')!r}: this version reads {FORMAT}")
+    digest = top.get("graph")
+    if not isinstance(digest, str):
+        raise PlanError("the plan should name its graph by digest, as 'graph'")
+    processes = _object(top.get("processes"), "'processes'", None)
+    fifos = _object(top.get("fifos", {}), "'fifos'", None)
+    return Plan(
+        digest,
+        {name: _folding(name, entry) for name, entry in processes.items()},
+        {name: _positive(depth, f"the depth of {name}") for name, depth in fifos.items()},
+        _positive(top.get("word_bits", 64), "'word_bits'"),
+    )
+
+
+def _folding(name: str, entry: object) -> Folding:
+    known = _object(entry, name, {"pe", "simd", "memory", "multiplier"})
+    return Folding(
+        _positive(known.get("pe", 1), f"{name}: pe"),
+        _positive(known.get("simd", 1), f"{name}: simd"),
+        _choice(Memory, known.get("memory", "auto"), f"{name}: memory"),
+        _choice(Multiplier, known.get("multiplier", "auto"), f"{name}: multiplier"),
+    )
+
+
+def _object(value: object, what: str, keys: set[str] | None) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise PlanError(f"{what} should be a JSON object, not {value!r}")
+    unknown = sorted(set(value) - keys) if keys is not None else []
+    if unknown and keys is not None:
+        raise PlanError(f"{what} has an unknown entry '{unknown[0]}': use {sorted(keys)}")
+    return value
+
+
+def _positive(value: object, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise PlanError(f"{what} should be a positive integer, not {value!r}")
+    return value
+
+
+def _choice(kind: type[_E], value: object, what: str) -> _E:
+    legal = [member.value for member in kind]
+    if value not in legal:
+        raise PlanError(f"{what} is {value!r}: use one of {legal}")
+    return kind(value)

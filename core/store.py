@@ -1,0 +1,62 @@
+"""Graphs in files: ``NAME.graph`` is the text, ``NAME.npz`` its constants by digest."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+from lutloom.core.errors import GraphFileError
+from lutloom.core.files import write_file
+from lutloom.core.text import constants_of, parse_graph, print_graph
+from lutloom.core.types import Const
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lutloom.core.graph import Graph
+
+# The time stamp that makes equal graphs equal files: the earliest a zip file can say.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def save_graph(graph: Graph, stem: Path) -> None:
+    """Write ``stem.graph`` and ``stem.npz``; equal graphs give equal bytes."""
+    import numpy as np
+
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for digest, const in sorted(constants_of(graph).items()):
+            array = io.BytesIO()
+            np.lib.format.write_array(array, const.data, allow_pickle=False)
+            zipped.writestr(zipfile.ZipInfo(f"{digest}.npy", _EPOCH), array.getvalue())
+    write_file(stem.with_suffix(".npz"), archive.getvalue())
+    write_file(stem.with_suffix(".graph"), print_graph(graph).encode())
+
+
+def load_graph(stem: Path) -> Graph:
+    """Read what ``save_graph`` wrote, checking every constant against its digest.
+
+    Raises ``GraphFileError``, naming the file, if one is missing, damaged or of another format.
+    """
+    import numpy as np
+
+    text_file, constants_file = stem.with_suffix(".graph"), stem.with_suffix(".npz")
+    constants: dict[str, Const] = {}
+    try:
+        text = text_file.read_text(encoding="utf-8")
+        with np.load(constants_file, allow_pickle=False) as archive:
+            for digest in archive.files:
+                constants[digest] = Const(archive[digest])
+    except FileNotFoundError as error:
+        raise GraphFileError(f"{error.filename} is missing") from error
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+        raise GraphFileError(f"{constants_file} or {text_file.name} can't be read: {e}") from e
+    for digest, const in constants.items():
+        if const.digest != digest:
+            raise GraphFileError(f"{constants_file}: the constant {digest} is damaged")
+    try:
+        return parse_graph(text, constants)
+    except GraphFileError as error:
+        raise GraphFileError(f"{text_file}: {error}") from error
