@@ -1,0 +1,18 @@
+"""Boards: one TOML file each, and their loader."""
+
+from __future__ import annotations
+
+from lutloom.boards.board import Board, DspType, Family, MemoryPorts, Shell
+from lutloom.boards.loader import BoardError, board_names, list_boards, load_board
+
+__all__ = [
+    "Board",
+    "BoardError",
+    "DspType",
+    "Family",
+    "MemoryPorts",
+    "Shell",
+    "board_names",
+    "list_boards",
+    "load_board",
+]
