@@ -44,7 +44,7 @@ $(VENV)/.created:
 	  echo '$(PYTHON) is Python' \
 	    "$$("$(PYTHON)" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'):" \
 	    'lutloom needs 3.11 or newer; name one with `make PYTHON=/path/to/python3`' >&2; exit 1; }
-	"$(PYTHON)" -m venv --clear $(VENV) || { \
+	@"$(PYTHON)" -m venv --clear $(VENV) || { \
 	  echo '$(PYTHON) cannot make virtual environments: install its venv module' \
 	    '(on Debian and Ubuntu the package python3-venv)' >&2; exit 1; }
 	@touch $@
