@@ -1,0 +1,13 @@
+"""Quantization-aware training on Brevitas: data, models, trainer, QONNX export.
+
+Importing this package is cheap; its modules import torch. The rest of Lutloom never imports
+it: what is trained here leaves as a QONNX file.
+
+* :mod:`lutloom.qat.data`: data sets in memory, as bytes
+* :mod:`lutloom.qat.models`: the models, by name
+* :mod:`lutloom.qat.trainer`: :func:`~lutloom.qat.trainer.train`
+* :mod:`lutloom.qat.export`: :func:`~lutloom.qat.export.export_qonnx`
+* :mod:`lutloom.qat.run`: a Brevitas model over NumPy arrays
+"""
+
+from __future__ import annotations

@@ -1,0 +1,102 @@
+"""Checkpoints: one an epoch, each of which appears whole or not at all.
+
+``last.ckpt`` is the end of the last complete epoch and holds all that is needed to go on;
+``best.ckpt`` is the epoch with the highest validation accuracy, the later one of equals, which is
+the one that is exported.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+
+from lutloom.qat.classifier import Classifier, best_epoch
+from lutloom.qat.errors import TrainingError
+from lutloom.qat.files import write_atomically
+from lutloom.qat.settings import EpochReport, TrainSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import lightning.pytorch as pl
+
+LAST = "last.ckpt"
+BEST = "best.ckpt"
+
+
+# Lightning calls callbacks of this class after all others, when an epoch is complete.
+class EpochCheckpoint(Checkpoint):
+    """Write the checkpoints of each epoch into ``folder``, then call ``after`` with its report."""
+
+    def __init__(self, folder: Path, after: Callable[[EpochReport], None]) -> None:
+        super().__init__()
+        self._folder = folder
+        self._after = after
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the checkpoint of the epoch that ends."""
+        assert isinstance(pl_module, Classifier)
+        partial = self._folder / ".partial.ckpt"
+        trainer.save_checkpoint(partial)
+        content = partial.read_bytes()
+        partial.unlink()
+        # The best first: if the run is killed between the two, the epoch is done again, and gives
+        # the same file.
+        if best_epoch(pl_module.history) == len(pl_module.history) - 1:
+            write_atomically(self._folder / BEST, content)
+        write_atomically(self._folder / LAST, content)
+        self._after(pl_module.history[-1])
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint that was written here.
+
+    Raises :class:`TrainingError` if it can't be read or is something else. Nothing in the file is
+    executed.
+    """
+    if not path.is_file():
+        raise TrainingError(
+            f"there is no checkpoint {path}: give the file {LAST} of the run to go on with"
+        )
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainingError(
+            f"{path} is not a checkpoint of Lutloom, or is damaged ({reason[:100]})"
+        ) from error
+    if not isinstance(checkpoint, dict) or "lutloom_settings" not in checkpoint:
+        raise TrainingError(f"{path} is not a checkpoint of Lutloom: it has no settings in it")
+    return checkpoint
+
+
+def read_settings(path: Path) -> TrainSettings:
+    """Return the settings of the run that wrote the checkpoint ``path``.
+
+    Raises :class:`TrainingError` if it can't be read or is of another version.
+    """
+    stored = read_checkpoint(path)["lutloom_settings"]
+    names = {field.name for field in fields(TrainSettings)}
+    if not isinstance(stored, dict) or set(stored) != names:
+        raise TrainingError(f"{path} was written by another version of Lutloom: start a new run")
+    return TrainSettings(**stored)
+
+
+def check_same(path: Path, stored: TrainSettings, asked: TrainSettings) -> None:
+    """Raise :class:`TrainingError` unless the run is to go on as it was begun."""
+    now = asdict(asked)
+    different = [
+        f"{name} was {value!r} and is now {now[name]!r}"
+        for name, value in asdict(stored).items()
+        if now[name] != value
+    ]
+    if different:
+        raise TrainingError(
+            f"{path} can't be gone on with: {'; '.join(different)}. "
+            "Give the same settings, or start a new run"
+        )

@@ -1,0 +1,41 @@
+"""A Brevitas model over NumPy arrays, as it was trained: to verify what is made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def run_model(
+    model: torch.nn.Module, pixels: NDArray[np.float32], batch_size: int = 1000
+) -> NDArray[np.float32]:
+    """Return the logits (N, classes) of pixels (N, C, H, W) in evaluation mode.
+
+    The model is left in the mode in which it came. Raises ValueError if ``batch_size`` is not
+    positive or ``pixels`` is empty.
+    """
+    if batch_size < 1 or len(pixels) == 0:
+        raise ValueError(f"{len(pixels)} images in batches of {batch_size}: use at least one each")
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            batches = [
+                model(torch.from_numpy(np.array(pixels[start : start + batch_size], np.float32)))
+                for start in range(0, len(pixels), batch_size)
+            ]
+            logits: NDArray[np.float32] = torch.cat(batches).numpy()
+            return logits
+    finally:
+        model.train(was_training)
+
+
+def classify(logits: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the class (N,) of the largest of each row of logits; of equal ones the lowest."""
+    classes: NDArray[np.int64] = np.argmax(logits, axis=1)
+    return classes
