@@ -86,7 +86,7 @@ class Graph:
 
 
 Pass: TypeAlias = Callable[[Graph], Graph]
-"""A pass returns a graph that computes the same outputs; the same object if it has nothing to do."""
+"""It returns a graph with the same outputs; the same object if it has nothing to do."""
 
 
 def _result_types(node: Node, types: Mapping[str, TensorType]) -> tuple[TensorType, ...]:

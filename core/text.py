@@ -78,7 +78,7 @@ def graph_digest(graph: Graph) -> str:
 def parse_graph(text: str, constants: Mapping[str, Const]) -> Graph:
     """Return the graph that prints as ``text``, its constants taken from ``constants`` by digest.
 
-    Raises ``GraphFileError``, naming the line, for anything that ``print_graph`` can't have written.
+    Raises ``GraphFileError``, naming the line, for what ``print_graph`` can't have written.
     """
     lines = text.splitlines()
     if not lines or lines[0] != _HEADER:

@@ -51,7 +51,7 @@ class Threshold:
     def _reach(self, x: IntType) -> IntType:
         import numpy as np
 
-        channels, steps = self.thresholds.shape
+        channels = self.thresholds.shape[0]
         rows = self.thresholds.int64
         heights = np.broadcast_to(self.deltas.int64, rows.shape)
         start = self.base.int64[:, np.newaxis]

@@ -1,0 +1,81 @@
+"""What the integers of a graph stand for: ``real = scale * integer + bias``, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMeaning:
+    """What one value of a graph stands for, and where it comes from.
+
+    ``scale`` and ``bias`` have one entry, or one for each channel (last axis) of the value.
+    ``tensor`` is the model's tensor that holds the same numbers as reals, and ``axes`` the order
+    of that tensor's dimensions (without the batch) in the value.
+    """
+
+    scale: tuple[Fraction, ...]
+    bias: tuple[Fraction, ...]
+    tensor: str
+    node: str
+    axes: tuple[int, ...]
+    is_quantized: bool
+    """Whether a quantizer of the model made it: its integers are then the model's own."""
+
+    def to_real(self, integers: IntArray) -> NDArray[np.float32]:
+        """Return the reals that ``integers [batch, *shape]`` stand for, as float32.
+
+        Computed in float64 and rounded once, so within half a unit in the last place of the
+        exact value and a little; exactly it, where scale and integer have few bits.
+        """
+        import numpy as np
+
+        scale = np.array([float(value) for value in self.scale])
+        bias = np.array([float(value) for value in self.bias])
+        return np.asarray(integers * scale + bias, dtype=np.float32)
+
+
+Meaning: TypeAlias = Mapping[str, ValueMeaning]
+"""By the name of the value. A value without an entry is an intermediate one."""
+
+
+def meaning_to_json(meaning: Meaning) -> dict[str, Any]:
+    """Return ``meaning`` as JSON values; rationals are strings such as ``-3/8``."""
+    return {
+        name: {
+            "scale": [str(value) for value in entry.scale],
+            "bias": [str(value) for value in entry.bias],
+            "tensor": entry.tensor,
+            "node": entry.node,
+            "axes": list(entry.axes),
+            "is_quantized": entry.is_quantized,
+        }
+        for name, entry in meaning.items()
+    }
+
+
+def meaning_from_json(document: Mapping[str, Any]) -> Meaning:
+    """Return what ``meaning_to_json`` wrote.
+
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
+    """
+    return {
+        name: ValueMeaning(
+            tuple(Fraction(value) for value in entry["scale"]),
+            tuple(Fraction(value) for value in entry["bias"]),
+            str(entry["tensor"]),
+            str(entry["node"]),
+            tuple(int(axis) for axis in entry["axes"]),
+            bool(entry["is_quantized"]),
+        )
+        for name, entry in document.items()
+    }

@@ -1,0 +1,1 @@
+"""Simulation: the reference interpreter, and the generated C++ compiled for this machine."""

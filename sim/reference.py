@@ -1,0 +1,60 @@
+"""The reference interpreter: run the specification of every node, in order, on a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lutloom.core.errors import RangeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.core.graph import Graph
+    from lutloom.core.types import IntArray, TensorType
+
+
+def run(graph: Graph, inputs: Mapping[str, IntArray]) -> dict[str, IntArray]:
+    """Return every value of ``graph``, ``[batch, *shape]`` each, for ``inputs`` of that form.
+
+    Every value is checked against its type. Raises ``RangeError`` naming the value, the
+    position and the number that does not belong there; for ``inputs`` that is the caller's
+    mistake, for anything else one of ours.
+    """
+    values = {name: check(name, inputs[name], type_) for name, type_ in graph.inputs.items()}
+    for node in graph.nodes:
+        results = node.op.reference(*(values[name] for name in node.inputs))
+        for name, result in zip(node.results, results, strict=True):
+            values[name] = check(name, result, graph.types[name])
+    return values
+
+
+def check(name: str, value: IntArray, type_: TensorType) -> IntArray:
+    """Return ``value [batch, *shape]`` as int64 if it belongs to ``type_``.
+
+    Raises ``RangeError`` if it does not: another shape, no integers, or outside the type.
+    """
+    import numpy as np
+
+    if value.shape[1:] != type_.shape or value.ndim != len(type_.shape) + 1:
+        wanted = ["batch", *type_.shape]
+        raise RangeError(f"{name} should have the shape {wanted}, not {list(value.shape)}")
+    if value.dtype.kind not in "iu":
+        raise RangeError(f"{name} should hold integers, not {value.dtype}")
+    element = type_.element
+    wide = value.astype(np.int64, copy=False)
+    if wide.size and (int(wide.min()) < element.lo or int(wide.max()) > element.hi):
+        raise _outside(name, wide, (wide < element.lo) | (wide > element.hi), type_)
+    if element.step != 1:
+        gaps = (wide - element.lo) % element.step != 0
+        if gaps.any():
+            raise _outside(name, wide, gaps, type_)
+    return wide
+
+
+def _outside(name: str, value: IntArray, where: NDArray[np.bool_], type_: TensorType) -> RangeError:
+    import numpy as np
+
+    index = tuple(int(i) for i in np.argwhere(where)[0])
+    return RangeError(f"{name}{list(index)} is {int(value[index])}, outside {type_.element}")

@@ -1,0 +1,66 @@
+"""Constants of the model brought into the order of axes of the value they are applied to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lutloom.core.rational import rationals
+from lutloom.streamline.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lutloom.core.rational import Rationals
+    from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Scaled
+
+
+def aligned(node: SourceNode, x: Scaled, array: NDArray[Any], what: str) -> Rationals:
+    """Return ``array``, which broadcasts against the model's tensor, in the axes of ``x.value``.
+
+    Raises ``ModelError`` if it is not finite, or makes the tensor larger.
+    """
+    rank = len(x.shape)
+    wide = array.reshape((1,) * max(0, rank + 1 - array.ndim) + array.shape)
+    fits = wide.ndim == rank + 1 and wide.shape[0] == 1
+    if not fits or any(
+        size not in (1, whole) for size, whole in zip(wide.shape[1:], x.shape, strict=True)
+    ):
+        raise ModelError(
+            f"{node}: its {what} of shape {list(array.shape)} does not broadcast to the data,"
+            f" {['N', *x.shape]}; give it one number, or one a channel"
+        )
+    try:
+        exact = rationals(wide[0])
+    except ValueError as error:
+        raise ModelError(
+            f"{node}: its {what} is no number: {error}; train the model again"
+        ) from error
+    return compact(exact.transpose(x.axes))
+
+
+def compact(array: Rationals) -> Rationals:
+    """Return ``array`` with every axis along which it does not vary reduced to size 1."""
+    import numpy as np
+
+    for axis, size in enumerate(array.shape):
+        if size > 1:
+            first = array.take([0], axis=axis)
+            if np.equal(array, first).all():
+                array = first
+    return array
+
+
+def varying_axes(*arrays: Rationals | None) -> tuple[int, ...]:
+    """Return the axes along which any of ``arrays`` (of one rank) varies."""
+    return tuple(
+        sorted(
+            {
+                axis
+                for array in arrays
+                if array is not None
+                for axis, size in enumerate(array.shape)
+                if size > 1
+            }
+        )
+    )

@@ -1,0 +1,85 @@
+"""What a rule may use besides its node: the graph being written, and the model's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf, Symbol
+
+if TYPE_CHECKING:
+    from lutloom.core.host import HostProgram
+    from lutloom.streamline.builder import GraphBuilder
+    from lutloom.streamline.source import SourceNode
+
+
+@dataclass(eq=False)
+class Context:
+    """The state of one import."""
+
+    build: GraphBuilder
+    batch: int | None
+    """The batch size that the file fixes, or None where it leaves it open."""
+    opset: int
+    users: dict[str, int]
+    """How many nodes and outputs of the model read each of its tensors."""
+    symbols: dict[str, Symbol] = field(default_factory=dict)
+    head: HostProgram | None = None
+    """How the host makes the graph's input, once the first quantizer was met."""
+
+
+Inputs: TypeAlias = Sequence[Symbol | None]
+Rule: TypeAlias = "Callable[[SourceNode, Inputs, Context], Symbol]"
+
+
+def required(node: SourceNode, inputs: Inputs, index: int) -> Symbol:
+    """Return an input that must be there."""
+    symbol = inputs[index] if index < len(inputs) else None
+    if symbol is None:
+        raise ModelError(f"{node}: its input {index} is missing: the file is damaged")
+    return symbol
+
+
+def required_constant(node: SourceNode, inputs: Inputs, index: int, what: str) -> Constant:
+    """Return an input that must be constant."""
+    symbol = required(node, inputs, index)
+    if not isinstance(symbol, Constant):
+        raise ModelError(
+            f"{node}: its {what} depends on the data, which no fixed hardware can follow;"
+            " export the model with a constant one"
+        )
+    return symbol
+
+
+def required_scaled(node: SourceNode, inputs: Inputs, index: int, wanted: str) -> Scaled:
+    """Return an input that must be integers in disguise; say otherwise what made it a float."""
+    symbol = required(node, inputs, index)
+    match symbol:
+        case Scaled():
+            return symbol
+        case HostFloat(start=None):
+            raise ModelError(
+                f"{node}: {wanted} needs quantized data, but the model's input reaches it as"
+                " floats; put a quantizer (Quant, BipolarQuant) before it, or say with"
+                " --input-type and --input-scale that the input holds integers"
+            )
+        case HostFloat(because=culprit):
+            raise ModelError(
+                f"{node}: {wanted} needs integers, but {culprit} before it makes floats that have"
+                f" no integer form; put a quantizer between the two, or leave the node out"
+            )
+        case Indices():
+            raise ModelError(f"{node}: {wanted} can't work on the indices of TopK or ArgMax")
+        case Constant() | ShapeOf():
+            raise ModelError(f"{node}: {wanted} should work on the data, not on a constant")
+
+
+def shape_of(node: SourceNode, symbol: Symbol) -> tuple[int, ...]:
+    """Return the model's shape of a data-dependent tensor, without the batch."""
+    match symbol:
+        case Scaled(shape=shape) | HostFloat(shape=shape) | Indices(shape=shape):
+            return shape
+        case Constant() | ShapeOf():
+            raise ModelError(f"{node}: its input should be the data, not a constant")

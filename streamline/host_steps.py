@@ -1,0 +1,166 @@
+"""Nodes of the model as steps of a host program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lutloom.core.host import (
+    Binary,
+    BinaryKind,
+    Clamp,
+    HostStep,
+    Largest,
+    Normalize,
+    Softmax,
+    ToShape,
+    Transpose,
+    Unary,
+    UnaryKind,
+)
+from lutloom.streamline.context import shape_of
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.rules.clamp import clip_bounds
+from lutloom.streamline.rules.top_k import selection
+from lutloom.streamline.symbols import Constant, ShapeOf
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.core.host import HostProgram
+    from lutloom.streamline.context import Context, Inputs
+    from lutloom.streamline.source import SourceNode
+
+_BINARY = {
+    "Add": BinaryKind.ADD,
+    "Sub": BinaryKind.SUB,
+    "Mul": BinaryKind.MUL,
+    "Div": BinaryKind.DIV,
+    "Pow": BinaryKind.POW,
+}
+_UNARY = {
+    "Neg": UnaryKind.NEG,
+    "Abs": UnaryKind.ABS,
+    "Relu": UnaryKind.RELU,
+    "Sqrt": UnaryKind.SQRT,
+    "Exp": UnaryKind.EXP,
+    "Log": UnaryKind.LOG,
+    "Sigmoid": UnaryKind.SIGMOID,
+    "Tanh": UnaryKind.TANH,
+}
+_COERCED_SOFTMAX_UNTIL = 13
+
+
+def host_program(trail: Sequence[SourceNode], context: Context) -> HostProgram:
+    """Return the steps of ``trail``, a chain of nodes.
+
+    Raises ``ModelError`` for a node that has no step.
+    """
+    return tuple(step for node in trail for step in _steps(node, context))
+
+
+def without_batch(
+    node: SourceNode, array: NDArray[Any], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return a constant operand as float32, without the batch axis it may have.
+
+    Raises ``ModelError`` if it does not broadcast to ``shape``.
+    """
+    import numpy as np
+
+    operand = array.astype(np.float32)
+    if operand.ndim > len(shape):
+        if operand.ndim > len(shape) + 1 or operand.shape[0] != 1:
+            raise ModelError(f"{node}: its operand {list(array.shape)} is larger than the data")
+        operand = operand[0]
+    try:
+        np.broadcast_to(operand, shape)
+    except ValueError as error:
+        raise ModelError(
+            f"{node}: its operand {list(array.shape)} does not broadcast to {['N', *shape]}"
+        ) from error
+    return operand
+
+
+def _steps(node: SourceNode, context: Context) -> tuple[HostStep, ...]:
+    inputs = [context.symbols.get(name) if name else None for name in node.inputs]
+    make = _STEPS.get(node.op_type)
+    if make is None:
+        raise ModelError(f"{node} can't run on the host: put it out of the model")
+    return make(node, inputs, context)
+
+
+def _data_shape(node: SourceNode, inputs: Inputs) -> tuple[int, ...]:
+    for symbol in inputs:
+        if symbol is not None and not isinstance(symbol, (Constant, ShapeOf)):
+            return shape_of(node, symbol)
+    raise ModelError(f"{node} has no data to work on")
+
+
+def _binary(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    shape = _data_shape(node, inputs)
+    for index, symbol in enumerate(inputs):
+        if isinstance(symbol, Constant):
+            operand = without_batch(node, symbol.array, shape)
+            return (Binary(_BINARY[node.op_type], operand, operand_first=index == 0),)
+    raise ModelError(f"{node} combines two results as floats: put a quantizer on each branch")
+
+
+def _unary(node: SourceNode, _: Inputs, __: Context) -> tuple[HostStep, ...]:
+    return (Unary(_UNARY[node.op_type]),)
+
+
+def _clip(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    lo, hi = clip_bounds(node, inputs)
+    return (Clamp(None if lo is None else float(lo), None if hi is None else float(hi)),)
+
+
+def _normalize(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    import numpy as np
+
+    arrays = [symbol.array.astype(np.float32) for symbol in inputs if isinstance(symbol, Constant)]
+    gamma, beta, mean, variance = arrays
+    return (Normalize(gamma, beta, mean, variance, node.number("epsilon", 9.999999747378752e-06)),)
+
+
+def _softmax(node: SourceNode, inputs: Inputs, context: Context) -> tuple[HostStep, ...]:
+    rank = len(_data_shape(node, inputs)) + 1
+    coerced = context.opset < _COERCED_SOFTMAX_UNTIL
+    axis = node.integer("axis", 1 if coerced else -1) % rank
+    if axis == 0 or (coerced and axis != rank - 1):
+        raise ModelError(f"{node}: its axis should be the last one, that of the channels")
+    return (Softmax(axis - 1, logarithm=node.op_type == "LogSoftmax"),)
+
+
+def _to_shape(node: SourceNode, _: Inputs, context: Context) -> tuple[HostStep, ...]:
+    return (ToShape(shape_of(node, context.symbols[node.outputs[0]])),)
+
+
+def _transpose(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    rank = len(_data_shape(node, inputs)) + 1
+    axes = node.integers("perm") or tuple(reversed(range(rank)))
+    return (Transpose(tuple(axis - 1 for axis in axes[1:])),)
+
+
+def _nothing(_: SourceNode, __: Inputs, ___: Context) -> tuple[HostStep, ...]:
+    return ()
+
+
+def _largest(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    shape = _data_shape(node, inputs)
+    axis, k, result = selection(node, inputs, shape)
+    return (Largest(k, axis), ToShape(result))
+
+
+_STEPS: Mapping[str, Callable[[SourceNode, Inputs, Context], tuple[HostStep, ...]]] = {
+    **dict.fromkeys(_BINARY, _binary),
+    **dict.fromkeys(_UNARY, _unary),
+    **dict.fromkeys(("Cast", "Dropout", "Identity"), _nothing),
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _to_shape),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
+    **dict.fromkeys(("ArgMax", "TopK"), _largest),
+    "BatchNormalization": _normalize,
+    "Clip": _clip,
+    "Transpose": _transpose,
+}

@@ -1,0 +1,276 @@
+"""Read a model once, node by node, each tensor becoming what it is exactly: the import.
+
+This is one abstract interpretation of the ONNX graph. It yields the integer graph, what its
+integers mean, and the programs of the host before and behind them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from lutloom.core.meaning import ValueMeaning
+from lutloom.core.network import Network
+from lutloom.core.types import BIPOLAR, IntType, TensorType
+from lutloom.streamline.builder import GraphBuilder
+from lutloom.streamline.context import Context
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.fold import fold
+from lutloom.streamline.host_steps import host_program
+from lutloom.streamline.rule_table import RULES
+from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode, show
+from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf, Symbol
+
+if TYPE_CHECKING:
+    from lutloom.core.host import HostProgram
+    from lutloom.core.rational import Rationals
+
+
+@dataclass(frozen=True, slots=True)
+class RawInput:
+    """The model's input holds integers: ``real = scale * integer + bias``.
+
+    ``scale`` and ``bias`` have one entry, or one a channel: the model's axis 1.
+    """
+
+    type: IntType
+    scale: tuple[Fraction, ...] = (Fraction(1),)
+    bias: tuple[Fraction, ...] = (Fraction(0),)
+
+
+def import_model(source: Source, raw_input: RawInput | None = None) -> Network:
+    """Return the network that ``source`` describes, not yet simplified.
+
+    ``raw_input`` says what integers the input holds; without it, an annotated datatype of the
+    input is honoured, and else the host does what comes before the first quantizer.
+
+    Raises ``ModelError`` for whatever can't be lowered: the node, the reason and the remedy.
+    """
+    port = _only(source, source.inputs, "input")
+    output = _only(source, source.outputs, "output")
+    if port.shape is None or len(port.shape) < 1:
+        raise ModelError(
+            f"{source.path}: the input {show(port.name)} has no shape: export it with one"
+        )
+    if port.dtype.kind != "f" and raw_input is None:
+        raise ModelError(
+            f"{source.path}: the input {show(port.name)} holds {port.dtype}, not floats; say what"
+            " it stands for with --input-type and --input-scale"
+        )
+    shape = _without_batch(source, port)
+    users = Counter(name for node in source.nodes for name in node.inputs)
+    users[output.name] += 1
+    context = Context(GraphBuilder(), port.shape[0], source.opset, users)
+    context.symbols.update({name: Constant(array) for name, array in source.constants.items()})
+    annotated = raw_input or _annotated(source, port)
+    context.symbols[port.name] = (
+        HostFloat(None, shape, (), None)
+        if annotated is None
+        else _raw(source, port, shape, annotated, context)
+    )
+    for node in _live(source, output):
+        _interpret(node, context)
+    return _finish(source, port, output, shape, context, is_raw=annotated is not None)
+
+
+def _only(source: Source, ports: tuple[Port, ...], what: str) -> Port:
+    if len(ports) != 1:
+        names = ", ".join(show(port.name) for port in ports) or "none"
+        raise ModelError(
+            f"{source.path} has {len(ports)} {what}s ({names}), and this version takes models with"
+            f" one; cut the model apart"
+        )
+    return ports[0]
+
+
+def _without_batch(source: Source, port: Port) -> tuple[int, ...]:
+    assert port.shape is not None
+    sizes = port.shape[1:]
+    if any(size is None for size in sizes):
+        raise ModelError(
+            f"{source.path}: the input {show(port.name)} has an open size besides its batch;"
+            " export the model for one size of image"
+        )
+    return tuple(size for size in sizes if size is not None)
+
+
+def _live(source: Source, output: Port) -> list[SourceNode]:
+    """Return the nodes that the output depends on, in order."""
+    wanted = {output.name}
+    live = []
+    for node in reversed(source.nodes):
+        if any(name in wanted for name in node.outputs if name):
+            live.append(node)
+            wanted.update(node.inputs)
+    return live[::-1]
+
+
+_ANNOTATIONS = {"BIPOLAR": BIPOLAR, "BINARY": IntType(0, 1), "TERNARY": IntType(-1, 1)}
+
+
+def _annotated(source: Source, port: Port) -> RawInput | None:
+    """Return what an annotated datatype says of the input; float types say nothing."""
+    name = source.datatypes.get(port.name, "FLOAT32").upper()
+    if name.startswith("FLOAT"):
+        return None
+    if name in _ANNOTATIONS:
+        return RawInput(_ANNOTATIONS[name])
+    digits = name.removeprefix("U").removeprefix("INT")
+    if digits.isdecimal() and 1 <= int(digits) <= 32 and name.endswith(f"INT{digits}"):
+        bits = int(digits)
+        if name.startswith("U"):
+            return RawInput(IntType(0, 2**bits - 1))
+        return RawInput(IntType(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
+    raise ModelError(
+        f"{source.path}: the input {show(port.name)} is annotated as {show(name)}, which is no"
+        " integer type known here; annotate it as UINT8 or the like, or pass --input-type"
+    )
+
+
+def _raw(
+    source: Source, port: Port, shape: tuple[int, ...], raw: RawInput, context: Context
+) -> Scaled:
+    """Return the input as integers; channels that differ in scale are its last axis."""
+    varies = len(raw.scale) > 1 or len(raw.bias) > 1
+    axes = tuple(range(len(shape)))
+    if varies:
+        for entries in (raw.scale, raw.bias):
+            if len(entries) not in (1, shape[0] if shape else 1):
+                raise ModelError(
+                    f"{source.path}: there are {len(entries)} input scales or biases, but the input"
+                    f" {show(port.name)} has {shape[0] if shape else 1} channels"
+                )
+        axes = (*axes[1:], 0)
+    if any(scale == 0 for scale in raw.scale):
+        raise ModelError("--input-scale is zero: say what one step of the input stands for")
+    value = context.build.add_input(
+        port.name.strip("/").replace("/", "."),
+        TensorType(raw.type, tuple(shape[axis] for axis in axes)),
+    )
+    scale, bias = _last(raw.scale, len(shape)), _last(raw.bias, len(shape))
+    context.build.meaning[value] = ValueMeaning(
+        raw.scale, raw.bias, port.name, port.name, axes, is_quantized=True
+    )
+    return Scaled(value, axes, shape, scale, bias, root=value)
+
+
+def _last(numbers: tuple[Fraction, ...], rank: int) -> Rationals:
+    import numpy as np
+
+    array = np.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array.reshape((*[1] * (rank - 1), len(numbers)) if rank else ())
+
+
+def _interpret(node: SourceNode, context: Context) -> None:
+    inputs = [context.symbols[name] if name else None for name in node.inputs]
+    rule = RULES.get((node.domain, node.op_type))
+    given = [symbol for symbol in inputs if symbol is not None]
+    is_constant = all(isinstance(symbol, Constant) for symbol in given)
+    quantizes = node.domain not in STANDARD_DOMAINS
+    symbol: Symbol
+    if node.op_type == "Constant" and node.domain in STANDARD_DOMAINS:
+        symbol = _constant(node)
+    elif is_constant and not quantizes:
+        constants = [symbol if isinstance(symbol, Constant) else None for symbol in inputs]
+        symbol = fold(node, constants, context.opset)
+    elif rule is None:
+        raise ModelError(_unknown(node))
+    else:
+        symbol = rule(node, inputs, context)
+    place = 1 if node.op_type == "TopK" and len(node.outputs) > 1 else 0
+    if isinstance(symbol, Scaled):
+        symbol = _remembered(node, symbol, context)
+    context.symbols[node.outputs[place]] = symbol
+
+
+def _remembered(node: SourceNode, x: Scaled, context: Context) -> Scaled:
+    """Let the trail begin at a value that a rule has just made: it holds this very tensor."""
+    if x.root:
+        return x
+    context.build.meaning[x.value] = ValueMeaning(
+        tuple(x.slope.ravel().tolist()),
+        tuple(x.offset.ravel().tolist()),
+        tensor=node.outputs[0],
+        node=node.name,
+        axes=x.axes,
+        is_quantized=False,
+    )
+    return replace(x, root=x.value)
+
+
+def _constant(node: SourceNode) -> Constant:
+    import numpy as np
+
+    value = node.attributes.get("value")
+    if isinstance(value, np.ndarray):
+        return Constant(value)
+    for name, dtype in (("value_float", np.float32), ("value_int", np.int64)):
+        if name in node.attributes:
+            return Constant(np.asarray(node.attributes[name], dtype=dtype))
+        if f"{name}s" in node.attributes:
+            return Constant(np.asarray(node.attributes[f"{name}s"], dtype=dtype))
+    raise ModelError(f"{node} holds no dense numbers: export it as a plain constant")
+
+
+def _unknown(node: SourceNode) -> str:
+    domain = f"{node.domain}." if node.domain not in STANDARD_DOMAINS else ""
+    known = sorted({name for _, name in RULES})
+    return (
+        f"{node}: this version has no hardware and no host part for {domain}{node.op_type};"
+        f" it knows {', '.join(known)}"
+    )
+
+
+def _finish(
+    source: Source,
+    port: Port,
+    output: Port,
+    input_shape: tuple[int, ...],
+    context: Context,
+    *,
+    is_raw: bool,
+) -> Network:
+    symbol = context.symbols[output.name]
+    tail: HostProgram = ()
+    match symbol:
+        case Scaled(root=value, shape=shape, trail=trail):
+            tail = host_program(trail, context)
+        case Indices(value=value, shape=shape):
+            rank = len(context.build.types[value].shape)
+            context.build.meaning[value] = ValueMeaning(
+                (Fraction(1),),
+                (Fraction(0),),
+                tensor=output.name,
+                node=output.name,
+                axes=tuple(range(rank)),
+                is_quantized=False,
+            )
+        case HostFloat(start=Scaled(root=value), shape=shape, trail=trail):
+            tail = host_program(trail, context)
+        case HostFloat(start=None):
+            raise ModelError(
+                f"{source.path}: no quantizer lies between the input {show(port.name)} and the"
+                " output; quantize the model (brevitas.nn) before it is compiled"
+            )
+        case Constant() | ShapeOf() | HostFloat():
+            raise ModelError(f"{source.path}: the output {show(output.name)} is constant")
+    graph = context.build.graph((value,))
+    if value in graph.inputs:
+        raise ModelError(
+            f"{source.path}: no layer lies between the first quantizer and the output, so there is"
+            " nothing to build"
+        )
+    return Network(
+        graph=graph,
+        meaning=dict(context.build.meaning),
+        head=context.head or (),
+        tail=tail,
+        input_name=port.name,
+        input_shape=input_shape,
+        output_shape=shape,
+        raw_input=is_raw,
+        integer_output=isinstance(symbol, Indices),
+    )

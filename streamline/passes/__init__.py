@@ -1,0 +1,1 @@
+"""``Graph -> Graph`` functions, one identity a module."""

@@ -1,0 +1,56 @@
+"""From a file to the network that hardware is made of: import, then passes to a fixpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lutloom.streamline.importer import RawInput, import_model
+from lutloom.streamline.passes.absorb_permute import absorb_permute
+from lutloom.streamline.passes.merge_equal import merge_equal
+from lutloom.streamline.passes.remove_dead import remove_dead
+from lutloom.streamline.passes.remove_identity import remove_identity
+from lutloom.streamline.source import read_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lutloom.core.graph import Graph, Pass
+    from lutloom.core.network import Network
+
+PASSES: tuple[Pass, ...] = (remove_dead, merge_equal, remove_identity, absorb_permute)
+
+
+def ignore(name: str, before: Graph, after: Graph) -> None:
+    """Observe nothing."""
+
+
+def run_passes(
+    graph: Graph,
+    passes: Iterable[Pass] = PASSES,
+    *,
+    observe: Callable[[str, Graph, Graph], None] = ignore,
+) -> Graph:
+    """Apply ``passes`` in turn until none has anything to do; show every step to ``observe``."""
+    passes = tuple(passes)
+    changed = True
+    while changed:
+        changed = False
+        for pass_ in passes:
+            after = pass_(graph)
+            observe(pass_.__name__, graph, after)
+            changed |= after is not graph
+            graph = after
+    return graph
+
+
+def streamline(path: Path, raw_input: RawInput | None = None) -> Network:
+    """Return the integer network of the model at ``path``.
+
+    Raises ``ModelFileError`` and ``ModelError``, as ``read_source`` and ``import_model`` do.
+    """
+    network = import_model(read_source(path), raw_input)
+    graph = run_passes(network.graph)
+    meaning = {name: entry for name, entry in network.meaning.items() if name in graph.types}
+    return replace(network, graph=graph, meaning=meaning)

@@ -1,0 +1,233 @@
+"""A quantizer on data: thresholds on the integers under it, or the border of the host's part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any
+
+from lutloom.core.host import Binarize, Quantize
+from lutloom.core.meaning import ValueMeaning
+from lutloom.core.types import BIPOLAR, IntType, TensorType
+from lutloom.streamline.align import aligned, compact, varying_axes
+from lutloom.streamline.context import required_scaled
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.host_steps import host_program, without_batch
+from lutloom.streamline.layout import in_model_order, reordered, reshaped
+from lutloom.streamline.scaling import scale_and_shift
+from lutloom.streamline.staircase import Ramp, staircase
+from lutloom.streamline.steps import Steps, rounding_steps, sign_steps
+from lutloom.streamline.symbols import HostFloat, Scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lutloom.core.host import HostStep
+    from lutloom.core.rational import Rationals
+    from lutloom.core.rounding import Rounding
+    from lutloom.streamline.context import Context
+    from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Symbol
+
+# More parallel comparators than this on every lane are no hardware: 12 bits.
+_MOST_STEPS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform:
+    """``level = clamp(round(x / scale + zero_point), lo, hi)``, standing for
+    ``unit * (level - zero_point)``; a ``rounding`` of None takes the sign instead: -1 or 1.
+    """
+
+    node: SourceNode
+    rounding: Rounding | None
+    scale: NDArray[Any]
+    zero_point: NDArray[Any]
+    unit: NDArray[Any]
+    lo: int
+    hi: int
+
+    @property
+    def type(self) -> IntType:
+        """The levels."""
+        return BIPOLAR if self.rounding is None else IntType(self.lo, self.hi)
+
+
+def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
+    """Return the levels of ``x``, which stand for what the quantizer gives.
+
+    Raises ``ModelError`` if ``x`` is a float behind the first quantizer, if the model's input is
+    quantized in two ways, or if the levels are too many for comparators.
+    """
+    import numpy as np
+
+    node = quantizer.node
+    if isinstance(x, HostFloat) and x.start is None:
+        return _at_the_input(quantizer, x, context)
+    x = required_scaled(node, (x,), 0, "a quantizer")
+    scale = aligned(node, x, quantizer.scale, "scale")
+    zero_point = aligned(node, x, quantizer.zero_point, "zero point")
+    unit = aligned(node, x, quantizer.unit, "scale")
+    y = scale_and_shift(x, np.asarray(1 / scale), zero_point)
+    steps = sign_steps() if quantizer.rounding is None else _reachable(quantizer, y, context)
+    shared = np.full((1,) * len(x.shape), steps, dtype=object)
+    return thresholded(node, y, shared, unit, np.asarray(-unit * zero_point), context)
+
+
+def _reachable(quantizer: Uniform, y: Scaled, context: Context) -> Steps:
+    """Return the steps of the levels that ``y`` can come near to."""
+    import numpy as np
+
+    assert quantizer.rounding is not None
+    element = context.build.types[y.value].element
+    ends = [np.asarray(y.slope * end + y.offset).ravel() for end in (element.lo, element.hi)]
+    least = min(floor(value) for end in ends for value in end)
+    most = max(ceil(value) for end in ends for value in end)
+    for bounds, limit in ((y.lower, max), (y.upper, min)):
+        if bounds is not None and all(bound is not None for bound in bounds.ravel()):
+            if limit is max:
+                least = max(least, min(floor(bound) for bound in bounds.ravel()))
+            else:
+                most = min(most, max(ceil(bound) for bound in bounds.ravel()))
+    lo = min(max(quantizer.lo, least - 1), quantizer.hi)
+    hi = max(min(quantizer.hi, most + 1), lo)
+    if hi - lo > _MOST_STEPS:
+        raise ModelError(
+            f"{quantizer.node} has {hi - lo + 1} levels within reach, and this version compares"
+            f" with at most {_MOST_STEPS} thresholds: quantize to 12 bits or fewer"
+        )
+    return rounding_steps(quantizer.rounding, lo, hi)
+
+
+def thresholded(
+    node: SourceNode,
+    y: Scaled,
+    steps: Rationals,
+    unit: Rationals,
+    bias: Rationals,
+    context: Context,
+) -> Scaled:
+    """Return the levels ``steps(y)``, standing for ``unit * level + bias``.
+
+    ``steps`` (an array of ``Steps``), ``unit`` and ``bias`` broadcast to the value of ``y``, in
+    its order of axes. The channels of a staircase are the last axis: where the numbers vary
+    along another axis it is moved there, where along several the tensor is flattened.
+    """
+    build = context.build
+    out_axes = varying_axes(unit, bias)
+    if len(out_axes) > 1:
+        raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
+    arrays = (y.slope, y.offset, y.lower, y.upper, steps, unit, bias)
+    axes = varying_axes(*arrays)
+    rank = len(y.shape)
+    if len(axes) == 1 and axes[0] != rank - 1:
+        order = (*(a for a in range(rank) if a != axes[0]), axes[0])
+        y = reordered(build, node, y, tuple(y.axes[axis] for axis in order))
+        steps, unit, bias = (array.transpose(order) for array in (steps, unit, bias))
+    if len(axes) > 1:
+        return _by_element(node, y, steps, unit, bias, context)
+    op = staircase(*_rows(y, steps, context))
+    value = build.add(node, "", op, (y.value,))
+    return named(node, Scaled(value, y.axes, y.shape, unit, bias), context)
+
+
+def _by_element(
+    node: SourceNode,
+    y: Scaled,
+    steps: Rationals,
+    unit: Rationals,
+    bias: Rationals,
+    context: Context,
+) -> Scaled:
+    """Treat every element as a channel of its own."""
+    import numpy as np
+
+    to_model = tuple(y.axes.index(axis) for axis in range(len(y.shape)))
+    steps, unit, bias = (array.transpose(to_model) for array in (steps, unit, bias))
+    y = in_model_order(context.build, node, y)
+    size = (int(np.prod(y.shape)),)
+    flat = reshaped(context.build, node, y, size)
+    levels = thresholded(
+        node,
+        flat,
+        compact(np.broadcast_to(steps, y.shape).reshape(size)),
+        np.ones(1, dtype=object),
+        np.zeros(1, dtype=object),
+        context,
+    )
+    back = reshaped(context.build, node, levels, y.shape)
+    last = (*(a for a in range(len(y.shape)) if a not in varying_axes(unit, bias)),)
+    order = (*last, *varying_axes(unit, bias))
+    back = reordered(context.build, node, back, order)
+    unit, bias = unit.transpose(order), bias.transpose(order)
+    return named(node, replace(back, slope=unit, offset=bias), context)
+
+
+def _rows(y: Scaled, steps: Rationals, context: Context) -> tuple[list[Ramp], list[Steps]]:
+    import numpy as np
+
+    element = context.build.types[y.value].element
+    arrays = (y.slope, y.offset, y.lower, y.upper, steps)
+    channels = max((a.shape[-1] for a in arrays if a is not None and a.ndim), default=1)
+    lows, highs = context.build.bounds(y.value)
+    if channels == 1:
+        lows, highs = [element.lo], [element.hi]
+
+    def column(array: Rationals | None) -> list[Any]:
+        if array is None:
+            return [None] * channels
+        return list(np.broadcast_to(array.reshape(-1), (channels,)).tolist())
+
+    ramps = [
+        Ramp(*numbers)
+        for numbers in zip(*(column(array) for array in arrays[:4]), lows, highs, strict=True)
+    ]
+    return ramps, column(steps)
+
+
+def named(node: SourceNode, x: Scaled, context: Context) -> Scaled:
+    """Record what a quantizer's levels stand for; the trail of nodes begins anew behind it."""
+    context.build.meaning[x.value] = ValueMeaning(
+        tuple(x.slope.ravel().tolist()),
+        tuple(x.offset.ravel().tolist()),
+        tensor=node.outputs[0],
+        node=node.name,
+        axes=x.axes,
+        is_quantized=True,
+    )
+    return replace(x, root=x.value, trail=())
+
+
+def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
+    """Return the graph's input: what the host makes of the model's input."""
+    import numpy as np
+
+    node = quantizer.node
+    scale = without_batch(node, quantizer.scale, x.shape)
+    zero_point = without_batch(node, quantizer.zero_point, x.shape)
+    last: HostStep
+    if quantizer.rounding is None:
+        last = Binarize(scale, zero_point)
+    else:
+        last = Quantize(scale, zero_point, quantizer.lo, quantizer.hi, quantizer.rounding)
+    program = (*host_program(x.trail, context), last)
+    axes = tuple(range(len(x.shape)))
+    blank = np.ones((1,) * len(x.shape), dtype=object)
+    symbol = Scaled("", axes, x.shape, blank, blank)
+    unit = aligned(node, symbol, quantizer.unit, "scale")
+    bias = np.asarray(-unit * aligned(node, symbol, quantizer.zero_point, "zero point"))
+    varying = varying_axes(unit, bias)
+    if len(varying) > 1:
+        raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
+    order = (*(a for a in axes if a not in varying), *varying)
+    if context.head is not None:
+        raise ModelError(
+            f"{node} quantizes the model's input a second time, in another way; use one quantizer"
+        )
+    shape = tuple(x.shape[axis] for axis in order)
+    value = context.build.add_input(
+        node.name.strip("/").replace("/", "."), TensorType(quantizer.type, shape)
+    )
+    context.head = program
+    unit, bias = unit.transpose(order), bias.transpose(order)
+    return named(node, Scaled(value, order, x.shape, unit, bias), context)

@@ -1,0 +1,65 @@
+"""One function for each operator of the file, by domain and name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from lutloom.streamline.rules.affine import add, div, mul, neg, sub
+from lutloom.streamline.rules.batch_norm import batch_norm
+from lutloom.streamline.rules.clamp import clip, relu
+from lutloom.streamline.rules.host import host_only
+from lutloom.streamline.rules.identity import identity
+from lutloom.streamline.rules.linear import gemm, matmul
+from lutloom.streamline.rules.multi_threshold import multi_threshold
+from lutloom.streamline.rules.quant import bipolar_quant, quant
+from lutloom.streamline.rules.shape import flatten, reshape, squeeze, transpose, unsqueeze
+from lutloom.streamline.rules.shape_arithmetic import concat, gather, shape, slice_
+from lutloom.streamline.rules.top_k import arg_max, top_k
+from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS
+
+if TYPE_CHECKING:
+    from lutloom.streamline.context import Rule
+
+_STANDARD: Mapping[str, Rule] = {
+    "Add": add,
+    "ArgMax": arg_max,
+    "BatchNormalization": batch_norm,
+    "Cast": identity,
+    "Clip": clip,
+    "Concat": concat,
+    "Div": div,
+    "Dropout": identity,
+    "Flatten": flatten,
+    "Gather": gather,
+    "Gemm": gemm,
+    "Identity": identity,
+    "MatMul": matmul,
+    "Mul": mul,
+    "Neg": neg,
+    "Relu": relu,
+    "Reshape": reshape,
+    "Shape": shape,
+    "Slice": slice_,
+    "Squeeze": squeeze,
+    "Sub": sub,
+    "TopK": top_k,
+    "Transpose": transpose,
+    "Unsqueeze": unsqueeze,
+    **dict.fromkeys(
+        ("Abs", "Exp", "Log", "LogSoftmax", "Pow", "Sigmoid", "Softmax", "Sqrt", "Tanh"), host_only
+    ),
+}
+
+_QUANTIZERS: Mapping[str, Rule] = {
+    "BipolarQuant": bipolar_quant,
+    "IntQuant": quant,
+    "MultiThreshold": multi_threshold,
+    "Quant": quant,
+}
+
+RULES: Mapping[tuple[str, str], Rule] = MappingProxyType(
+    {(domain, name): rule for domain in STANDARD_DOMAINS for name, rule in _STANDARD.items()}
+    | {(domain, name): rule for domain in QUANTIZER_DOMAINS for name, rule in _QUANTIZERS.items()}
+)

@@ -1,0 +1,1 @@
+"""What each operator of the file means: functions from symbols to a symbol, a family a module."""

@@ -1,0 +1,72 @@
+"""MultiThreshold: ``out_scale * (how many thresholds x reaches) + out_bias``, a row a channel.
+
+Its integers are chosen so that they mean the most: the count itself; the count and the bias where
+the bias is a multiple of the scale; or -1 and 1 where two values lie opposite each other.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from lutloom.core.rational import rationals
+from lutloom.streamline.context import required_constant, required_scaled
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.quantize import thresholded
+from lutloom.streamline.steps import Steps
+
+if TYPE_CHECKING:
+    from lutloom.streamline.context import Context, Inputs
+    from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Symbol
+
+_MATRIX = 2
+
+
+def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """Return the levels; channels are axis 1, or the last one for the layouts N..C."""
+    import numpy as np
+
+    x = required_scaled(node, inputs, 0, "a quantizer")
+    table = required_constant(node, inputs, 1, "threshold table").array
+    if table.ndim != _MATRIX:
+        raise ModelError(f"{node}: its thresholds should be [channels, steps], not {table.shape}")
+    layout = node.text("data_layout", "NCHW")
+    axis = len(x.shape) - 1 if layout.endswith("C") and len(layout) > 1 else 0
+    channels, count = table.shape
+    if channels not in (1, x.shape[axis]):
+        raise ModelError(
+            f"{node}: it has thresholds for {channels} channels, the data have {x.shape[axis]}"
+        )
+    try:
+        rows = np.sort(rationals(table), axis=1)
+    except ValueError as error:
+        raise ModelError(f"{node}: its thresholds are no numbers: {error}") from error
+    scale = Fraction(node.number("out_scale", 1.0))
+    bias = Fraction(node.number("out_bias", 0.0))
+    if scale == 0:
+        raise ModelError(f"{node}: its out_scale is zero: export the model again")
+    unit, offset, first, height = _coding(scale, bias, count)
+    inclusive = (True,) * count
+    steps = np.empty(channels, dtype=object)
+    steps[:] = [Steps(tuple(row), inclusive, first, height) for row in rows.tolist()]
+    place = [1] * len(x.shape)
+    place[x.axes.index(axis)] = channels
+    ones = (1,) * len(x.shape)
+    return thresholded(
+        node,
+        x,
+        steps.reshape(place),
+        np.full(ones, unit, dtype=object),
+        np.full(ones, offset, dtype=object),
+        context,
+    )
+
+
+def _coding(scale: Fraction, bias: Fraction, count: int) -> tuple[Fraction, Fraction, int, int]:
+    """Return unit, offset, first level and height of a step: ``unit * level + offset`` is meant."""
+    if count == 1 and bias == -scale / 2:
+        return -bias, Fraction(0), -1, 2
+    if (bias / scale).denominator == 1:
+        return scale, Fraction(0), int(bias / scale), 1
+    return scale, bias, 0, 1

@@ -1,0 +1,68 @@
+"""Shapes that the model computes: Shape, and Gather, Slice and Concat of what it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lutloom.streamline.context import required, required_constant, shape_of
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.symbols import Constant, ShapeOf
+
+if TYPE_CHECKING:
+    from lutloom.streamline.context import Context, Inputs
+    from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Symbol
+
+
+def shape(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
+    """Return the shape of the data; its first size is the batch."""
+    sizes = (None, *shape_of(node, required(node, inputs, 0)))
+    start, end = node.integer("start", 0), node.integer("end", len(sizes))
+    return ShapeOf(sizes[start:end])
+
+
+def gather(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
+    """Return some sizes of a shape."""
+    sizes = _sizes(node, required(node, inputs, 0))
+    indices = required_constant(node, inputs, 1, "index").array
+    try:
+        picked = tuple(sizes[int(index)] for index in indices.ravel())
+    except IndexError as error:
+        raise ModelError(f"{node}: its index lies outside of {len(sizes)} dimensions") from error
+    return ShapeOf(picked, is_scalar=indices.ndim == 0)
+
+
+def slice_(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
+    """Return a range of a shape."""
+    sizes = _sizes(node, required(node, inputs, 0))
+
+    def number(index: int, name: str, default: int) -> int:
+        attribute = node.integers(name)
+        if attribute is not None:
+            return attribute[0]
+        if len(inputs) <= index or inputs[index] is None:
+            return default
+        return int(required_constant(node, inputs, index, name).array.reshape(-1)[0])
+
+    start, end, step = number(1, "starts", 0), number(2, "ends", len(sizes)), number(4, "steps", 1)
+    return ShapeOf(sizes[start:end:step])
+
+
+def concat(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
+    """Return shapes and constants joined to one shape."""
+    sizes: tuple[int | None, ...] = ()
+    for symbol in inputs:
+        sizes += _sizes(node, symbol)
+    return ShapeOf(sizes)
+
+
+def _sizes(node: SourceNode, symbol: Symbol | None) -> tuple[int | None, ...]:
+    match symbol:
+        case ShapeOf(sizes=sizes):
+            return sizes
+        case Constant(array=array) if array.dtype.kind in "iu":
+            return tuple(int(size) for size in array.ravel())
+        case _:
+            raise ModelError(
+                f"{node} works on the data: this version has no hardware for {node.op_type}"
+            )
