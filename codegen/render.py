@@ -1,4 +1,4 @@
-"""Fill the templates of ``lutloom.hls_templates``: a template spells, its caller has the facts."""
+"""The Jinja environment: templates decide the spelling, Python decides the facts."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import jinja2
+    from jinja2 import Environment
 
 
-def render(template: str, /, **facts: object) -> str:
-    """Return the text of ``template``, a path below ``hls_templates``, filled with ``facts``.
+def resource(path: str) -> str:
+    """Return the text of ``path`` under ``hls_templates/``: a template or a C++ header."""
+    return files("lutloom.hls_templates").joinpath(path).read_text(encoding="utf-8")
 
-    A fact that the template names and that is not given is an error, never an empty text.
+
+def render(template: str, **facts: object) -> str:
+    """Return ``template`` (a path under ``hls_templates/``) filled in with ``facts``.
+
+    A name that the template uses and ``facts`` lacks is an error of Jinja's.
     """
-    return _environment().get_template(template).render(**facts)
-
-
-def read_template(path: str) -> str | None:
-    """Return the file ``path`` below ``hls_templates`` as it is, None if there is none."""
-    resource = files("lutloom.hls_templates") / path
-    return resource.read_text(encoding="utf-8") if resource.is_file() else None
+    return environment().get_template(template).render(facts)
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    import jinja2
+def environment() -> Environment:
+    """Return the environment in which all generated files are rendered."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    # Not a PackageLoader: that one knows nothing of packages that are mapped to other folders.
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(read_template),
-        undefined=jinja2.StrictUndefined,
+    # Nothing that is rendered is HTML.
+    return Environment(  # noqa: S701
+        loader=FunctionLoader(resource),
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - C++, Tcl and Make, not HTML; names are made safe before
     )
