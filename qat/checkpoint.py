@@ -8,6 +8,7 @@ the one that is exported.
 from __future__ import annotations
 
 import pickle
+import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"there is no checkpoint {path}: give the file {LAST} of the run to go on with"
         )
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # what it thinks of the pickle protocol of a file that is refused in any case
+            warnings.simplefilter("ignore", UserWarning)
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 CHECKPOINTS = "checkpoints"
-DEFAULT_LR = 0.01
+DEFAULT_LR = 0.03
 _MOST_VALIDATION_IMAGES = 5000
 _VALIDATION_PERIOD = 10
 
@@ -246,11 +246,13 @@ def _fit(
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
         )
+        # Brevitas shares stateless modules between models: another one's mode may be on them
+        module.train()
         try:
             trainer.fit(module, ckpt_path=None if resume is None else str(resume))
-        except SystemExit:
-            # what Lightning makes of Ctrl-C
-            if trainer.interrupted:
+        except SystemExit as exit_:
+            # Lightning makes an exit of Ctrl-C
+            if isinstance(exit_.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
             raise
 

@@ -1,0 +1,46 @@
+"""Batches: every image once, in an order that only seed and epoch decide."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("torch", reason="needs torch")
+
+import torch
+
+from lutloom.qat.batches import Batches, epoch_seed, shuffled_order
+
+
+@given(st.integers(1, 50), st.integers(1, 60), st.booleans(), st.integers(0, 2**63 - 1))
+def test_every_image_comes_once_with_its_label(
+    images: int, size: int, full: bool, seed: int
+) -> None:
+    labels = torch.arange(images)
+    batches = Batches(labels[:, None], labels, size, shuffled_order(images, seed, 0), full)
+    parts = list(batches)
+    assert len(parts) == len(batches)
+    for pixels, part in parts:
+        assert torch.equal(pixels[:, 0], part)
+        assert len(part) == size or (not full and part is parts[-1][1])
+    seen = sorted(int(label) for _, part in parts for label in part)
+    left_out = images % size if full else 0
+    assert len(set(seen)) == len(seen) == images - left_out
+
+
+def test_without_an_order_images_come_as_they_are_stored() -> None:
+    labels = torch.arange(5)
+    assert [part.tolist() for _, part in Batches(labels, labels, 2)] == [[0, 1], [2, 3], [4]]
+
+
+def test_an_epoch_is_shuffled_the_same_way_again_and_another_way_from_the_others() -> None:
+    orders = [shuffled_order(100, seed, epoch).tolist() for seed in (0, 1) for epoch in (0, 1)]
+    again = [shuffled_order(100, seed, epoch).tolist() for seed in (0, 1) for epoch in (0, 1)]
+    assert orders == again
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_seeds_of_epochs_are_what_a_generator_takes() -> None:
+    for seed in (-1, 0, 2**64):
+        torch.Generator().manual_seed(epoch_seed(seed, 3))

@@ -1,0 +1,98 @@
+"""Quantizers are what their equation says, ties and zero included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("torch", reason="needs torch")
+
+import torch
+
+from lutloom.qat.brevitas_parts import QuantIdentity, QuantLinear
+from lutloom.qat.quantizers import (
+    activation_quantizer,
+    quantized_weights,
+    weight_quantizer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+# float32 values, ties of every grid with a power-of-two scale among them
+VALUES = st.one_of(
+    st.floats(-4, 4, width=32), st.integers(-64, 64).map(lambda eighths: eighths / 16)
+)
+LIMITS = st.sampled_from([1.0, 0.5, 2.0, 0.7])
+
+
+def specified(values: list[float], bits: int, limit: float) -> NDArray[np.float32]:
+    x = np.array(values, np.float32)
+    if bits == 1:
+        return np.where(x >= 0, np.float32(limit), np.float32(-limit))
+    most = 2 ** (bits - 1) - 1
+    scale = np.float32(limit) / np.float32(most)
+    integers = np.clip(np.round(x / scale), -most, most).astype(np.float32)
+    return integers * scale
+
+
+@given(st.lists(VALUES, min_size=1, max_size=20), st.integers(1, 5), LIMITS)
+def test_activations_are_quantized_as_specified(
+    values: list[float], bits: int, limit: float
+) -> None:
+    quantize = QuantIdentity(act_quant=activation_quantizer(bits, limit)).eval()
+    got = quantize(torch.tensor(values)).detach().numpy()
+    assert np.array_equal(got, specified(values, bits, limit))
+
+
+@given(st.lists(VALUES, min_size=1, max_size=20), st.integers(1, 5), LIMITS)
+def test_weights_are_quantized_as_specified(values: list[float], bits: int, limit: float) -> None:
+    layer = linear(values, bits, limit)
+    got = layer.quant_weight().value.detach().numpy()[0]
+    assert np.array_equal(got, specified(values, bits, limit))
+
+
+def linear(values: list[float], bits: int, limit: float) -> Any:  # noqa: ANN401 (untyped)
+    quantizer = weight_quantizer(bits, limit)
+    layer = QuantLinear(len(values), 1, bias=False, weight_quant=quantizer).eval()
+    layer.weight.data = torch.tensor([values])
+    return layer
+
+
+@pytest.mark.parametrize("bits", [1, 2])
+def test_gradients_pass_straight_through_inside_the_range_and_stop_outside(bits: int) -> None:
+    quantize = QuantIdentity(act_quant=activation_quantizer(bits))
+    x = torch.tensor([-3.0, -0.75, 0.25, 1.0, 3.0], requires_grad=True)
+    quantize(x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("make", [weight_quantizer, activation_quantizer])
+@pytest.mark.parametrize(
+    ("bits", "limit", "message"),
+    [
+        (0, 1.0, r"^a quantizer of 0 bits: use 1 to 8$"),
+        (9, 1.0, r"^a quantizer of 9 bits: use 1 to 8$"),
+        (2, 0.0, r"^a quantizer whose largest value is 0.0: use a positive one$"),
+        (2, float("nan"), r"^a quantizer whose largest value is nan: use a positive one$"),
+    ],
+)
+def test_impossible_quantizers_are_refused(
+    make: Callable[[int, float], object], bits: int, limit: float, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(bits, limit)
+
+
+def test_only_the_weights_of_quantized_layers_are_found() -> None:
+    layer = linear([0.5], 1, 1.0)
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1), layer, torch.nn.BatchNorm1d(1))
+    (weight,) = quantized_weights(model)
+    assert weight is layer.weight

@@ -1,0 +1,49 @@
+"""Brevitas models over NumPy arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs torch")
+
+import torch
+
+from lutloom.qat.models import build_model
+from lutloom.qat.run import classify, run_model
+
+PIXELS = np.random.default_rng(0).random((7, 1, 4, 4), np.float32)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
+def test_the_batch_size_does_not_matter(batch_size: int) -> None:
+    torch.manual_seed(0)
+    model = build_model("TFC_2W2A", (1, 4, 4), 10)
+    at_once = model.eval()(torch.from_numpy(PIXELS)).detach().numpy()
+    got = run_model(model, PIXELS, batch_size)
+    assert got.shape == (7, 10)
+    assert np.array_equal(classify(got), classify(at_once))
+
+
+def test_a_model_is_run_in_evaluation_and_left_in_its_mode() -> None:
+    model = build_model("TFC_1W1A", (1, 4, 4), 10)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for training in (True, False):
+        model.train(training)
+        run_model(model, PIXELS)
+        assert model.training is training
+    after = model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_of_equal_logits_the_lowest_class_wins() -> None:
+    logits = np.array([[1, 3, 3], [2, 0, 2], [0, 0, 0]], np.float32)
+    assert classify(logits).tolist() == [1, 0, 0]
+
+
+def test_nothing_to_run_is_refused() -> None:
+    model = build_model("TFC_1W1A", (1, 4, 4), 10)
+    with pytest.raises(ValueError, match=r"^0 images in batches of 5: use at least one each$"):
+        run_model(model, PIXELS[:0], 5)
+    with pytest.raises(ValueError, match=r"^7 images in batches of 0: use at least one each$"):
+        run_model(model, PIXELS, 0)

@@ -1,0 +1,312 @@
+"""Training: it learns, it can be stopped anywhere, and it leaves nothing behind but its output."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import warnings
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs torch")
+pytest.importorskip("lightning", reason="needs lightning")
+pytest.importorskip("brevitas", reason="needs brevitas")
+pytest.importorskip("sklearn", reason="needs scikit-learn")
+pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
+
+import torch
+
+from lutloom.qat.checkpoint import read_checkpoint
+from lutloom.qat.data import load_dataset
+from lutloom.qat.errors import DataError, TrainingError
+from lutloom.qat.models import build_model
+from lutloom.qat.run import classify, run_model
+from lutloom.qat.settings import EpochReport
+from lutloom.qat.trainer import TrainResult, train
+
+# a few steps an epoch
+tiny = partial(train, data="digits", epochs=4, batch_size=250, progress=False)
+# with dropout: what is drawn in a step matters
+MODEL = "SFC_1W2A"
+
+
+def stop_after(epoch: int, report: EpochReport) -> None:
+    if report.epoch == epoch:
+        raise KeyboardInterrupt
+
+
+def interrupted(output: Path, epoch: int) -> Path:
+    """Train until Ctrl-C at the end of an epoch; return the last checkpoint."""
+    with pytest.raises(KeyboardInterrupt):
+        tiny(MODEL, output=output, on_epoch=partial(stop_after, epoch))
+    return output / "checkpoints" / "last.ckpt"
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = read_checkpoint(checkpoint)["state_dict"]
+    return state
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    first, second = weights(one), weights(other)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    return tiny(MODEL, output=tmp_path_factory.mktemp("undisturbed"))
+
+
+def assert_as_undisturbed(result: TrainResult, undisturbed: TrainResult) -> None:
+    for name in ("last.ckpt", "best.ckpt"):
+        here, there = (r.checkpoint.with_name(name) for r in (result, undisturbed))
+        assert same_weights(here, there)
+    assert result.onnx.read_bytes() == undisturbed.onnx.read_bytes()
+    assert result == replace(
+        undisturbed, checkpoint=result.checkpoint, onnx=result.onnx, seconds=result.seconds
+    )
+
+
+def test_a_small_net_learns_the_digits(tmp_path: Path) -> None:
+    result = train("tfc-2w2a", data="digits", output=tmp_path, epochs=10, progress=False)
+    assert result.accuracy > 0.9
+    assert result.history[-1].loss < result.history[0].loss / 4
+
+
+def test_the_accuracy_is_that_of_the_chosen_checkpoint_on_the_test_images(
+    undisturbed: TrainResult,
+) -> None:
+    digits = load_dataset("digits")
+    model = build_model(MODEL, digits.input_shape, digits.classes)
+    state = weights(undisturbed.checkpoint)
+    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+    right = classify(run_model(model, digits.pixels(digits.test_x))) == digits.test_y
+    assert (undisturbed.correct, undisturbed.images) == (int(right.sum()), len(digits.test_y))
+    assert undisturbed.accuracy == undisturbed.correct / undisturbed.images
+    best = max(report.accuracy for report in undisturbed.history)
+    assert undisturbed.history[undisturbed.epoch].accuracy == best
+
+
+def test_the_same_settings_give_the_same_result(tmp_path: Path, undisturbed: TrainResult) -> None:
+    torch.rand(7)
+    assert_as_undisturbed(tiny(MODEL, output=tmp_path), undisturbed)
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path, undisturbed: TrainResult) -> None:
+    other = tiny(MODEL, output=tmp_path, seed=1)
+    assert not same_weights(other.checkpoint, undisturbed.checkpoint)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2, 3])
+def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, undisturbed: TrainResult, epoch: int
+) -> None:
+    last = interrupted(tmp_path, epoch)
+    assert len(read_checkpoint(last)["lutloom_history"]) == epoch + 1
+    assert_as_undisturbed(tiny(MODEL, output=tmp_path, resume=last), undisturbed)
+
+
+def test_a_run_may_go_on_elsewhere_and_without_repeating_its_settings(
+    tmp_path: Path, undisturbed: TrainResult
+) -> None:
+    last = interrupted(tmp_path / "first", 1)
+    before = last.read_bytes()
+    result = train(MODEL, data="digits", output=tmp_path / "second", resume=last, progress=False)
+    assert_as_undisturbed(result, undisturbed)
+    assert last.read_bytes() == before
+
+
+def test_a_run_that_is_complete_is_only_exported_again(
+    tmp_path: Path, undisturbed: TrainResult
+) -> None:
+    last = undisturbed.checkpoint.with_name("last.ckpt")
+    assert_as_undisturbed(tiny(MODEL, output=tmp_path, resume=last), undisturbed)
+
+
+CHILD = """
+    import sys
+    from lutloom.qat.trainer import train
+
+    train({model!r}, data="digits", output={output!r}, epochs=4, batch_size=250, progress=False,
+          on_epoch=lambda report: print(report.epoch, flush=True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, undisturbed: TrainResult, how: signal.Signals
+) -> None:
+    code = textwrap.dedent(CHILD).format(model=MODEL, output=str(tmp_path / "out"))
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert child.stdout is not None
+    # two epochs are complete, the third is running
+    assert [child.stdout.readline() for _ in range(2)] == ["0\n", "1\n"]
+    child.send_signal(how)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == -how
+    assert how is signal.SIGKILL or errors.rstrip().endswith("KeyboardInterrupt")
+    last = tmp_path / "out" / "checkpoints" / "last.ckpt"
+    assert_as_undisturbed(tiny(MODEL, output=tmp_path / "out", resume=last), undisturbed)
+
+
+def test_nothing_is_said_and_nothing_left_outside_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiny("TFC_1W1A", output=tmp_path / "out", epochs=1)
+    assert capfd.readouterr() == ("", "")
+    assert list(elsewhere.iterdir()) == []
+    files = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")}
+    assert files == {"TFC_1W1A.onnx", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+
+
+def test_progress_is_one_line_on_standard_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = tiny("TFC_1W1A", output=tmp_path, epochs=2, progress=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "TFC_1W1A on digits" in err
+    assert f"epoch 2/2  loss {result.history[-1].loss:.3f}" in err
+
+
+def test_the_history_may_be_kept_as_csv(tmp_path: Path) -> None:
+    result = tiny("TFC_1W1A", output=tmp_path, epochs=2, csv_log=True)
+    header, *rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert header == "epoch,loss,accuracy"
+    assert rows == [f"{r.epoch},{r.loss},{r.accuracy}" for r in result.history]
+
+
+def test_the_caller_keeps_its_generator_threads_and_ctrl_c(tmp_path: Path) -> None:
+    def state() -> tuple[object, ...]:
+        return (
+            torch.get_rng_state().tolist(),
+            torch.get_num_threads(),
+            signal.getsignal(signal.SIGINT),
+            np.geterr(),
+            Path.cwd(),
+        )
+
+    before = state()
+    tiny("TFC_1W1A", output=tmp_path / "whole", epochs=1)
+    interrupted(tmp_path / "stopped", 0)
+    assert state() == before
+
+
+def test_an_error_of_the_caller_passes_through(tmp_path: Path) -> None:
+    def fail(_report: EpochReport) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit, match=r"^3$"):
+        tiny("TFC_1W1A", output=tmp_path, on_epoch=fail)
+
+
+def test_an_output_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("all of it")
+    message = rf"^{tmp_path} is in use: choose a folder that is empty or not there yet, or resume "
+    with pytest.raises(TrainingError, match=message):
+        tiny("TFC_1W1A", output=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_an_output_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match=r"file/out can't be made: Not a directory$"):
+        tiny("TFC_1W1A", output=tmp_path / "file" / "out")
+
+
+def test_a_run_goes_on_only_with_its_own_settings(tmp_path: Path) -> None:
+    last = interrupted(tmp_path, 0)
+    message = rf"^{last} can't be gone on with: batch_size was 250 and is now 100; seed was 0 and "
+    with pytest.raises(TrainingError, match=message):
+        tiny(MODEL, output=tmp_path, resume=last, batch_size=100, seed=4)
+    with pytest.raises(TrainingError, match=r"model was 'SFC_1W2A' and is now 'TFC_1W1A'"):
+        tiny("TFC_1W1A", output=tmp_path, resume=last)
+
+
+def test_a_run_does_not_go_on_without_its_best_epoch(tmp_path: Path) -> None:
+    last = interrupted(tmp_path / "first", 0)
+    (last.parent / "best.ckpt").unlink()
+    with pytest.raises(TrainingError, match=r"best.ckpt is missing: a run can't go on without"):
+        tiny(MODEL, output=tmp_path / "second", resume=last)
+
+
+class Malice:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("was-executed",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"is not a checkpoint of Lutloom, or is damaged \("),
+        (b"PK\3\4 and so on", r"is not a checkpoint of Lutloom, or is damaged \("),
+        (pickle.dumps(Malice()), r"is not a checkpoint of Lutloom, or is damaged \("),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused_and_not_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=rf"^{path} {message}"):
+        tiny(MODEL, output=tmp_path / "out", resume=path)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.ckpt"]
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(TrainingError, match=r"is not a checkpoint of Lutloom: it has no settings"):
+        tiny(MODEL, output=tmp_path / "out", resume=path)
+    torch.save({"lutloom_settings": {"model": MODEL}}, path)
+    with pytest.raises(TrainingError, match=r"was written by another version of Lutloom"):
+        tiny(MODEL, output=tmp_path / "out", resume=path)
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, undisturbed: TrainResult) -> None:
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(undisturbed.checkpoint.read_bytes()[:-1000])
+    with pytest.raises(TrainingError, match=r"is not a checkpoint of Lutloom, or is damaged \("):
+        tiny(MODEL, output=tmp_path / "out", resume=path)
+
+
+def test_impossible_settings_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for settings, message in (
+        (dict(epochs=0), r"^epochs is 0: use a positive number$"),
+        (dict(batch_size=-1), r"^batch_size is -1: use a positive number$"),
+        (dict(lr=float("nan")), r"^lr is nan: use a positive number$"),
+        (dict(batch_size=2000), r"^batch_size is 2000, but there are 1284 images to train with"),
+        (dict(model="resnet"), r"^there is no model 'resnet'"),
+        (dict(resume="no.ckpt"), r"^there is no checkpoint no.ckpt: give the file last.ckpt"),
+    ):
+        arguments: dict[str, Any] = {"model": MODEL, "output": tmp_path / "out"} | settings
+        with pytest.raises(TrainingError, match=message):
+            tiny(**arguments)
+    with pytest.raises(DataError, match=r"^there is no data set 'nowhere'"):
+        tiny(MODEL, data="nowhere", output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
