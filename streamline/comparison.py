@@ -1,0 +1,194 @@
+"""Compare the integer graph with a float executor of the source model, layer by layer.
+
+Teacher-forced: each layer is fed the executor's own integers, so that a difference is counted
+where it arises and nowhere else. A difference of a quantizer's output is explained if and only if
+the exact value before the quantizer lies within a rigorous bound on the executor's float32 error
+from the executor's own level. Where float32 is error-free the bound is zero: nothing is explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lutloom.streamline.error_bound import Bounded, before_quantizers
+from lutloom.streamline.rounding import rounding_named, step_up
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lutloom.core.meaning import ValueMeaning
+    from lutloom.core.network import Network
+    from lutloom.core.types import IntArray
+    from lutloom.streamline.source import Source, SourceNode
+
+    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+
+# An executor's float counts as an integer of the grid if it is this near to it, in steps.
+_ON_GRID = 2.0**-16
+
+
+@dataclass(frozen=True, slots=True)
+class LayerComparison:
+    """One quantizer: how many of its outputs were compared, and how they differ."""
+
+    value: str
+    node: str
+    elements: int
+    differing: int
+    explained: int
+    nearest: float
+    """Of the explained differences, the largest distance over bound: at most 1; 0 for none."""
+    off_grid: int
+    """Outputs of the executor that stand for no integer at all."""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether every output is equal, or differs for a reason that was proved."""
+        return self.off_grid == 0 and self.differing == self.explained
+
+
+def compare_layers(
+    network: Network, source: Source, tensors: Tensors, encoded: IntArray
+) -> tuple[LayerComparison, ...]:
+    """Compare every quantizer of ``network`` with the executor's ``tensors`` of ``source``.
+
+    ``tensors`` are all tensors of one run on a batch, by name; ``encoded`` is what the network
+    makes of the same batch as the graph's input: a quantizer on the host is compared too.
+    """
+    import numpy as np
+
+    nodes = {node.outputs[0]: node for node in source.nodes if node.outputs}
+    bounds: dict[str, Bounded] | None = None
+    layers: list[LayerComparison] = []
+    values: dict[str, IntArray] = {network.input_value: encoded}
+    names = [*network.graph.inputs, *(n for node in network.graph.nodes for n in node.results)]
+    for name in names:
+        meaning = network.meaning.get(name)
+        theirs, off_grid = None, 0
+        if meaning is not None and meaning.is_quantized and meaning.tensor in tensors:
+            theirs, off_grid = _integers(meaning, tensors[meaning.tensor])
+        if name not in values:
+            producer = network.graph.producers[name]
+            results = producer.op.reference(*(values[source] for source in producer.inputs))
+            values.update(zip(producer.results, results, strict=True))
+        if theirs is None or meaning is None:
+            continue
+        ours = values[name]
+        values[name] = theirs
+        differs = np.argwhere(ours != theirs)
+        explained, nearest = 0, 0.0
+        if len(differs):
+            if bounds is None:
+                bounds = before_quantizers(source, tensors, _inputs(network, tensors, encoded))
+            explained, nearest = _explained(
+                differs, ours, theirs, meaning, nodes[meaning.tensor], bounds, tensors
+            )
+        layers.append(
+            LayerComparison(
+                name, meaning.node, ours.size, len(differs), explained, nearest, off_grid
+            )
+        )
+    return tuple(layers)
+
+
+def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, Bounded]:
+    """Return the model's input: exact where it holds integers, the executor's floats otherwise."""
+    import numpy as np
+
+    floats = tensors[network.input_name].astype(np.float64)
+    if not network.raw_input:
+        return {network.input_name: Bounded(floats, np.zeros_like(floats))}
+    meaning = network.meaning[network.input_value]
+    scale = np.array([float(value) for value in meaning.scale])
+    bias = np.array([float(value) for value in meaning.bias])
+    back = (0, *(int(axis) + 1 for axis in np.argsort(meaning.axes)))
+    exact = (encoded * scale + bias).transpose(back)
+    # The last term covers the float64 roundings of `exact` itself.
+    return {network.input_name: Bounded(exact, np.abs(floats - exact) + 2.0**-50 * np.abs(exact))}
+
+
+def _integers(meaning: ValueMeaning, tensor: NDArray[Any]) -> tuple[IntArray, int]:
+    """Return the integers that an executor's floats stand for, in the value's axes."""
+    import numpy as np
+
+    moved = tensor.astype(np.float64).transpose(0, *(axis + 1 for axis in meaning.axes))
+    scale = np.array([float(value) for value in meaning.scale])
+    bias = np.array([float(value) for value in meaning.bias])
+    quotients = (moved - bias) / scale
+    integers = np.round(quotients)
+    off_grid = int((np.abs(quotients - integers) > _ON_GRID * (1 + np.abs(integers))).sum())
+    return integers.astype(np.int64), off_grid
+
+
+def _explained(
+    differs: NDArray[Any],
+    ours: IntArray,
+    theirs: IntArray,
+    meaning: ValueMeaning,
+    node: SourceNode,
+    bounds: Mapping[str, Bounded],
+    tensors: Tensors,
+) -> tuple[int, float]:
+    """Return how many of the differing elements are explained, and the worst ratio of those."""
+    bounded = bounds.get(meaning.tensor)
+    if bounded is None:
+        return 0, 0.0
+    order = (0, *(axis + 1 for axis in meaning.axes))
+    value, error = bounded.value.transpose(order), bounded.error.transpose(order)
+    explained, worst = 0, 0.0
+    for index in map(tuple, differs):
+        rises = int(theirs[index]) > int(ours[index])
+        boundary = _boundary(node, meaning, index, int(theirs[index]), tensors, rises=rises)
+        distance = max(0.0, (boundary - value[index]) * (1 if rises else -1))
+        if error[index] > 0 and distance <= error[index]:
+            explained += 1
+            worst = max(worst, float(distance / error[index]))
+    return explained, worst
+
+
+def _boundary(
+    node: SourceNode,
+    meaning: ValueMeaning,
+    index: tuple[int, ...],
+    level: int,
+    tensors: Tensors,
+    *,
+    rises: bool,
+) -> float:
+    """Return the end of ``level``'s interval that lies towards our own level: the lower one if
+    the executor's level is above ours.
+    """
+    if node.op_type == "MultiThreshold":
+        return _table_boundary(node, meaning, index, level, tensors, rises=rises)
+    if node.op_type == "BipolarQuant" or _is_one_signed_bit(node, tensors):
+        return 0.0
+    boundary, _ = step_up(rounding_named(node.text("rounding_mode", "ROUND")))(
+        level - 1 if rises else level
+    )
+    return float(boundary)
+
+
+def _is_one_signed_bit(node: SourceNode, tensors: Tensors) -> bool:
+    return bool(node.integer("signed", 1)) and float(tensors[node.inputs[3]].reshape(-1)[0]) == 1
+
+
+def _table_boundary(
+    node: SourceNode,
+    meaning: ValueMeaning,
+    index: tuple[int, ...],
+    level: int,
+    tensors: Tensors,
+    *,
+    rises: bool,
+) -> float:
+    import numpy as np
+
+    table = np.sort(tensors[node.inputs[1]].astype(np.float64), axis=1)
+    layout = node.text("data_layout", "NCHW")
+    axis = len(meaning.axes) - 1 if layout.endswith("C") and len(layout) > 1 else 0
+    channel = index[1 + meaning.axes.index(axis)] if table.shape[0] > 1 else 0
+    real = level * meaning.scale[0] + meaning.bias[0]
+    count = round((float(real) - node.number("out_bias", 0.0)) / node.number("out_scale", 1.0))
+    return float(table[channel, count - 1 if rises else count])

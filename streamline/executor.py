@@ -1,0 +1,95 @@
+"""Run a source model as it is, by qonnx's own executor, every tensor kept.
+
+The model is only made runnable for a batch: the batch size is set, constants that the exporter
+computes at run time (shapes) are folded by qonnx, and the IR version is lowered to one that ONNX
+Runtime takes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.source import QUANTIZER_DOMAINS, load_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+_IR_VERSION = 10
+
+
+def execute(path: Path, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return every tensor of the model at ``path`` for its input ``x [batch, ...]``.
+
+    Raises ``ModelError`` if qonnx can't run the model.
+    """
+    with _old_ir_version(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # qonnx's own, about shapes and versions
+        try:
+            wrapper = _runnable(load_model(path), x.shape[0])
+            from qonnx.core.onnx_exec import execute_onnx
+
+            name = wrapper.graph.input[0].name
+            feeds = {name: x.astype(_dtype(wrapper, name))}
+            context: Mapping[str, NDArray[Any]] = execute_onnx(
+                wrapper, feeds, return_full_exec_context=True
+            )
+        except Exception as error:  # qonnx raises bare exceptions of every kind
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"{path}: qonnx's executor can't run the model: {reason}") from error
+    return dict(context)
+
+
+def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonnx is untyped
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.transformation.change_batchsize import ChangeBatchSize
+    from qonnx.transformation.fold_constants import FoldConstants
+    from qonnx.transformation.general import RemoveStaticGraphInputs
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    model.ir_version = min(model.ir_version, _IR_VERSION)
+    for node in model.graph.node:
+        if node.domain in QUANTIZER_DOMAINS:
+            node.domain = "qonnx.custom_op.general"
+    wrapper = ModelWrapper(model)
+    for transformation in (
+        RemoveStaticGraphInputs(),
+        ChangeBatchSize(batch),
+        InferShapes(),
+        # Folding the weight quantizers as well would be right, and slower for every batch.
+        FoldConstants(exclude_op_types=["Quant", "IntQuant", "BipolarQuant"]),
+        InferShapes(),
+    ):
+        wrapper = wrapper.transform(transformation)
+    return wrapper
+
+
+def _dtype(wrapper: Any, name: str) -> np.dtype[Any]:  # noqa: ANN401 - as above
+    from onnx import helper
+
+    (port,) = (port for port in wrapper.graph.input if port.name == name)
+    return helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
+
+
+@contextmanager
+def _old_ir_version() -> Iterator[None]:
+    """Let qonnx stamp its models of one node with an IR version that ONNX Runtime takes.
+
+    onnx 1.23 stamps its newest, 14, and ONNX Runtime 1.31 stops at 13.
+    """
+    from qonnx.core import onnx_exec
+
+    original = onnx_exec.qonnx_make_model
+    onnx_exec.qonnx_make_model = partial(original, ir_version=_IR_VERSION)
+    try:
+        yield
+    finally:
+        onnx_exec.qonnx_make_model = original
