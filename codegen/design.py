@@ -1,0 +1,297 @@
+"""The design: units of processes joined by streams, with every name and width decided.
+
+What the templates write down, and nothing they could get wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.folding import DEFAULT_DEPTH, check_plan, fifo_depth
+from lutloom.codegen.kernels import KERNELS, Code, Site
+from lutloom.codegen.kernels.convert import Converter
+from lutloom.codegen.kernels.kernel import code_type
+from lutloom.codegen.names import comment, identifier, identifiers
+from lutloom.codegen.streams import Stream, Wiring, site_of
+from lutloom.codegen.units import MOST_PROCESSES, cut
+
+if TYPE_CHECKING:
+    from lutloom.core.graph import Graph
+    from lutloom.core.plan import Folding, Plan
+    from lutloom.core.types import TensorType
+
+
+@dataclass(frozen=True)
+class Port:
+    """A stream argument of a process, and its width in bits."""
+
+    name: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: its function, named ``identifier``, and what it is made from."""
+
+    identifier: str
+    name: str
+    kernel: str
+    site: Site
+    folding: Folding
+    code: Code
+    ports: tuple[Port, ...]
+    cycles: int
+
+    @property
+    def note(self) -> str:
+        """The model's own name, fit for a comment."""
+        return comment(self.name)
+
+    @property
+    def in_type(self) -> str:
+        """C++ type of the codes of the first input."""
+        return code_type(self.site.inputs[0])
+
+    @property
+    def in_types(self) -> tuple[str, ...]:
+        """C++ types of the codes of all inputs."""
+        return tuple(code_type(tensor) for tensor in self.site.inputs)
+
+    @property
+    def out_bits(self) -> int:
+        """Bits of a code of the first output."""
+        return self.site.outputs[0].element.bits
+
+
+@dataclass(frozen=True)
+class Fifo:
+    """A local stream of a unit: ``words`` words a frame, at most ``depth`` at a time."""
+
+    identifier: str
+    bits: int
+    words: int
+    depth: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call in the body of a unit: of a process, or of a converter between ``arguments``."""
+
+    process: Process | None
+    converter: Converter | None
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Border:
+    """An AXI stream of a unit: ``beats`` transfers a frame, each a word of ``word_bits`` bits
+    in ``axis_bits`` bits of data. ``fifo`` is the local stream behind it.
+    """
+
+    axis_bits: int
+    word_bits: int
+    beats: int
+    fifo: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One IP: a top-level function ``top`` with an AXI stream in and one out."""
+
+    top: str
+    entry: Border
+    exit: Border
+    fifos: tuple[Fifo, ...]
+    calls: tuple[Call, ...]
+    tokens: int
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """The processes, in order."""
+        return tuple(call.process for call in self.calls if call.process is not None)
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Headers of the library that the unit itself includes."""
+        used = {call.converter.kernel for call in self.calls if call.converter is not None}
+        return ("axis", *sorted(used))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Where the words of a value pass: a local stream, in words of ``bits`` bits."""
+
+    fifo: str
+    value: str
+    tensor: TensorType
+    bits: int
+
+
+@dataclass(frozen=True)
+class Design:
+    """A whole design; ``namespace`` holds everything but the tops."""
+
+    namespace: str
+    name: str
+    word_bits: int
+    input_name: str
+    input: TensorType
+    output_name: str
+    output: TensorType
+    units: tuple[Unit, ...]
+    probes: tuple[Probe, ...]
+    largest_word: int
+
+
+def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_PROCESSES) -> Design:
+    """Return the design of a lowered ``graph`` as ``plan`` folds it.
+
+    ``unit_limit`` is how many processes a unit holds at most.
+    Raises ``PlanError`` where the plan does not fit the graph.
+    """
+    check_plan(graph, plan)
+    wiring = Wiring(graph, plan)
+    namespace = identifier(name)
+    names = identifiers(wiring.processes)
+    processes = {n: _process(wiring, n, names[n]) for n in wiring.processes}
+    groups = cut(graph, unit_limit)
+    tops = [f"{namespace}_unit{index}" for index in range(len(groups))]
+    if len(groups) == 1:
+        tops = [f"{namespace}_top"]
+    units = tuple(
+        _unit(wiring, top, group, processes) for top, group in zip(tops, groups, strict=True)
+    )
+    probes = tuple(
+        Probe(_written_fifo(stream, processes), stream.value, stream.tensor, bits)
+        for stream in wiring.streams
+        if (bits := wiring.written_bits(stream)) and stream.source is not None
+    )
+    widths = [fifo.bits for unit in units for fifo in unit.fifos]
+    widths += [unit.entry.axis_bits for unit in units] + [unit.exit.axis_bits for unit in units]
+    widths += [process.code.widest for process in processes.values()]
+    widths += [c.converter.widest for unit in units for c in unit.calls if c.converter is not None]
+    ((input_name, input_type),) = graph.inputs.items()
+    (output_name,) = graph.outputs
+    return Design(
+        namespace=namespace,
+        name=name,
+        word_bits=plan.word_bits,
+        input_name=input_name,
+        input=input_type,
+        output_name=output_name,
+        output=graph.types[output_name],
+        units=units,
+        probes=probes,
+        largest_word=max(1024, 1 << (max(widths) - 1).bit_length()),
+    )
+
+
+def _process(wiring: Wiring, name: str, identifier: str) -> Process:
+    node = wiring.processes[name]
+    site, folding = site_of(wiring.graph, node), wiring.plan.foldings[name]
+    kernel = KERNELS[node.op.name]
+    lanes_in, lanes_out = kernel.lanes(site, folding)
+    ins = [n * t.element.bits for n, t in zip(lanes_in, site.inputs, strict=True)]
+    outs = [n * t.element.bits for n, t in zip(lanes_out, site.outputs, strict=True)]
+    return Process(
+        identifier,
+        name,
+        node.op.name,
+        site,
+        folding,
+        kernel.code(site, folding),
+        (*_ports("in", ins), *_ports("out", outs)),
+        kernel.cycles(site, folding),
+    )
+
+
+def _ports(kind: str, widths: list[int]) -> tuple[Port, ...]:
+    if len(widths) == 1:
+        return (Port(kind, widths[0]),)
+    return tuple(Port(f"{kind}{index}", bits) for index, bits in enumerate(widths))
+
+
+def _written_fifo(stream: Stream, processes: dict[str, Process]) -> str:
+    """Return the name of the local stream that the writer of ``stream`` writes."""
+    if stream.source is None:
+        return "in_words"
+    process = processes[stream.source]
+    several = len(process.site.outputs) > 1
+    return f"{process.identifier}_out{stream.source_port if several else ''}"
+
+
+def _read_fifo(stream: Stream, processes: dict[str, Process]) -> str:
+    """Return the name of the local stream behind the converter of ``stream``."""
+    if stream.target is None:
+        return "out_words"
+    process = processes[stream.target]
+    several = len(process.site.inputs) > 1
+    return f"{process.identifier}_in{stream.target_port if several else ''}"
+
+
+def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str, Process]) -> Unit:
+    members = set(group)
+    fifos: list[Fifo] = []
+    calls: list[Call] = []
+    read_from: dict[tuple[str, int], str] = {}
+    entry: Border | None = None
+    exit_: Border | None = None
+
+    def fifo(name: str, stream: Stream, bits: int, depth: int) -> str:
+        words = -(-stream.tensor.size * stream.tensor.element.bits // bits)
+        fifos.append(Fifo(name, bits, words, depth, comment(stream.value)))
+        return name
+
+    def deliver(stream: Stream, source: str) -> str:
+        """Put the converter of ``stream`` behind the local stream ``source``, if it has one."""
+        converter = wiring.converter(stream)
+        if converter is None:
+            return source
+        name = _read_fifo(stream, processes)
+        target = fifo(name, stream, converter.out_bits, DEFAULT_DEPTH)
+        calls.append(Call(None, converter, (source, target)))
+        return target
+
+    def border(stream: Stream, source: str, bits: int) -> Border:
+        frame = stream.tensor.size * stream.tensor.element.bits
+        outer = stream.source is None or stream.target is None
+        axis_bits = wiring.plan.word_bits if outer else -(-bits // 8) * 8
+        return Border(axis_bits, bits, -(-frame // bits), source)
+
+    for stream in wiring.streams:
+        if stream.source not in members and stream.target in members:
+            bits = wiring.written_bits(stream)
+            name = _written_fifo(stream, processes)
+            fifo(name, stream, bits, fifo_depth(wiring.plan, stream.value))
+            entry = border(stream, name, bits)
+            read_from[stream.target, stream.target_port] = deliver(stream, name)
+    by_source = {(s.source, s.source_port): s for s in wiring.streams}
+    for name in group:
+        process = processes[name]
+        ins = [read_from[name, port] for port in range(len(process.site.inputs))]
+        outs = []
+        leaving: list[tuple[Stream, str]] = []
+        for port in range(len(process.site.outputs)):
+            stream = by_source[name, port]
+            depth = fifo_depth(wiring.plan, stream.value)
+            bits = wiring.written_bits(stream)
+            written = _written_fifo(stream, processes)
+            outs.append(fifo(written, stream, bits, depth))
+            leaving.append((stream, written))
+        calls.append(Call(process, None, (*ins, *outs)))
+        for stream, written in leaving:
+            if stream.target in members:
+                read_from[stream.target, stream.target_port] = deliver(stream, written)
+            elif stream.target is None:
+                last = deliver(stream, written)
+                exit_ = border(stream, last, wiring.plan.word_bits)
+            else:
+                exit_ = border(stream, written, wiring.written_bits(stream))
+    assert entry is not None
+    assert exit_ is not None
+    # An image each in every process, and as many as fit into the FIFOs behind them: so that the
+    # tokens never are what holds the data up.
+    tokens = len(calls) + 2 + sum(-(-fifo.depth // fifo.words) for fifo in fifos)
+    return Unit(top, entry, exit_, tuple(fifos), tuple(calls), tokens)

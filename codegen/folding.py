@@ -1,0 +1,256 @@
+"""Plans: automatic ones, what they may say, and whether one fits its graph.
+
+Any plan that passes ``check_plan`` computes the same integers. The limits: no word of a stream, of
+a weight memory or inside a width converter is wider than 4096 bits, and no process has more than
+4096 operators (products, comparisons) at work in one cycle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.kernels import KERNELS, Legal, Site
+from lutloom.codegen.kernels.convert import converter
+from lutloom.codegen.kernels.kernel import MOST_OPERATORS, WIDEST_WORD
+from lutloom.codegen.lower import check_lowered
+from lutloom.codegen.streams import Stream, Wiring, processes_of, site_of, streams_of
+from lutloom.core.errors import PlanError
+from lutloom.core.plan import Folding, Plan
+from lutloom.core.text import graph_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from lutloom.core.graph import Graph
+
+WORD_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
+"""Legal widths of the AXI streams, in bits."""
+
+DEFAULT_CYCLES = 1024
+"""Clock cycles a frame that ``default_plan`` aims at."""
+
+DEFAULT_DEPTH = 2
+"""Words in a FIFO that a plan does not name: what the tools default to."""
+
+
+def legal_values(graph: Graph, name: str) -> dict[str, tuple[int, ...]]:
+    """Return what ``pe`` and ``simd`` of the process ``name`` may be, each by itself, ascending.
+
+    Raises ``PlanError`` listing the processes if there is none of that name.
+    """
+    processes = processes_of(graph)
+    if name not in processes:
+        raise PlanError(_unknown(name, list(processes)))
+    legal = KERNELS[processes[name].op.name].legal(site_of(graph, processes[name]))
+    return {"pe": legal.pe, "simd": legal.simd}
+
+
+def unfolded_plan(graph: Graph, *, word_bits: int = 64) -> Plan:
+    """Return the plan that makes one product at a time everywhere: the smallest hardware."""
+    check_lowered(graph)
+    return _plan(graph, lambda _name, _site: Folding(), word_bits)
+
+
+def largest_plan(graph: Graph, *, word_bits: int = 64) -> Plan:
+    """Return the plan with the most parallel folding that the limits allow every process."""
+    check_lowered(graph)
+    return _plan(graph, lambda _name, site: max(_candidates(site), key=_parallelism), word_bits)
+
+
+def default_plan(graph: Graph, *, cycles: int = DEFAULT_CYCLES, word_bits: int = 64) -> Plan:
+    """Return a plan with the least parallelism by which every process takes ``cycles`` a frame.
+
+    A process that can't gets its most parallel folding. Among equals, those are taken whose
+    words the writer already has, then those that need no shift register.
+    """
+    check_lowered(graph)
+    writers = {(s.target, s.target_port): s for s in streams_of(graph)}
+    lanes: dict[str, tuple[int, ...]] = {}
+
+    def choose(name: str, site: Site) -> Folding:
+        kernel = KERNELS[site.op.name]
+        stream = writers[name, 0]
+        written = lanes[stream.source][stream.source_port] if stream.source else 0
+        element_bits = stream.tensor.element.bits
+        written_bits = written * element_bits if stream.source else word_bits
+
+        def cost(folding: Folding) -> tuple[int, ...]:
+            read, _ = kernel.lanes(site, folding)
+            taken = kernel.cycles(site, folding)
+            bits = read[0] * element_bits
+            fits = bits == written_bits
+            divides = written_bits % bits == 0 or bits % written_bits == 0
+            work = folding.pe * folding.simd
+            # Where lanes are cheap, a converter is what costs.
+            is_cheap = kernel.weight_bits(site, folding) == 0
+            misfit = (not fits, not divides)
+            order = (*misfit, work) if is_cheap else (work, *misfit)
+            return (max(taken - cycles, 0), *order, folding.pe)
+
+        best = min(_candidates(site), key=cost)
+        lanes[name] = kernel.lanes(site, best)[1]
+        return best
+
+    return _plan(graph, choose, word_bits)
+
+
+def check_plan(graph: Graph, plan: Plan) -> None:
+    """Raise ``PlanError``, saying what is legal, unless ``plan`` fits the lowered ``graph``."""
+    check_lowered(graph)
+    digest = graph_digest(graph)
+    if plan.graph != digest:
+        raise PlanError(
+            f"the plan is for the graph {plan.graph}, but this is {digest}: make a new plan, or"
+            " build the model the plan was made for"
+        )
+    if plan.word_bits not in WORD_BITS:
+        raise PlanError(f"word_bits is {plan.word_bits}: use one of {list(WORD_BITS)}")
+    processes = processes_of(graph)
+    for name in plan.foldings:
+        if name not in processes:
+            raise PlanError(_unknown(name, list(processes)))
+    for name, node in processes.items():
+        if name not in plan.foldings:
+            raise PlanError(f"the plan has no entry for the process {name}")
+        _check_folding(name, site_of(graph, node), plan.foldings[name])
+    streams = streams_of(graph)
+    values = [stream.value for stream in streams]
+    for name in plan.fifos:
+        if name not in values:
+            raise PlanError(f"fifos: there is no stream {name}: use one of {_listed(values)}")
+    wiring = Wiring(graph, plan)
+    for stream in streams:
+        _check_stream(wiring, stream)
+
+
+def fifo_depth(plan: Plan, value: str) -> int:
+    """Return how many words the FIFO of ``value`` holds."""
+    return plan.fifos.get(value, DEFAULT_DEPTH)
+
+
+def _plan(graph: Graph, choose: Callable[[str, Site], Folding], word_bits: int) -> Plan:
+    foldings = {n: choose(n, site_of(graph, node)) for n, node in processes_of(graph).items()}
+    plan = Plan(graph_digest(graph), foldings, {}, word_bits)
+    return Plan(plan.graph, foldings, _reconvergent_fifos(Wiring(graph, plan)), word_bits)
+
+
+def _candidates(site: Site) -> Iterator[Folding]:
+    """Yield the foldings of one process that the limits allow, whatever its neighbours."""
+    legal = KERNELS[site.op.name].legal(site)
+    found = False
+    for pe in legal.pe:
+        for simd in legal.simd:
+            folding = Folding(pe, simd)
+            # Words of half the limit, so that every converter stays within it.
+            if _over_limit(site, folding, WIDEST_WORD // 2) is None:
+                found = True
+                yield folding
+    if not found:
+        # check_plan says what is wrong with it.
+        yield Folding()
+
+
+def _parallelism(folding: Folding) -> tuple[int, int]:
+    return folding.pe * folding.simd, folding.simd
+
+
+def _over_limit(site: Site, folding: Folding, widest: int = WIDEST_WORD) -> str | None:
+    """Return which limit ``folding`` exceeds by itself, as the end of a sentence, or None.
+
+    ``widest`` is the limit of words in streams.
+    """
+    kernel = KERNELS[site.op.name]
+    lanes_in, lanes_out = kernel.lanes(site, folding)
+    words = [
+        ("reads words", lanes_in, site.inputs),
+        ("writes words", lanes_out, site.outputs),
+    ]
+    for what, lanes, tensors in words:
+        for count, tensor in zip(lanes, tensors, strict=True):
+            bits = count * tensor.element.bits
+            if bits > widest:
+                return f"{what} of {bits} bits, more than {widest}"
+    if kernel.weight_bits(site, folding) > WIDEST_WORD:
+        bits = kernel.weight_bits(site, folding)
+        return f"reads weights in words of {bits} bits, more than {WIDEST_WORD}"
+    if kernel.operators(site, folding) > MOST_OPERATORS:
+        count = kernel.operators(site, folding)
+        return f"has {count} operators at work in one cycle, more than {MOST_OPERATORS}"
+    return None
+
+
+def _check_folding(name: str, site: Site, folding: Folding) -> None:
+    legal = KERNELS[site.op.name].legal(site)
+    for key, value, values in (
+        ("pe", folding.pe, legal.pe),
+        ("simd", folding.simd, legal.simd),
+        ("memory", folding.memory, legal.memory),
+        ("multiplier", folding.multiplier, legal.multiplier),
+    ):
+        if value not in values:
+            shown = value if isinstance(value, int) else repr(value.value)
+            allowed = [v if isinstance(v, int) else v.value for v in values]
+            raise PlanError(f"{name}: {key} is {shown}: use one of {allowed}")
+    problem = _over_limit(site, folding)
+    if problem is not None:
+        raise PlanError(f"{name}: with pe {folding.pe} and simd {folding.simd} it {problem}")
+
+
+def _check_stream(wiring: Wiring, stream: Stream) -> None:
+    written, read = wiring.written_bits(stream), wiring.read_bits(stream)
+    frame = stream.tensor.size * stream.tensor.element.bits
+    between = converter(written, read, frame)
+    if between is not None and between.widest > WIDEST_WORD:
+        raise PlanError(
+            f"{stream.value} is written in words of {written} bits and read in words of {read}:"
+            f" the converter between them needs {between.widest} bits, more than {WIDEST_WORD};"
+            " choose pe and simd so that one width divides the other, or smaller ones"
+        )
+
+
+def _reconvergent_fifos(wiring: Wiring) -> Mapping[str, int]:
+    """Return deeper FIFOs for inputs of an addition that come early.
+
+    A matvec, a top_k and a permute need a frame (or a vector of it) before they give anything;
+    meanwhile the other branch has to hold what it was given, or the duplicate before both stops.
+    """
+    from lutloom.core.ops import MatVec, Permute, TopK
+
+    frames: dict[str | None, int] = {None: 0}
+    depths: dict[str, int] = {}
+    incoming: dict[str | None, list[Stream]] = {}
+    for stream in wiring.streams:
+        incoming.setdefault(stream.target, []).append(stream)
+    for name, node in wiring.processes.items():
+        delays = [frames[stream.source] for stream in incoming[name]]
+        latest = max(delays)
+        for stream, delay in zip(incoming[name], delays, strict=True):
+            if len(delays) > 1 and delay < latest:
+                bits = wiring.written_bits(stream)
+                words = -(-stream.tensor.size * stream.tensor.element.bits // bits)
+                depths[stream.value] = words * (latest - delay) + DEFAULT_DEPTH
+        frames[name] = latest + isinstance(node.op, MatVec | Permute | TopK)
+    return depths
+
+
+def _unknown(name: str, names: list[str]) -> str:
+    return f"the plan has an entry for {name}, but there is no such process: use {_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:20])
+    return f"{shown}, ... ({len(names)} in all)" if len(names) > 20 else shown
+
+
+__all__ = [
+    "DEFAULT_CYCLES",
+    "DEFAULT_DEPTH",
+    "WORD_BITS",
+    "Legal",
+    "check_plan",
+    "default_plan",
+    "fifo_depth",
+    "largest_plan",
+    "legal_values",
+    "unfolded_plan",
+]

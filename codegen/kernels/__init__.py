@@ -1,0 +1,26 @@
+"""The kernels, one module each; the registry by the operator's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lutloom.codegen.kernels import add, duplicate, matvec, permute, threshold, top_k
+from lutloom.codegen.kernels.kernel import Code, Kernel, Legal, Site, Table
+
+KERNELS: Mapping[str, Kernel] = MappingProxyType(
+    {
+        "add": add.KERNEL,
+        "duplicate": duplicate.KERNEL,
+        "matvec": matvec.KERNEL,
+        "permute": permute.KERNEL,
+        "threshold": threshold.KERNEL,
+        "top_k": top_k.KERNEL,
+    }
+)
+
+# Operators that are no process: linear is lowered to matvec, and a reshape is a wire, since a
+# stream has no shape.
+NO_PROCESS = frozenset({"linear", "reshape"})
+
+__all__ = ["KERNELS", "NO_PROCESS", "Code", "Kernel", "Legal", "Site", "Table"]

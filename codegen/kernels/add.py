@@ -1,0 +1,82 @@
+"""``lutloom::add``: ``pe`` channels of two streams at a time.
+
+With ``a = a0 + s * code_a``, ``b`` alike and ``y = y0 + u * code_y``,
+
+    code_y = (m0 * a0 + m1 * b0 - y0) / u + (m0 * s / u) * code_a + (m1 * t / u) * code_b
+
+where all quotients are integers, for the reason given in ``matvec``.
+"""
+
+from __future__ import annotations
+
+from lutloom.codegen.kernels.kernel import (
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    divisors,
+    no_weights,
+    number_table,
+    unless_shared,
+)
+from lutloom.core.plan import Folding
+from lutloom.core.types import IntType
+
+
+def _legal(site: Site) -> Legal:
+    return Legal(divisors(site.inputs[0].channels))
+
+
+def _lanes(_site: Site, folding: Folding) -> Lanes:
+    return (folding.pe, folding.pe), (folding.pe,)
+
+
+def _cycles(site: Site, folding: Folding) -> int:
+    return site.inputs[0].size // folding.pe
+
+
+def _operators(_site: Site, folding: Folding) -> int:
+    return 2 * folding.pe
+
+
+def _linear(element: IntType) -> tuple[int, int]:
+    """Return ``base, step`` of ``value = base + step * code``; step 0 for a constant."""
+    if element.count == 1:
+        return element.lo, 0
+    return (element.lo, element.step) if element.is_offset_coded else (0, 1)
+
+
+def _code(site: Site, folding: Folding) -> Code:
+    import numpy as np
+
+    tensor = site.inputs[0]
+    channels, pe = tensor.channels, folding.pe
+    y = site.outputs[0].element
+    offset, unit = (y.lo, y.step) if y.is_offset_coded else (0, 1)
+    ends = [_linear(x.element) for x in site.inputs]
+    # In Python integers: what is in between may be wider than the results.
+    columns = np.broadcast_to(site.op.multipliers.int64, (2, channels)).T.tolist()
+    factors = [
+        [m * step // unit for m, (_, step) in zip(column, ends, strict=True)] for column in columns
+    ]
+    starts = [
+        (sum(m * base for m, (base, _) in zip(column, ends, strict=True)) - offset) // unit
+        for column in columns
+    ]
+    shape = (channels // pe, pe)
+    multipliers = np.array(factors, np.int64).reshape(*shape, 2)
+    start_table = np.array(starts, np.int64).reshape(shape)
+    if site.op.multipliers.shape[1] == 1:
+        multipliers, start_table = unless_shared(multipliers), unless_shared(start_table)
+    return Code(
+        headers=("bits", "lanes", "add"),
+        tables=(
+            number_table("multipliers", multipliers, "Of both inputs, for each channel.", (2, 3)),
+            number_table("starts", start_table, "What sums start from.", (2,)),
+        ),
+        facts={"channels": channels, "vectors": tensor.size // channels},
+    )
+
+
+KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)

@@ -1,0 +1,29 @@
+"""``lutloom::duplicate``: words of ``pe`` elements, one to each reader at a time."""
+
+from __future__ import annotations
+
+from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, no_weights
+from lutloom.core.plan import Folding
+
+
+def _legal(site: Site) -> Legal:
+    return Legal(divisors(site.inputs[0].channels))
+
+
+def _lanes(site: Site, folding: Folding) -> Lanes:
+    return (folding.pe,), (folding.pe,) * int(site.op.copies)
+
+
+def _cycles(site: Site, folding: Folding) -> int:
+    return site.inputs[0].size // folding.pe
+
+
+def _operators(_site: Site, _folding: Folding) -> int:
+    return 1
+
+
+def _code(site: Site, folding: Folding) -> Code:
+    return Code(headers=("duplicate",), facts={"words": site.inputs[0].size // folding.pe})
+
+
+KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)

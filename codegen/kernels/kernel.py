@@ -1,0 +1,121 @@
+"""What a kernel must say about itself, so that everything else can treat them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lutloom.core.plan import Folding, Memory, Multiplier
+from lutloom.core.types import TensorType
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntArray
+
+# A word of a stream or of a weight memory, in bits: what ap_int can be told to hold.
+WIDEST_WORD = 4096
+# Operators (products, comparisons) of a process that work in one cycle: pipelines of more do not
+# meet timing, and take long to synthesize.
+MOST_OPERATORS = 4096
+
+
+@dataclass(frozen=True)
+class Site:
+    """A process in its graph: the operator and the types of what it reads and writes."""
+
+    op: Any
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+
+
+@dataclass(frozen=True)
+class Legal:
+    """What a folding of one process may say. Both ``pe`` and ``simd`` ascend."""
+
+    pe: tuple[int, ...]
+    simd: tuple[int, ...] = (1,)
+    memory: tuple[Memory, ...] = (Memory.AUTO,)
+    multiplier: tuple[Multiplier, ...] = (Multiplier.AUTO,)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Constants of a process: an array of machine words, and how it is laid out.
+
+    ``complete`` names the dimensions (from 1) that are read in parallel, ``reshape`` the one
+    whose elements become one wide word.
+    """
+
+    name: str
+    data: NDArray[np.integer[Any]]
+    signed: bool
+    bits: int
+    note: str
+    complete: tuple[int, ...] = ()
+    reshape: int = 0
+    memory: Memory = Memory.AUTO
+    is_hexadecimal: bool = False
+
+
+@dataclass(frozen=True)
+class Code:
+    """The facts a process's template writes down: tables, and values by name."""
+
+    headers: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    widest: int = 1
+
+
+Lanes: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+"""Elements in a word of each input and of each output."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One process: its legal foldings, the words it reads and writes, its cycles, its C++.
+
+    ``operators`` counts what works in one cycle; ``widths`` are those of its words in bits,
+    weights included. ``code`` needs a legal folding.
+    """
+
+    legal: Callable[[Site], Legal]
+    lanes: Callable[[Site, Folding], Lanes]
+    cycles: Callable[[Site, Folding], int]
+    operators: Callable[[Site, Folding], int]
+    weight_bits: Callable[[Site, Folding], int]
+    code: Callable[[Site, Folding], Code]
+
+
+def divisors(number: int) -> tuple[int, ...]:
+    """Return the divisors of ``number``, ascending."""
+    small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
+    return tuple(sorted({*small, *(number // d for d in small)}))
+
+
+def no_weights(_site: Site, _folding: Folding) -> int:
+    """Return the width of the weight memory of a process without one."""
+    return 0
+
+
+def code_type(tensor: TensorType) -> str:
+    """Return the C++ type of a code of ``tensor``'s elements."""
+    element = tensor.element
+    return f"ap_{'' if element.is_signed else 'u'}int<{element.bits}>"
+
+
+def number_table(name: str, data: IntArray, note: str, complete: tuple[int, ...] = ()) -> Table:
+    """Return ``data`` as a table of plain numbers in the narrowest machine words."""
+    lo, hi = int(data.min()), int(data.max())
+    signed = lo < 0
+    needed = max(hi.bit_length(), (~lo).bit_length() if signed else 0) + signed
+    bits = next(b for b in (8, 16, 32, 64) if b >= needed)
+    return Table(name, data, signed, bits, note, complete)
+
+
+def unless_shared(table: IntArray) -> IntArray:
+    """Return ``[folds, lanes, ...]``, cut to ``[1, 1, ...]`` where all channels are equal."""
+    return table[:1, :1] if (table == table[:1, :1]).all() else table

@@ -1,0 +1,170 @@
+"""From integer operators to processes, each of which is one C++ function call.
+
+    linear(x, weights)        =  matvec(x, weights transposed)
+    add(x0, x1, x2, ...)      =  add(add(x0, x1), x2), ...
+    f(x), g(x)                =  x0, x1 = duplicate(x); f(x0), g(x1)
+
+Exact: the first two are the same sums, the last the same values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lutloom.core.errors import LutloomError
+from lutloom.core.graph import Graph, Node
+from lutloom.core.ops import Add, Duplicate, Linear, MatVec, Reshape
+from lutloom.core.text import print_node
+from lutloom.core.types import Const
+
+if TYPE_CHECKING:
+    from lutloom.core.op import Op
+
+
+class LoweringError(LutloomError, ValueError):
+    """A graph that this version can't make a design of."""
+
+
+def lower(graph: Graph) -> Graph:
+    """Return ``graph`` as processes, without what no output needs; values keep their names.
+
+    A value with several readers (the graph's output is one) gets a ``duplicate``, whose
+    results are ``NAME/copy0``, ``NAME/copy1``, ...; so the output's name may change.
+
+    Raises ``LoweringError`` for a graph with several inputs or outputs, or with nothing to do.
+    """
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise LoweringError(
+            f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs: this"
+            " version builds designs with one of each; split the model, or keep one output"
+        )
+    needed = _needed(graph)
+    if not any(not isinstance(node.op, Reshape) for node in needed):
+        raise LoweringError(
+            f"there is nothing to build: the output {graph.outputs[0]} is the input"
+            f" {next(iter(graph.inputs))} with nothing computed in between"
+        )
+    if is_lowered(graph) and len(needed) == len(graph.nodes):
+        return graph
+    names = set(graph.types)
+    nodes = [process for node in needed for process in _processes(node, names)]
+    return _with_duplicates(graph, nodes, names)
+
+
+def is_lowered(graph: Graph) -> bool:
+    """Return whether ``graph`` is one of processes and wires, every stream with one reader."""
+    return _first_obstacle(graph) is None
+
+
+def check_lowered(graph: Graph) -> None:
+    """Raise ``LoweringError``, naming what is in the way, unless ``graph`` is lowered."""
+    obstacle = _first_obstacle(graph)
+    if obstacle is not None:
+        raise LoweringError(f"{obstacle}: lower the graph first")
+
+
+def _first_obstacle(graph: Graph) -> str | None:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        return f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
+    for node in graph.nodes:
+        if isinstance(node.op, Linear) or (isinstance(node.op, Add) and len(node.inputs) != 2):
+            return f"{print_node(node)} is no process"
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    readers.update(graph.outputs)
+    for name in graph.types:
+        if readers[name] != 1:
+            return f"{name} has {readers[name]} readers instead of one"
+    if all(isinstance(node.op, Reshape) for node in graph.nodes):
+        return "there is no process"
+    return None
+
+
+def _needed(graph: Graph) -> list[Node]:
+    """Return the nodes that the outputs depend on, in their order."""
+    wanted = set(graph.outputs)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if wanted.isdisjoint(node.results):
+            continue
+        wanted.update(node.inputs)
+        kept.append(node)
+    kept.reverse()
+    return kept
+
+
+def _processes(node: Node, names: set[str]) -> list[Node]:
+    match node.op:
+        case Linear(weights=weights):
+            return [replace(node, op=MatVec(Const(weights.data.T)))]
+        case Add(multipliers=multipliers) if len(node.inputs) > 2:
+            return _chain(node, multipliers, names)
+        case _:
+            return [node]
+
+
+def _chain(node: Node, multipliers: Const, names: set[str]) -> list[Node]:
+    """Return additions of two: the first with both multipliers, each other adds one input."""
+    import numpy as np
+
+    rows = multipliers.int64
+    so_far = node.inputs[0]
+    chain: list[Node] = []
+    for index in range(1, len(node.inputs)):
+        before = rows[:1] if index == 1 else np.ones_like(rows[:1])
+        factors = Const(np.concatenate([before, rows[index : index + 1]]))
+        is_last = index == len(node.inputs) - 1
+        result = node.results[0] if is_last else _fresh(f"{node.name}/sum{index}", names)
+        chain.append(Node((result,), Add(factors), (so_far, node.inputs[index])))
+        so_far = result
+    return chain
+
+
+def _with_duplicates(graph: Graph, nodes: list[Node], names: set[str]) -> Graph:
+    """Give every reader of a value its own; results that nobody reads are an error of ours."""
+    readers = Counter(name for node in nodes for name in node.inputs)
+    readers.update(graph.outputs)
+    copies: dict[str, list[str]] = {}
+    result: list[Node] = []
+
+    def copy(name: str) -> None:
+        if readers[name] > 1:
+            fresh = [_fresh(f"{name}/copy{index}", names) for index in range(readers[name])]
+            result.append(Node(tuple(fresh), Duplicate(len(fresh)), (name,)))
+            copies[name] = fresh
+
+    def taken(name: str) -> str:
+        return copies[name].pop(0) if name in copies else name
+
+    for name in graph.inputs:
+        copy(name)
+    for node in nodes:
+        op, results = _without_idle_copies(node, readers)
+        if op is None:
+            # A duplicate with a single reader left is no more than a wire: its reader gets the
+            # original.
+            copies[results[0]] = [taken(node.inputs[0])]
+            continue
+        result.append(Node(results, op, tuple(taken(name) for name in node.inputs)))
+        for name in results:
+            copy(name)
+    outputs = tuple(taken(name) for name in graph.outputs)
+    return Graph(graph.inputs, tuple(result), outputs)
+
+
+def _without_idle_copies(node: Node, readers: Counter[str]) -> tuple[Op | None, tuple[str, ...]]:
+    if not isinstance(node.op, Duplicate):
+        return node.op, node.results
+    live = tuple(name for name in node.results if readers[name] > 0)
+    if len(live) > 1:
+        return Duplicate(len(live)), live
+    return None, live
+
+
+def _fresh(wanted: str, names: set[str]) -> str:
+    name = wanted
+    while name in names:
+        name += "'"
+    names.add(name)
+    return name

@@ -1,0 +1,217 @@
+"""Write the HLS project of a design: sources, parameters, testbench, kernels, all in ``hls/``.
+
+    hls/include/lutloom/*.hpp    the kernels that are used
+    hls/src/UNIT.cpp, UNIT.hpp   the units: a top-level function each
+    hls/src/params/PROCESS.hpp   a process each: its constants, and the call of its kernel
+    hls/tb/testbench.cpp         self-checking, with golden vectors in golden.hpp
+    hls/csim/*.h                 stand-ins for two of Vitis' headers, for C simulation without it
+    hls/design.json              what the simulator has to know
+
+Equal graphs, plans, names and vectors give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from lutloom.codegen.design import Design, Process, Unit, make_design
+from lutloom.codegen.initializer import dimensions, element_type, initializer
+from lutloom.codegen.lower import check_lowered
+from lutloom.codegen.names import comment
+from lutloom.codegen.packing import pack_frames
+from lutloom.codegen.render import render, resource
+from lutloom.codegen.units import MOST_PROCESSES
+from lutloom.core.files import write_file
+from lutloom.core.text import graph_digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lutloom.core.graph import Graph
+    from lutloom.core.plan import Plan
+    from lutloom.core.types import IntArray, TensorType
+
+FORMAT = 1
+"""Version of ``design.json``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """Golden vectors: ``inputs [n, *shape]`` and ``outputs [n, *shape]``, n at least 1."""
+
+    inputs: IntArray
+    outputs: IntArray
+
+
+@dataclass(frozen=True)
+class _TableText:
+    """A table as the templates write it."""
+
+    name: str
+    type: str
+    dimensions: str
+    initializer: str
+    note: str
+    complete: tuple[int, ...] = ()
+    reshape: int = 0
+    memory: str = "auto"
+
+
+def write_project(
+    graph: Graph,
+    plan: Plan,
+    *,
+    name: str,
+    golden: Golden,
+    directory: Path,
+    unit_limit: int = MOST_PROCESSES,
+) -> None:
+    """Write the project of the lowered ``graph``, as ``plan`` folds it, to ``directory``/hls.
+
+    ``name`` becomes the design's namespace and the prefix of its top-level functions.
+    ``unit_limit`` is how many processes a unit holds at most.
+
+    Raises ``LoweringError`` or ``PlanError`` where the graph or the plan can't be built, and
+    ``OutputError`` where the files can't be written.
+    """
+    check_lowered(graph)
+    design = make_design(graph, plan, name=name, unit_limit=unit_limit)
+    for path, text in project_files(design, golden, graph_digest(graph)).items():
+        target = directory / "hls" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(target, text.encode())
+
+
+def project_files(design: Design, golden: Golden, digest: str) -> dict[str, str]:
+    """Return the text of every file of the project by its path below ``hls/``."""
+    files: dict[str, str] = {}
+    title = comment(design.name)
+    common = {"namespace": design.namespace, "title": title, "largest_word": design.largest_word}
+    for unit in design.units:
+        files[f"src/{unit.top}.hpp"] = render("unit.hpp.j2", unit=unit, **common)
+        files[f"src/{unit.top}.cpp"] = render("unit.cpp.j2", unit=unit, **common)
+        for process in unit.processes:
+            files[f"src/params/{process.identifier}.hpp"] = _process_text(process, common)
+    for header in _headers(design):
+        files[f"include/lutloom/{header}.hpp"] = resource(f"include/lutloom/{header}.hpp")
+    for stand_in in ("ap_axi_sdata.h", "hls_stream.h", "simulation.h"):
+        files[f"csim/{stand_in}"] = resource(f"csim/{stand_in}")
+    files["tb/golden.hpp"] = _golden_text(design, golden)
+    files["tb/testbench.cpp"] = render("testbench.cpp.j2", units=design.units, **common)
+    files["design.json"] = _description(design, files, digest)
+    return dict(sorted(files.items()))
+
+
+def _process_text(process: Process, common: dict[str, Any]) -> str:
+    tables = [
+        _TableText(
+            table.name,
+            element_type(table.bits, signed=table.signed),
+            dimensions(table.data.shape),
+            initializer(
+                table.data, hexadecimal_bits=table.bits if table.is_hexadecimal else 0
+            ).replace("\n}", "\n  }"),
+            table.note,
+            table.complete,
+            table.reshape,
+            table.memory.value,
+        )
+        for table in process.code.tables
+    ]
+    return render(
+        f"process/{process.kernel}.hpp.j2",
+        process=process,
+        facts=process.code.facts,
+        tables=tables,
+        **common,
+    )
+
+
+def _headers(design: Design) -> list[str]:
+    """Return the kernel headers that the design uses, and those that they include."""
+    wanted = {kernel for unit in design.units for kernel in unit.kernels}
+    wanted |= {p.kernel for unit in design.units for p in unit.processes}
+    found: set[str] = set()
+    while wanted:
+        header = wanted.pop()
+        found.add(header)
+        text = resource(f"include/lutloom/{header}.hpp")
+        wanted |= set(re.findall(r'#include "lutloom/(\w+)\.hpp"', text)) - found
+    return sorted(found)
+
+
+def _golden_text(design: Design, golden: Golden) -> str:
+    first, final = design.units[0].entry, design.units[-1].exit
+    tables = []
+    for name, values, tensor, border in (
+        ("kInput", golden.inputs, design.input, first),
+        ("kOutput", golden.outputs, design.output, final),
+    ):
+        words = pack_frames(values, tensor.element, border.axis_bits)
+        tables.append(
+            _TableText(
+                name,
+                element_type(64, signed=False),
+                dimensions(words.shape),
+                initializer(words, hexadecimal_bits=64),
+                f"{tensor} each.",
+            )
+        )
+    return render("golden.hpp.j2", images=golden.inputs.shape[0], tables=tables)
+
+
+def _description(design: Design, files: dict[str, str], digest: str) -> str:
+    document = {
+        "format": FORMAT,
+        "name": design.namespace,
+        "graph": digest,
+        "word_bits": design.word_bits,
+        "input": {"name": design.input_name, **_type(design.input)},
+        "output": {"name": design.output_name, **_type(design.output)},
+        "units": [
+            {
+                "top": unit.top,
+                "hash": _unit_hash(unit, files),
+                "in_bits": unit.entry.axis_bits,
+                "in_beats": unit.entry.beats,
+                "out_bits": unit.exit.axis_bits,
+                "out_beats": unit.exit.beats,
+                "processes": [
+                    {"identifier": p.identifier, "name": p.name, "cycles": p.cycles}
+                    for p in unit.processes
+                ],
+            }
+            for unit in design.units
+        ],
+        "streams": [
+            {"identifier": probe.fifo, "value": probe.value, "bits": probe.bits}
+            | _type(probe.tensor)
+            for probe in design.probes
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _type(tensor: TensorType) -> dict[str, object]:
+    element = tensor.element
+    return {"type": [element.lo, element.hi, element.step], "shape": list(tensor.shape)}
+
+
+def _unit_hash(unit: Unit, files: dict[str, str]) -> str:
+    """Return the digest of all that the synthesis of ``unit`` depends on."""
+    own = [f"src/{unit.top}.cpp", f"src/{unit.top}.hpp"]
+    own += [f"src/params/{process.identifier}.hpp" for process in unit.processes]
+    state = blake2b(digest_size=10)
+    included = set(own)
+    while own:
+        path = own.pop(0)
+        state.update(f"{path}\0{files[path]}\0".encode())
+        found = re.findall(r'#include "lutloom/(\w+)\.hpp"', files[path])
+        fresh = {f"include/lutloom/{header}.hpp" for header in found} - included
+        included |= fresh
+        own += sorted(fresh)
+    return state.hexdigest()

@@ -1,0 +1,41 @@
+"""Cutting a design into units: groups of processes, each its own IP, joined by AXI streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.streams import Stream, processes_of, streams_of
+
+if TYPE_CHECKING:
+    from lutloom.core.graph import Graph
+
+MOST_PROCESSES = 12
+"""Processes in a unit: synthesis of many more takes hours, and a linker places a unit whole."""
+
+
+def cut(graph: Graph, limit: int = MOST_PROCESSES) -> tuple[tuple[str, ...], ...]:
+    """Return the processes of a lowered ``graph`` as units, in order, of ``limit`` at most.
+
+    A border is crossed by one stream only, so branches are never cut: a unit grows beyond the
+    limit where they leave no other choice.
+    """
+    names = list(processes_of(graph))
+    position = {name: index for index, name in enumerate(names)}
+
+    def crosses(stream: Stream, border: int) -> bool:
+        source = position[stream.source] if stream.source is not None else -1
+        target = position[stream.target] if stream.target is not None else len(names)
+        return source < border <= target
+
+    streams = streams_of(graph)
+    units: list[tuple[str, ...]] = []
+    first, last_border = 0, 0
+    for border in range(1, len(names) + 1):
+        if sum(crosses(stream, border) for stream in streams) != 1:
+            continue
+        if border - first > limit and last_border > first:
+            units.append(tuple(names[first:last_border]))
+            first = last_border
+        last_border = border
+    units.append(tuple(names[first:]))
+    return tuple(units)

@@ -1,0 +1,1 @@
+"""The C++ kernel library, and the templates of everything that is generated: data only."""

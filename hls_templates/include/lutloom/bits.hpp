@@ -1,0 +1,18 @@
+// Widths of counters and sums, computed at compile time.
+#pragma once
+
+namespace lutloom {
+
+// Bits that an unsigned number up to `largest` needs: at least one.
+constexpr int bits_for(unsigned long long largest) {
+  return largest < 2 ? 1 : 1 + bits_for(largest / 2);
+}
+
+constexpr int greatest_common_divisor(int a, int b) {
+  return b == 0 ? a : greatest_common_divisor(b, a % b);
+}
+
+// a / b, rounded up.
+constexpr int ceil_divide(int a, int b) { return (a + b - 1) / b; }
+
+}  // namespace lutloom

@@ -1,0 +1,291 @@
+"""C simulation: the files of a generated project, compiled for this machine and called from here.
+
+The unit sources, parameters and kernels are compiled as they are, against the open headers of
+``ap_int`` (or a Vitis installation's) and stand-ins for the others, and linked to a shared library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lutloom.codegen.folding import DEFAULT_DEPTH
+from lutloom.codegen.packing import pack_frames, unpack_frames
+from lutloom.codegen.render import render
+from lutloom.core.types import IntType, TensorType
+from lutloom.sim.reference import check
+from lutloom.sim.threads import threaded
+from lutloom.sim.toolchain import CSimError, compiler_version, find_ap_headers, find_compiler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntArray
+
+_FLAGS = ("-std=c++14", "-O1", "-fPIC", "-fvisibility=hidden", "-w", "-pthread")
+_MESSAGE_BYTES = 4096
+_PARALLEL_COMPILERS = 2
+
+
+@dataclass(frozen=True)
+class Port:
+    """The design's input or output: its words on the AXI stream."""
+
+    name: str
+    tensor: TensorType
+    bits: int
+    beats: int
+
+
+@dataclass(frozen=True)
+class TracedStream:
+    """A stream inside the design that carries ``value``, in words of ``bits`` bits."""
+
+    identifier: str
+    value: str
+    tensor: TensorType
+    bits: int
+
+
+@dataclass(frozen=True, eq=False)
+class CSim:
+    """A compiled design."""
+
+    input: Port
+    output: Port
+    streams: tuple[TracedStream, ...]
+    library: Path
+    _entry: ctypes.CDLL = field(repr=False)
+    _lock: threading.Lock = field(repr=False, default_factory=threading.Lock)
+
+    def run(self, inputs: IntArray, *, batch: int | None = None) -> IntArray:
+        """Return the outputs ``[n, *shape]`` for the values ``inputs [n, *shape]``.
+
+        The images pass the AXI streams in batches of ``batch`` (all in one by default): the
+        last transfer of a batch carries TLAST. Whether TLAST, keep and strb come out as they
+        should is checked.
+
+        Raises ``RangeError`` for inputs outside the input's type, and ``CSimError`` where the
+        design misbehaves: a deadlock of bounded FIFOs, words too many or too few, a wrong TLAST.
+        """
+        outputs, _ = self._run(inputs, batch, is_tracing=False)
+        return outputs
+
+    def trace(self, inputs: IntArray, *, batch: int | None = None) -> dict[str, IntArray]:
+        """Return every value between processes by its name, ``[n, *shape]`` each.
+
+        The input and the output are among them. Raises as ``run`` does.
+        """
+        outputs, traces = self._run(inputs, batch, is_tracing=True)
+        return {self.input.name: inputs, **traces, self.output.name: outputs}
+
+    def _run(
+        self, inputs: IntArray, batch: int | None, *, is_tracing: bool
+    ) -> tuple[IntArray, dict[str, IntArray]]:
+        import numpy as np
+
+        if batch is not None and batch < 1:
+            raise CSimError(f"a batch should hold at least 1 image, not {batch}")
+        values = check(self.input.name, inputs, self.input.tensor)
+        images = values.shape[0]
+        words = pack_frames(values, self.input.tensor.element, self.input.bits)
+        pieces = -(-self.output.bits // 64)
+        result = np.zeros((images, self.output.beats, pieces), np.uint64)
+        last = np.zeros(images, np.uint8)
+        last[-1:] = 1
+        if batch is not None:
+            last[batch - 1 :: batch] = 1
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        with self._lock:
+            failed = self._entry.lutloom_run(
+                words.ctypes.data,
+                last.ctypes.data,
+                images,
+                result.ctypes.data,
+                int(is_tracing),
+                message,
+                _MESSAGE_BYTES,
+            )
+            if failed:
+                raise CSimError(f"C simulation: {message.value.decode(errors='replace')}")
+            traces = self._traces(images) if is_tracing else {}
+        tensor = self.output.tensor
+        return unpack_frames(result, tensor.element, tensor.shape, self.output.bits), traces
+
+    def _traces(self, images: int) -> dict[str, IntArray]:
+        import numpy as np
+
+        traces: dict[str, IntArray] = {}
+        for stream in self.streams:
+            name = stream.identifier.encode()
+            flat: NDArray[np.uint64] = np.zeros(self._entry.lutloom_trace_size(name), np.uint64)
+            self._entry.lutloom_trace_copy(name, flat.ctypes.data)
+            words = flat.reshape(images, -1, -(-stream.bits // 64))
+            element, shape = stream.tensor.element, stream.tensor.shape
+            traces[stream.value] = unpack_frames(words, element, shape, stream.bits)
+        return traces
+
+
+def build(
+    project: Path,
+    *,
+    bounded: bool = False,
+    cache: Path | None = None,
+    compiler: str | None = None,
+) -> CSim:
+    """Compile the project that ``write_project`` wrote to ``project``, and load it.
+
+    With ``bounded`` every process runs in a thread of its own and FIFOs block at the depths of
+    the plan; a deadlock is an error that names the FIFOs. ``cache`` is a directory that keeps
+    compiled designs by their contents, safe to share; without it the library is temporary.
+    ``compiler`` is the C++ compiler, by default ``$CXX``, g++, clang++ or c++.
+
+    Raises ``CSimError`` where there is no project, no compiler or no headers, or where the
+    compiler refuses the sources.
+    """
+    description = _read_description(project)
+    command = find_compiler(compiler)
+    headers = find_ap_headers()
+    hls = project / "hls"
+    sources = _sources(hls, description, bounded=bounded)
+    key = _key(hls, sources, [compiler_version(command), str(headers), *_FLAGS])
+    if cache is None:
+        with tempfile.TemporaryDirectory(prefix="lutloom-csim-") as directory:
+            # A library that is loaded no longer needs its file.
+            return _load(_compile(command, headers, hls, sources, Path(directory)), description)
+    library = cache / f"csim-{key}.so"
+    if not library.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".csim-", dir=cache) as directory:
+            _compile(command, headers, hls, sources, Path(directory)).replace(library)
+    return _load(library, description)
+
+
+def _read_description(project: Path) -> Mapping[str, Any]:
+    path = project / "hls" / "design.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CSimError(f"{project} is no project: {path} is missing") from error
+    except (OSError, ValueError) as error:
+        raise CSimError(f"{path} can't be read: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != 1:
+        raise CSimError(f"{path} is of another format than this version reads: compile anew")
+    return document
+
+
+def _sources(hls: Path, description: Mapping[str, Any], *, bounded: bool) -> dict[str, str]:
+    """Return the text of every file that is compiled by its name: units, and the driver."""
+    units = description["units"]
+    sources = {}
+    for unit in units:
+        text = (hls / "src" / f"{unit['top']}.cpp").read_text(encoding="utf-8")
+        sources[f"{unit['top']}.cpp"] = threaded(text) if bounded else text
+    sources["driver.cpp"] = render(
+        "csim/driver.cpp.j2", units=units, bounded=bounded, depth=DEFAULT_DEPTH
+    )
+    if bounded:
+        define = "#define LUTLOOM_BOUNDED\n"
+        sources = {name: define + text for name, text in sources.items()}
+    return sources
+
+
+def _key(hls: Path, sources: Mapping[str, str], settings: Sequence[str]) -> str:
+    state = blake2b(digest_size=16)
+    for part in (*settings, *(f"{name}\0{text}" for name, text in sources.items())):
+        state.update(part.encode() + b"\0")
+    for path in sorted(p for p in hls.rglob("*") if p.suffix in (".hpp", ".h")):
+        state.update(path.relative_to(hls).as_posix().encode() + b"\0" + path.read_bytes())
+    return state.hexdigest()
+
+
+def _compile(
+    compiler: str, headers: Path, hls: Path, sources: Mapping[str, str], directory: Path
+) -> Path:
+    """Compile ``sources`` in ``directory`` and return the shared library there."""
+    hls = hls.resolve()
+    includes = [f"-I{hls / 'csim'}", f"-I{hls / 'src'}", f"-I{hls / 'include'}"]
+    waiting: list[list[str]] = []
+    objects = []
+    for name, text in sources.items():
+        (directory / name).write_text(text, encoding="utf-8")
+        objects.append(str(directory / f"{name}.o"))
+        options = [*_FLAGS, *includes, "-isystem", str(headers)]
+        waiting.append([compiler, *options, "-c", str(directory / name), "-o", objects[-1]])
+    running: list[subprocess.Popen[str]] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < _PARALLEL_COMPILERS:
+                running.append(_start(waiting.pop(0)))
+            _finish(running.pop(0))
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    library = directory / "design.so"
+    _finish(_start([compiler, "-shared", "-pthread", *objects, "-o", str(library)]))
+    return library
+
+
+def _start(command: list[str]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+        )
+    except OSError as error:
+        raise CSimError(f"{command[0]} can't be run: {error}") from error
+
+
+def _finish(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate()
+    if process.returncode != 0:
+        shown = "\n".join(errors.splitlines()[:12])
+        raise CSimError(f"the C++ compiler refuses the generated sources:\n{shown}")
+
+
+def _load(library: Path, description: Mapping[str, Any]) -> CSim:
+    entry = ctypes.CDLL(str(library))
+    pointer, number = ctypes.c_void_p, ctypes.c_uint64
+    entry.lutloom_run.argtypes = [
+        pointer, pointer, number, pointer, ctypes.c_int, ctypes.c_char_p, number,
+    ]  # fmt: skip
+    entry.lutloom_run.restype = ctypes.c_int
+    entry.lutloom_trace_size.argtypes = [ctypes.c_char_p]
+    entry.lutloom_trace_size.restype = number
+    entry.lutloom_trace_copy.argtypes = [ctypes.c_char_p, pointer]
+    entry.lutloom_trace_copy.restype = None
+    first, final = description["units"][0], description["units"][-1]
+    streams = tuple(
+        TracedStream(s["identifier"], s["value"], _tensor(s), s["bits"])
+        for s in description["streams"]
+    )
+    return CSim(
+        _port(description["input"], first["in_bits"], first["in_beats"]),
+        _port(description["output"], final["out_bits"], final["out_beats"]),
+        streams,
+        library,
+        entry,
+    )
+
+
+def _port(entry: Mapping[str, Any], bits: int, beats: int) -> Port:
+    return Port(entry["name"], _tensor(entry), bits, beats)
+
+
+def _tensor(entry: Mapping[str, Any]) -> TensorType:
+    return TensorType(IntType(*entry["type"]), tuple(entry["shape"]))
+
+
+__all__ = ["CSim", "CSimError", "Port", "TracedStream", "build"]
