@@ -83,6 +83,7 @@ class Names:
     external: set[str] = field(default_factory=set)
     prototypes: set[str] = field(default_factory=set)
     file: str = ""
+    directions: dict[int, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
 
 _NO_TYPE = frozenset(
@@ -483,11 +484,14 @@ def _callee(tokens: Sequence[Token], opening: int) -> str:
 
 def directions(function: Function, names: Names) -> Mapping[str, frozenset[str]]:
     """Return what ``function`` does to each parameter that may be a stream: read, write, both."""
-    return {
-        parameter.name: _direction(function, parameter.name, names, frozenset())
-        for parameter in function.parameters
-        if parameter.sort in (Sort.STREAM, Sort.OPAQUE)
-    }
+    key = id(function.block)
+    if key not in names.directions:
+        names.directions[key] = {
+            parameter.name: _direction(function, parameter.name, names, frozenset())
+            for parameter in function.parameters
+            if parameter.sort in (Sort.STREAM, Sort.OPAQUE)
+        }
+    return names.directions[key]
 
 
 def _direction(

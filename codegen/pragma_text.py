@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from lutloom.codegen.cpp_tokens import Kind, Token, tokenize
 from lutloom.codegen.pragma_rules import (
@@ -56,31 +57,32 @@ def literal(tokens: Sequence[Token]) -> int | None:
     return int(text.rstrip("uUlL"), 0)
 
 
-def read_directive(text: str) -> tuple[Directive | None, list[str]]:
+@cache
+def read_directive(text: str) -> tuple[Directive | None, tuple[str, ...]]:
     """Return the directive in ``text`` (what follows ``#pragma``), and what is wrong with it.
 
     None for a pragma that is no HLS pragma, whether or not that is a fault.
     """
     words = text.split(maxsplit=1)
     if words and words[0] in ("once", "GCC", "clang"):
-        return None, []
+        return None, ()
     if not words or words[0].upper() != "HLS":
         found = words[0] if words else "nothing"
-        return None, [f"'#pragma {found}' is no pragma that any tool reads: write '#pragma HLS'"]
+        return None, (f"'#pragma {found}' is no pragma that any tool reads: write '#pragma HLS'",)
     tokens = list(tokenize(words[1] if len(words) > 1 else ""))
     if not tokens or tokens[0].kind is not Kind.NAME:
-        return None, ["'#pragma HLS' names no pragma"]
+        return None, ("'#pragma HLS' names no pragma",)
     name = tokens[0].text.lower()
     if name in DEAD:
-        return None, [f"pragma {tokens[0].text} is dead: {DEAD[name]}"]
+        return None, (f"pragma {tokens[0].text} is dead: {DEAD[name]}",)
     if name not in RULES:
-        return None, [f"there is no pragma {tokens[0].text}{_guess(name, RULES)}"]
+        return None, (f"there is no pragma {tokens[0].text}{_guess(name, RULES)}",)
     given, faults = _given(tokens[1:])
     directive, more = _sorted(name, RULES[name], given)
     faults += more
     faults += _missing(directive)
     faults += _contradictions(directive)
-    return directive, [f"pragma {name.upper()}: {fault}" for fault in faults]
+    return directive, tuple(f"pragma {name.upper()}: {fault}" for fault in faults)
 
 
 def _guess(name: str, known: Mapping[str, object] | Sequence[str]) -> str:

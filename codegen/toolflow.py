@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.names import identifier
-from lutloom.codegen.render import render, resource
+from lutloom.codegen.render import render
 from lutloom.core.errors import LutloomError
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ UNCERTAINTY_SHARE = Fraction(1, 10)
 
 TESTBENCH = "hls/tb/testbench.cpp"
 """The testbench of all units, which takes no arguments and returns 0 if all images are right."""
-
-_STAND_INS = ("ap_axi_sdata.h", "hls_stream.h", "simulation.h")
 
 
 class ToolflowError(LutloomError, ValueError):
@@ -57,13 +55,11 @@ def write_toolflow(
     board: Board | None,
     testbench: Sequence[str] = (TESTBENCH,),
 ) -> None:
-    """Write ``Makefile``, ``NEXT_STEPS.md``, ``scripts/`` and ``hls/csim/`` into ``directory``.
+    """Write ``Makefile``, ``NEXT_STEPS.md`` and ``scripts/`` into ``directory``.
 
     ``units`` are in the order of the stream; ``testbench`` are its C++ files and the data that it
-    reads. ``clock_mhz`` is the target, the frequency of the fabric's clock. ``hls/csim`` holds
-    what C simulation needs beside the open ``ap_types`` headers when Vitis is not there. Same
-    arguments, same bytes. Raises ``ToolflowError`` for what no tool could be given; nothing is
-    written then.
+    reads. ``clock_mhz`` is the target, the frequency of the fabric's clock. Same arguments, same
+    bytes. Raises ``ToolflowError`` for what no tool could be given; nothing is written then.
     """
     clock = _clock(clock_mhz)
     _check_names(units, part, testbench)
@@ -96,8 +92,6 @@ def write_toolflow(
         own = {**facts, "unit": unit, "testbench": [*testbench, *dict.fromkeys(others)]}
         texts[f"scripts/{unit.top}.tcl"] = render("flow/unit.tcl.j2", **own)
         texts[f"scripts/{unit.top}.cfg"] = render("flow/unit.cfg.j2", **own)
-    for header in _STAND_INS:
-        texts[f"hls/csim/{header}"] = resource(f"csim/{header}")
     for path, text in texts.items():
         target_file = directory / path
         target_file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,28 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lutloom.codegen import (
+    Golden,
+    default_plan,
+    largest_plan,
+    lower,
+    unfolded_plan,
+    write_project,
+)
 from lutloom.codegen.cpp_names import collect, directions
 from lutloom.codegen.cpp_scopes import parse
 from lutloom.codegen.pragma_check import check_pragmas, check_project
 from lutloom.codegen.pragma_rules import DEAD, RULES, STORAGE_IMPLEMENTATIONS
+from lutloom.core.graph import Graph, Node
+from lutloom.core.ops.add import Add
+from lutloom.core.ops.linear import Linear
+from lutloom.core.ops.threshold import Threshold
+from lutloom.core.ops.top_k import TopK
+from lutloom.core.types import Const, IntType, TensorType
+from lutloom.sim.reference import run
 
 PROCESSES = """\
 #pragma once
@@ -144,7 +160,7 @@ static const unsigned long long kTable[] = {0x0123456789abcdefULL, 1, 2, 3, 4, 5
 KERNELS = Path(__file__).parents[2] / "hls_templates" / "include" / "lutloom"
 
 
-def write_project(directory: Path, processes: str = PROCESSES, top: str = TOP) -> Path:
+def write_design(directory: Path, processes: str = PROCESSES, top: str = TOP) -> Path:
     (directory / "hls" / "include" / "lutloom").mkdir(parents=True)
     (directory / "hls" / "src" / "params").mkdir(parents=True)
     (directory / "hls" / "tb").mkdir()
@@ -170,7 +186,7 @@ def test_good_text_raises_no_alarm(text: str) -> None:
 
 
 def test_good_project_raises_no_alarm(tmp_path: Path) -> None:
-    assert [str(problem) for problem in check_project(write_project(tmp_path))] == []
+    assert [str(problem) for problem in check_project(write_design(tmp_path))] == []
 
 
 @pytest.mark.parametrize("header", sorted(KERNELS.glob("*.hpp")), ids=lambda path: path.name)
@@ -531,7 +547,7 @@ def test_kernel_mutant_is_caught(header: str, number: int, kind: str, line: str)
 
 def test_problem_says_where(tmp_path: Path) -> None:
     broken = PROCESSES.replace("impl=dsp", "impl=dps")
-    problems = check_project(write_project(tmp_path, broken))
+    problems = check_project(write_design(tmp_path, broken))
     number = broken[: broken.index("impl=dps")].count("\n") + 1
     assert [str(problem) for problem in problems] == [
         f"hls/include/lutloom/scale.hpp:{number}: pragma BIND_OP: "
@@ -542,19 +558,19 @@ def test_problem_says_where(tmp_path: Path) -> None:
 def test_project_is_read_as_one_text(tmp_path: Path) -> None:
     # Neither file alone shows that the process writes what it is to read.
     swapped = PROCESSES.replace("transfer.data = in.read();", "in.write(1);")
-    problems = check_project(write_project(tmp_path, swapped))
+    problems = check_project(write_design(tmp_path, swapped))
     assert any("never read" in problem.message for problem in problems), problems
 
 
 def test_unknown_process_is_a_problem_of_the_project_only(tmp_path: Path) -> None:
     top = TOP.replace("lutloom::to_axis<8>", "lutloom::to_axes<8>")
     assert check_pragmas(top, file="top.cpp") == []
-    problems = check_project(write_project(tmp_path, top=top))
+    problems = check_project(write_design(tmp_path, top=top))
     assert [p.message for p in problems] == ["no function to_axes of 2 arguments is there"]
 
 
 def test_project_without_top_is_a_problem(tmp_path: Path) -> None:
-    directory = write_project(tmp_path, top="// nothing\n")
+    directory = write_design(tmp_path, top="// nothing\n")
     assert ["no source file has a top function" in str(p) for p in check_project(directory)] == [
         True
     ]
@@ -594,3 +610,83 @@ def test_table_of_a_million_bits_is_checked_at_once() -> None:
     words = ", ".join(f"0x{index:016x}ULL" for index in range(16384))
     text = f"const unsigned long long kTable[16384] = {{\n{words}\n}};\n"
     assert check_pragmas(PROCESSES + text, file="params.hpp") == []
+
+
+def generated(directory: Path, plan: str, unit_limit: int) -> Path:
+    """Write the project of a small graph with a branch, with every kind of process in it."""
+    rng = np.random.default_rng(7)
+
+    def signs(fan_in: int, outputs: int) -> Const:
+        return Const(rng.integers(0, 2, (fan_in, outputs)) * 2 - 1)
+
+    def staircase(lo: int, hi: int, steps: int) -> Threshold:
+        rows = np.sort(rng.integers(lo, hi, (8, steps)), axis=1)
+        base, height = (-1, 2) if steps == 1 else (0, 1)
+        return Threshold(Const(rows), Const(np.full(8, base)), Const(np.full((8, 1), height)))
+
+    nodes = (
+        Node(("first",), Linear(signs(12, 8)), ("x",)),
+        Node(("second",), staircase(-300, 300, 3), ("first",)),
+        Node(("third",), Linear(signs(8, 8)), ("second",)),
+        Node(("meet",), Add(Const(np.array([[3], [-2]]))), ("third", "second")),
+        Node(("sign",), staircase(-20, 20, 1), ("meet",)),
+        Node(("last",), Linear(signs(8, 10)), ("sign",)),
+        Node(("class",), TopK(1), ("last",)),
+    )
+    graph = Graph({"x": TensorType(IntType(0, 255, 1), (12,))}, nodes, ("class",))
+    images = rng.integers(0, 256, (2, 12))
+    golden = Golden(images, run(graph, {"x": images})["class"])
+    lowered = lower(graph)
+    plans = {"unfolded": unfolded_plan, "default": default_plan, "largest": largest_plan}
+    write_project(
+        lowered,
+        plans[plan](lowered),
+        name="#pragma HLS */ nonsense {",
+        golden=golden,
+        directory=directory,
+        unit_limit=unit_limit,
+    )
+    return directory
+
+
+@pytest.mark.parametrize("plan", ["unfolded", "default", "largest"])
+@pytest.mark.parametrize("unit_limit", [12, 3])
+def test_generated_project_raises_no_alarm(tmp_path: Path, plan: str, unit_limit: int) -> None:
+    directory = generated(tmp_path, plan, unit_limit)
+    assert len(list((directory / "hls" / "src").glob("*.cpp"))) == (1 if unit_limit == 12 else 3)
+    assert [str(problem) for problem in check_project(directory)] == []
+
+
+def test_every_mutant_of_a_generated_project_is_caught(tmp_path: Path) -> None:
+    directory = generated(tmp_path, "default", 12)
+    (unit,) = (directory / "hls" / "src").glob("*.cpp")
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    calls = [number for number, line in enumerate(lines) if re.match(r"  \w+::\w.*>?\(\w", line)]
+    calls = [number for number in calls if "hls::stream" not in lines[number]]
+    mutants: list[list[str]] = []
+    for number in calls:
+        # Forgotten, done twice, and done before the one that it waits for.
+        mutants.append([*lines[:number], *lines[number + 1 :]])
+        mutants.append([*lines[: number + 1], *lines[number:]])
+        if number - 1 in calls:
+            swapped = [lines[number], lines[number - 1]]
+            mutants.append([*lines[: number - 1], *swapped, *lines[number + 1 :]])
+        for word in re.findall(r"\w+", lines[number].split("(")[1]):
+            line = re.sub(rf"\b{word}\b(?=[,)])", f"{word}_", lines[number])
+            mutants.append([*lines[:number], line, *lines[number + 1 :]])
+    for number, line in enumerate(lines):
+        if "#pragma HLS INTERFACE" in line:
+            mutants.append([*lines[:number], *lines[number + 1 :]])
+        for old, new in (("variable=", "variable=x"), ("port=", "port=x"), ("depth=", "dept=")):
+            if line.startswith("#pragma HLS") and old in line:
+                mutants.append([*lines[:number], line.replace(old, new), *lines[number + 1 :]])
+        if "hls::stream" in line and line.endswith(";"):
+            mutants.append([*lines[:number], *lines[number + 1 :]])
+    assert len(calls) >= 9
+    assert len(mutants) >= 80
+    survivors = []
+    for mutant in mutants:
+        unit.write_text("\n".join(mutant) + "\n", encoding="utf-8")
+        if not check_project(directory):
+            survivors.append([line for line in mutant if line not in lines])
+    assert survivors == []
