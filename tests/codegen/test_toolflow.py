@@ -268,9 +268,9 @@ def test_hostile_name_runs_nothing(tmp_path: Path, name: str) -> None:
         (
             "2024.2",
             "v++",
-            "v++ -c --mode hls --config digits.cfg --work_dir ../work/digits/component",
+            "v++ -c --mode hls --config digits.cfg --work_dir ../runs/digits/component",
         ),
-        ("2025.1", "", "v++ -c --mode hls --config digits.cfg --work_dir ../work/digits/component"),
+        ("2025.1", "", "v++ -c --mode hls --config digits.cfg --work_dir ../runs/digits/component"),
         ("2025.2", "vitis-run", "vitis-run --mode hls --tcl ../../scripts/run_hls.tcl"),
     ],
 )
@@ -306,7 +306,7 @@ def test_tcl_does_each_step_in_order(tmp_path: Path) -> None:
     directory = write(tmp_path / "build", TWO)
     tools = fake_tools(tmp_path / "tools", "2022.2")
     assert run(["make", "impl"], directory, tools).returncode == 0
-    assert (directory / "work" / "digits_0" / "calls.log").read_text().splitlines() == [
+    assert (directory / "runs" / "digits_0" / "calls.log").read_text().splitlines() == [
         "open_project -reset hls",
         "set_top digits_0",
         "add_files ../../hls/src/digits_0.cpp -cflags "
@@ -338,7 +338,7 @@ def test_step_that_fails_is_not_taken_for_done(tmp_path: Path, command: str) -> 
     done = run(["make", "csim"], directory, tools, STRICT_VITIS_FAILS=command)
     assert done.returncode != 0
     assert "csim of digits failed: the testbench returned 1" in done.stderr
-    assert not (directory / "work" / "digits" / "csim.stamp").exists()
+    assert not (directory / "runs" / "digits" / "csim.stamp").exists()
 
 
 @needs_tclsh
@@ -388,7 +388,7 @@ def test_missing_tool_is_named(tmp_path: Path, present: list[str], flow: str, sa
     done = run(["make", "synth"], directory, tools, FLOW=flow)
     assert done.returncode != 0
     assert said in done.stderr
-    assert not (directory / "work").exists()
+    assert not (directory / "runs").exists()
 
 
 def test_odd_step_or_unit_is_refused(tmp_path: Path) -> None:
@@ -423,12 +423,12 @@ def test_unit_is_synthesised_again_when_a_source_changes(tmp_path: Path) -> None
     assert run(["make", "synth"], directory, tools).returncode == 0
     assert run(["make", "synth"], directory, tools).returncode == 0
     assert len(calls(directory)) == 2
-    stamp = (directory / "work" / "digits_0" / "synth.stamp").stat()
+    stamp = (directory / "runs" / "digits_0" / "synth.stamp").stat()
     os.utime(directory / "hls" / "src" / "digits_0.cpp", (stamp.st_mtime + 9, stamp.st_mtime + 9))
     assert run(["make", "synth"], directory, tools).returncode == 0
     assert len(calls(directory)) > 2
     assert run(["make", "clean"], directory).returncode == 0
-    assert not (directory / "work").exists()
+    assert not (directory / "runs").exists()
 
 
 @pytest.mark.parametrize("script", ["hls.sh", "testbench.sh"])
