@@ -37,7 +37,7 @@ class EpochReport:
 
 def default_epochs(images: int) -> int:
     """Return the epochs of a run over that many images where none are asked for."""
-    return 60 if images >= _MANY_IMAGES else 30
+    return 60 if images >= _MANY_IMAGES else 20
 
 
 def default_batch_size(images: int) -> int:

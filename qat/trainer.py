@@ -205,12 +205,14 @@ def _output_folder(output: Path, resume: Path | None) -> Path:
     checkpoints = output / CHECKPOINTS
     goes_on_here = resume is not None and resume.resolve().parent == checkpoints.resolve()
     try:
-        if not goes_on_here and output.exists() and any(p.is_file() for p in output.rglob("*")):
+        if not goes_on_here and any(_is_content(path) for path in output.rglob("*")):
             raise TrainingError(
                 f"{output} is in use: choose a folder that is empty or not there yet, "
                 f"or resume the run in it from {checkpoints / LAST}"
             )
         checkpoints.mkdir(parents=True, exist_ok=True)
+        for leftover in checkpoints.glob(".*"):
+            leftover.unlink()
         if resume is not None and not goes_on_here:
             best = resume.with_name(BEST)
             if not best.is_file():
@@ -220,6 +222,11 @@ def _output_folder(output: Path, resume: Path | None) -> Path:
     except OSError as error:
         raise TrainingError(f"{output} can't be made: {error.strerror or error}") from error
     return output
+
+
+def _is_content(path: Path) -> bool:
+    # what a killed run was writing is no reason to refuse the folder
+    return path.is_file() and not (path.parent.name == CHECKPOINTS and path.name.startswith("."))
 
 
 def _write_csv(path: Path, history: list[EpochReport]) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="needs torch")
 pytest.importorskip("lightning", reason="needs lightning")
@@ -31,7 +33,7 @@ from lutloom.qat.errors import DataError, TrainingError
 from lutloom.qat.models import build_model
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import EpochReport
-from lutloom.qat.trainer import TrainResult, train
+from lutloom.qat.trainer import TrainResult, _held_out, train
 
 # a few steps an epoch
 tiny = partial(train, data="digits", epochs=4, batch_size=250, progress=False)
@@ -82,6 +84,9 @@ def test_a_small_net_learns_the_digits(tmp_path: Path) -> None:
     result = train("tfc-2w2a", data="digits", output=tmp_path, epochs=10, progress=False)
     assert result.accuracy > 0.9
     assert result.history[-1].loss < result.history[0].loss / 4
+    clipped = [value for name, value in weights(result.checkpoint).items() if "linear" in name]
+    assert len(clipped) == 4
+    assert all(weight.abs().max() == 1 for weight in clipped)
 
 
 def test_the_accuracy_is_that_of_the_chosen_checkpoint_on_the_test_images(
@@ -230,6 +235,27 @@ def test_an_output_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=message):
         tiny("TFC_1W1A", output=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_what_a_killed_run_was_writing_is_cleared_away(tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    for name in (".partial.ckpt", ".last.ckpt.x7_2"):
+        (checkpoints / name).write_bytes(b"half of it")
+    tiny("TFC_1W1A", output=tmp_path, epochs=1)
+    assert {path.name for path in checkpoints.iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=80))
+def test_of_each_class_one_image_in_ten_is_for_validation(labels: list[int]) -> None:
+    chosen = _held_out(torch.tensor(labels))
+    for label in set(labels):
+        of_this = [bool(c) for c, other in zip(chosen, labels, strict=True) if other == label]
+        assert sum(of_this) == -(-len(of_this) // 10)
+
+
+def test_of_many_images_five_thousand_are_for_validation() -> None:
+    assert int(_held_out(torch.arange(60_000) % 10).sum()) == 5000
 
 
 def test_an_output_that_cannot_be_made_is_named(tmp_path: Path) -> None:
