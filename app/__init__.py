@@ -1,5 +1,66 @@
-"""Lutloom: low-bit neural networks, woven exactly into FPGA fabric."""
+"""Lutloom: low-bit neural networks, woven exactly into FPGA fabric.
+
+Each command of the command line is one of these functions, under the same name and with the same
+options. They load what they need when they are called.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lutloom.boards import list_boards
+    from lutloom.build import Build, load_build
+    from lutloom.compilation import compile  # noqa: A004 - the name that users expect
+    from lutloom.demonstration import demo
+    from lutloom.inspection import Inspection, inspect
+    from lutloom.simulation import Engine, Simulation, simulate
+    from lutloom.training import train
+    from lutloom.verification import Verification, verify
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Build": "lutloom.build",
+    "Engine": "lutloom.simulation",
+    "Inspection": "lutloom.inspection",
+    "Simulation": "lutloom.simulation",
+    "Verification": "lutloom.verification",
+    "compile": "lutloom.compilation",
+    "demo": "lutloom.demonstration",
+    "inspect": "lutloom.inspection",
+    "list_boards": "lutloom.boards",
+    "load_build": "lutloom.build",
+    "simulate": "lutloom.simulation",
+    "train": "lutloom.training",
+    "verify": "lutloom.verification",
+}
+
+__all__ = [
+    "Build",
+    "Engine",
+    "Inspection",
+    "Simulation",
+    "Verification",
+    "__version__",
+    "compile",
+    "demo",
+    "inspect",
+    "list_boards",
+    "load_build",
+    "simulate",
+    "train",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'lutloom' has no attribute '{name}'")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

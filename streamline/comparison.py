@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.streamline.error_bound import Bounded, before_quantizers
+from lutloom.streamline.error_bound import Bounded, follow
 from lutloom.streamline.rounding import rounding_named, step_up
 
 if TYPE_CHECKING:
@@ -49,9 +49,21 @@ class LayerComparison:
         return self.off_grid == 0 and self.differing == self.explained
 
 
-def compare_layers(
-    network: Network, source: Source, tensors: Tensors, encoded: IntArray
-) -> tuple[LayerComparison, ...]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All quantizers, and the model's output behind the executor's own last integers.
+
+    ``outside`` of ``outputs`` numbers of the output differ by more than twice the bound on the
+    float32 error of the host's part: ours and the executor's. None where the host's part holds an
+    operator without a bound.
+    """
+
+    layers: tuple[LayerComparison, ...]
+    outputs: int
+    outside: int | None
+
+
+def compare(network: Network, source: Source, tensors: Tensors, encoded: IntArray) -> Comparison:
     """Compare every quantizer of ``network`` with the executor's ``tensors`` of ``source``.
 
     ``tensors`` are all tensors of one run on a batch, by name; ``encoded`` is what the network
@@ -60,37 +72,48 @@ def compare_layers(
     import numpy as np
 
     nodes = {node.outputs[0]: node for node in source.nodes if node.outputs}
-    bounds: dict[str, Bounded] | None = None
+    before, known = follow(source, tensors, _inputs(network, tensors, encoded))
     layers: list[LayerComparison] = []
     values: dict[str, IntArray] = {network.input_value: encoded}
-    names = [*network.graph.inputs, *(n for node in network.graph.nodes for n in node.results)]
-    for name in names:
-        meaning = network.meaning.get(name)
-        theirs, off_grid = None, 0
-        if meaning is not None and meaning.is_quantized and meaning.tensor in tensors:
-            theirs, off_grid = _integers(meaning, tensors[meaning.tensor])
+    for name in (*network.graph.inputs, *(n for e in network.graph.nodes for n in e.results)):
         if name not in values:
             producer = network.graph.producers[name]
             results = producer.op.reference(*(values[source] for source in producer.inputs))
             values.update(zip(producer.results, results, strict=True))
-        if theirs is None or meaning is None:
+        meaning = network.meaning.get(name)
+        if meaning is None or not meaning.is_quantized or meaning.tensor not in tensors:
             continue
         ours = values[name]
+        theirs, off_grid = _integers(meaning, tensors[meaning.tensor])
         values[name] = theirs
         differs = np.argwhere(ours != theirs)
         explained, nearest = 0, 0.0
         if len(differs):
-            if bounds is None:
-                bounds = before_quantizers(source, tensors, _inputs(network, tensors, encoded))
+            node = nodes.get(meaning.tensor)
             explained, nearest = _explained(
-                differs, ours, theirs, meaning, nodes[meaning.tensor], bounds, tensors
+                differs, ours, theirs, meaning, node, before.get(meaning.tensor), tensors
             )
         layers.append(
             LayerComparison(
                 name, meaning.node, ours.size, len(differs), explained, nearest, off_grid
             )
         )
-    return tuple(layers)
+    output = network.decode(values[network.output_value])
+    theirs = tensors[source.outputs[0].name].reshape(output.shape)
+    return Comparison(
+        tuple(layers), output.size, _outside(output, theirs, known.get(source.outputs[0].name))
+    )
+
+
+def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) -> int | None:
+    import numpy as np
+
+    if ours.dtype.kind == "i":
+        return int((ours != theirs).sum())
+    if bounded is None:
+        return None
+    distance = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
+    return int((distance > 2 * bounded.error.reshape(ours.shape)).sum())
 
 
 def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, Bounded]:
@@ -127,13 +150,12 @@ def _explained(
     ours: IntArray,
     theirs: IntArray,
     meaning: ValueMeaning,
-    node: SourceNode,
-    bounds: Mapping[str, Bounded],
+    node: SourceNode | None,
+    bounded: Bounded | None,
     tensors: Tensors,
 ) -> tuple[int, float]:
     """Return how many of the differing elements are explained, and the worst ratio of those."""
-    bounded = bounds.get(meaning.tensor)
-    if bounded is None:
+    if bounded is None or node is None:
         return 0, 0.0
     order = (0, *(axis + 1 for axis in meaning.axes))
     value, error = bounded.value.transpose(order), bounded.error.transpose(order)

@@ -40,13 +40,14 @@ class Bounded:
     error: Floats
 
 
-def before_quantizers(
+def follow(
     source: Source, tensors: Tensors, inputs: Mapping[str, Bounded]
-) -> dict[str, Bounded]:
-    """Return what each quantizer on data sees, by the name of its output: ``x / scale + zero``.
+) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    """Return what each quantizer on data sees, ``x / scale + zero_point``, by the name of its
+    output; and every tensor that could be followed, the model's output among them.
 
     ``tensors`` are the executor's own, the constants that it folded among them; ``inputs`` the
-    model's. A quantizer whose input can't be followed (an operator without a bound) is left out.
+    model's. Behind an operator without a bound nothing is followed.
     """
     known = dict(inputs)
     seen: dict[str, Bounded] = {}
@@ -73,7 +74,7 @@ def before_quantizers(
             continue
         complete = [operand for operand in operands if operand is not None]
         known[output] = _with_slack(bound(node, complete, tensors))
-    return seen
+    return seen, known
 
 
 def _quantized(node: SourceNode, output: str, tensors: Tensors) -> Bounded:

@@ -264,3 +264,15 @@ def _sorted(
             raise ModelFileError(f"{path}: {later[0]} depends on its own result")
         waiting = later
     return tuple(ordered)
+
+
+def whole_model(path: Path) -> bytes:
+    """Return the model at ``path`` as one file: weights that lie beside it are taken in.
+
+    Raises ``ModelFileError`` if it can't be read, or is larger than a file of its kind can be.
+    """
+    model = load_model(path)
+    try:
+        return bytes(model.SerializeToString(deterministic=True))
+    except ValueError as error:  # protocol buffers end at 2 GB
+        raise ModelFileError(f"{path} is too large for one ONNX file: {error}") from error

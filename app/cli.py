@@ -1,0 +1,248 @@
+"""The command line: each command the thin face of the public function of the same name."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lutloom import __version__
+
+app = typer.Typer(
+    name="lutloom",
+    help="Low-bit neural networks, woven exactly into FPGA fabric.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_MODEL = Annotated[Path, typer.Argument(help="The QONNX model, an .onnx file.", show_default=False)]
+_BUILD = Annotated[Path, typer.Argument(help="The directory of a build.", show_default=False)]
+_INPUT_TYPE = Annotated[
+    str | None,
+    typer.Option(help="The integers that the model's input holds: uint8, int4, bipolar, ..."),
+]
+_INPUT_SCALE = Annotated[
+    str | None,
+    typer.Option(help="What one of them stands for, exactly: 1/255, or one a channel: 1/2,1/3."),
+]
+_INPUT_BIAS = Annotated[
+    str | None, typer.Option(help="What zero stands for: 0 by default; one a channel as above.")
+]
+_FORCE = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+_BOARD = Annotated[str, typer.Option(help="A board's name, or the path of its TOML file.")]
+
+
+class EngineName(Enum):
+    """What computes: mirrors ``lutloom.Engine`` without loading it."""
+
+    REFERENCE = "reference"
+    CSIM = "csim"
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"lutloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Low-bit neural networks, woven exactly into FPGA fabric."""
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where everything goes.")] = Path(
+        "lutloom-demo"
+    ),
+    model: Annotated[str, typer.Option(help="The network to train.")] = "TFC_1W1A",
+    board: _BOARD = "pynq-z2",
+    force: _FORCE = False,
+) -> None:
+    """Train a binarized network on real digits, compile it, and prove every stage equal."""
+    import lutloom
+    from lutloom import console
+
+    result = lutloom.demo(output, model=model, board=board, force=force, on_step=console.step)
+    console.show_demo(result)
+    if not result.verification.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(  # noqa: PLR0913, PLR0917 - options
+    model: Annotated[
+        str,
+        typer.Argument(help="TFC, SFC or LFC in 1W1A, 1W2A or 2W2A: TFC_1W1A.", show_default=False),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(help="'digits' (comes with scikit-learn), or a folder of MNIST's IDX files."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where checkpoints and model go.")],
+    epochs: Annotated[int | None, typer.Option(help="How often it sees the data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    lr: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    resume: Annotated[
+        Path | None, typer.Option(help="A checkpoints/last.ckpt to go on from.")
+    ] = None,
+    csv_log: Annotated[bool, typer.Option(help="Keep history.csv as well.")] = False,
+) -> None:
+    """Train a quantized network, and export it as QONNX."""
+    import lutloom
+    from lutloom import console
+
+    result = lutloom.train(
+        model,
+        data=data,
+        output=output,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
+        resume=resume,
+        csv_log=csv_log,
+    )
+    console.show_training(result)
+
+
+@app.command()
+def inspect(
+    model: _MODEL,
+    input_type: _INPUT_TYPE = None,
+    input_scale: _INPUT_SCALE = None,
+    input_bias: _INPUT_BIAS = None,
+) -> None:
+    """Show what a model becomes: layers, widths, weights, what runs on the host."""
+    import lutloom
+    from lutloom import console
+
+    console.show_inspection(
+        lutloom.inspect(
+            model, input_type=input_type, input_scale=input_scale, input_bias=input_bias
+        )
+    )
+
+
+@app.command("compile")
+def compile_(  # noqa: PLR0913, PLR0917 - options
+    model: _MODEL,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The directory to make.")],
+    board: _BOARD = "pynq-z2",
+    plan: Annotated[
+        Path | None, typer.Option(help="A plan.json of an earlier build, edited or not.")
+    ] = None,
+    input_type: _INPUT_TYPE = None,
+    input_scale: _INPUT_SCALE = None,
+    input_bias: _INPUT_BIAS = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Inputs of the model (.npy) for testbench and verify.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The design's name: the model's file.")
+    ] = None,
+    force: _FORCE = False,
+) -> None:
+    """Compile a QONNX model to an HLS project."""
+    import lutloom
+    from lutloom import console
+
+    console.show_build(
+        lutloom.compile(
+            model,
+            output,
+            board=board,
+            plan=plan,
+            input_type=input_type,
+            input_scale=input_scale,
+            input_bias=input_bias,
+            data=data,
+            name=name,
+            force=force,
+        )
+    )
+
+
+@app.command()
+def simulate(
+    build: _BUILD,
+    data: Annotated[Path, typer.Option(help="What the model takes, [N, ...], a .npy file.")],
+    labels: Annotated[Path | None, typer.Option(help="The N classes, a .npy file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the model's outputs go, a .npy file.")
+    ] = None,
+    engine: Annotated[EngineName, typer.Option(help="What computes.")] = EngineName.REFERENCE,
+) -> None:
+    """Run a build over a data set, bit for bit as the hardware would."""
+    import lutloom
+    from lutloom import console
+
+    with console.progress("Simulating") as on_progress:
+        result = lutloom.simulate(
+            build,
+            data,
+            labels=labels,
+            output=output,
+            engine=lutloom.Engine(engine.value),
+            on_progress=on_progress,
+        )
+    console.show_simulation(result)
+
+
+@app.command()
+def verify(
+    build: _BUILD,
+    data: Annotated[
+        Path | None, typer.Option(help="Inputs of the model, a .npy file; else random ones.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="How many of them to use.")] = 100,
+    csim: Annotated[bool, typer.Option(help="Compile and run the C++ as well.")] = True,
+    seed: Annotated[int, typer.Option(help="For random inputs.")] = 0,
+) -> None:
+    """Compare every stage of a build with the one before it, element by element."""
+    import lutloom
+    from lutloom import console
+
+    result = lutloom.verify(build, data, samples=samples, csim=csim, seed=seed)
+    console.show_verification(result)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def boards() -> None:
+    """List the boards."""
+    import lutloom
+    from lutloom import console
+
+    console.show_boards(lutloom.list_boards())
+
+
+def main() -> None:
+    """Run the command line: errors of the user's get one message, Ctrl-C ends at once."""
+    from lutloom.core.errors import LutloomError
+
+    try:
+        app(standalone_mode=False)
+    except LutloomError as error:
+        _complain(str(error))
+        sys.exit(2)
+    except typer.Abort:
+        _complain("interrupted")
+        sys.exit(130)
+    except KeyboardInterrupt:
+        _complain("interrupted: nothing half-written was left behind")
+        sys.exit(130)
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"lutloom: {message}", err=True)

@@ -1,0 +1,179 @@
+"""``compile``: from a QONNX file to a build."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lutloom.build import FORMAT, GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build
+from lutloom.core.files import whole_directory, write_file
+from lutloom.data import load_array, save_array
+from lutloom.input_type import raw_input
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lutloom.boards import Board
+    from lutloom.core.graph import Graph
+    from lutloom.core.network import Network
+    from lutloom.core.plan import Plan
+    from lutloom.core.types import IntArray
+    from lutloom.data import DataSource
+
+GOLDEN_IMAGES = 16
+
+
+def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
+    model: str | Path,
+    output: str | Path,
+    *,
+    board: str = "pynq-z2",
+    plan: str | Path | None = None,
+    input_type: str | None = None,
+    input_scale: str | None = None,
+    input_bias: str | None = None,
+    data: DataSource | None = None,
+    name: str | None = None,
+    force: bool = False,
+) -> Build:
+    """Compile the QONNX file ``model`` to an HLS project in the directory ``output``.
+
+    ``board`` is one that ``list_boards`` knows, or the path of a board's TOML file. ``plan`` is a
+    plan file; without one, a plain automatic plan is made. ``input_type``, ``input_scale`` and
+    ``input_bias`` say that the model's input holds integers, and what they stand for. ``data`` are
+    inputs of the model, ``[N, ...]``, for the testbench and for ``verify``; without them, random
+    integers are used. ``name`` names the design: by default, the model's file. ``force`` replaces
+    ``output`` if it exists.
+
+    Raises a ``LutloomError`` that says what to do for whatever can't be compiled; ``output`` then
+    stays as it was.
+    """
+    from lutloom.boards import load_board
+    from lutloom.codegen.lower import lower
+    from lutloom.core.network import save_network
+    from lutloom.core.plan import print_plan
+    from lutloom.core.store import save_graph
+    from lutloom.streamline.pipeline import streamline
+    from lutloom.streamline.source import whole_model
+
+    model, output = Path(model), Path(output)
+    target = load_board(board)
+    network = streamline(model, raw_input(input_type, input_scale, input_bias))
+    processes = lower(network.graph)
+    folding = _plan(processes, plan)
+    samples = None if data is None else load_array(data, "data")[:GOLDEN_IMAGES]
+    golden = _golden(network, samples)
+    build = Build(output, name or model.stem, target.name, target.part, network, processes, folding)
+    with whole_directory(output, replace=force) as directory:
+        write_file(directory / MODEL, whole_model(model))
+        save_network(network, directory)
+        save_graph(processes, directory / "processes")
+        write_file(directory / PLAN, print_plan(folding).encode())
+        write_file(directory / GOLDEN, _archive(inputs=golden[0], outputs=golden[1]))
+        if samples is not None:
+            save_array(directory / SAMPLES, samples)
+        _write_project(build, directory, golden, target)
+        write_file(directory / MANIFEST, _manifest(build))
+    return build
+
+
+def _plan(processes: Graph, path: str | Path | None) -> Plan:
+    from lutloom.codegen.folding import check_plan, default_plan
+    from lutloom.core.errors import PlanError
+    from lutloom.core.plan import parse_plan
+
+    if path is None:
+        return default_plan(processes)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise PlanError(f"the plan {path} can't be read: {error}") from error
+    try:
+        plan = parse_plan(text)
+        check_plan(processes, plan)
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}") from error
+    return plan
+
+
+def _golden(network: Network, samples: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
+    """Return integers at the graph's input and output."""
+    import numpy as np
+
+    from lutloom.sim.reference import run
+
+    if samples is not None:
+        inputs = network.encode(samples)
+    else:
+        type_ = network.graph.inputs[network.input_value]
+        codes = np.random.default_rng(0).integers(
+            type_.element.count, size=(GOLDEN_IMAGES, *type_.shape)
+        )
+        inputs = codes * type_.element.step + type_.element.lo
+    values = run(network.graph, {network.input_value: inputs})
+    return inputs, values[network.output_value]
+
+
+def _write_project(
+    build: Build, directory: Path, golden: tuple[IntArray, IntArray], board: Board
+) -> None:
+    """Write the HLS project and its scripts, and check the pragmas of what was written."""
+    from lutloom.codegen.pragma_check import check_project
+    from lutloom.codegen.project import Golden, write_project
+    from lutloom.codegen.toolflow import UnitSources, write_toolflow
+
+    write_project(
+        build.processes,
+        build.plan,
+        name=build.name,
+        golden=Golden(*golden),
+        directory=directory,
+    )
+    problems = check_project(directory)
+    if problems:
+        raise AssertionError(f"lutloom wrote C++ that its own checker refuses: {problems[0]}")
+    design = json.loads((directory / "hls" / "design.json").read_text(encoding="utf-8"))
+    write_toolflow(
+        directory,
+        name=build.name,
+        units=[
+            UnitSources(unit["top"], (f"hls/src/{unit['top']}.cpp",)) for unit in design["units"]
+        ],
+        part=board.part,
+        clock_mhz=board.clock_mhz,
+        board=board,
+    )
+
+
+def _archive(**arrays: IntArray) -> bytes:
+    """Return an .npz file of ``arrays``, the same bytes for the same numbers."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, array, allow_pickle=False)
+            zipped.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue()
+            )
+    return buffer.getvalue()
+
+
+def _manifest(build: Build) -> bytes:
+    from lutloom import __version__
+
+    document = {
+        "format": FORMAT,
+        "lutloom": __version__,
+        "name": build.name,
+        "board": build.board,
+        "part": build.part,
+        "input": build.network.input_name,
+        "input_shape": list(build.network.input_shape),
+        "output_shape": list(build.network.output_shape),
+    }
+    return (json.dumps(document, indent=2) + "\n").encode()

@@ -1,0 +1,171 @@
+"""What the commands print: tables for people, on a terminal or in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from lutloom.boards import Board
+    from lutloom.build import Build
+    from lutloom.demonstration import Demonstration
+    from lutloom.inspection import Inspection
+    from lutloom.qat.trainer import TrainResult
+    from lutloom.simulation import Simulation
+    from lutloom.verification import Verification
+
+_console = Console(soft_wrap=False, highlight=False)
+
+
+def step(sentence: str) -> None:
+    """Announce a step."""
+    _console.print(f"[bold]{escape(sentence)}[/]")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with rate and time left on a terminal; yield the function that moves it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def move(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield move
+
+
+def show_training(result: TrainResult) -> None:
+    """Print how good a trained model is and where it lies."""
+    _console.print(
+        f"{escape(result.model)} on {escape(result.dataset)}: {result.correct} of {result.images}"
+        f" test images right ({result.accuracy:.2%}), epoch {result.epoch + 1},"
+        f" {result.seconds:.1f} s"
+    )
+    _say("model", str(result.onnx))
+    _say("checkpoint", str(result.checkpoint))
+
+
+def show_inspection(result: Inspection) -> None:
+    """Print the layers of a model."""
+    network = result.network
+    table = _table(("layer", "operator", "input", "output", "bits", "weights", "MACs"))
+    for layer in result.layers:
+        table.add_row(
+            escape(layer.name),
+            layer.operator,
+            escape(", ".join(layer.inputs)),
+            escape(layer.output),
+            str(layer.bits),
+            f"{layer.weights:,} x {layer.weight_bits} bit" if layer.weights else "",
+            f"{layer.macs:,}" if layer.macs else "",
+        )
+    _console.print(table)
+    _say("on the host, before", ", ".join(result.head) or "nothing: raw integers go in")
+    _say("on the host, behind", ", ".join(result.tail) or "nothing")
+    _say(
+        "on the FPGA",
+        f"{result.weights:,} weights, {result.weight_bits:,} bits, {result.macs:,} MACs",
+    )
+    shapes = f"[N, {_shape(network.input_shape)}] to [N, {_shape(network.output_shape)}]"
+    _say("model", shapes)
+
+
+def show_build(build: Build) -> None:
+    """Print what was built and what to do with it."""
+    table = _table(("process", "PE", "SIMD", "memory", "multiplier"))
+    for name, folding in build.plan.foldings.items():
+        table.add_row(
+            escape(name),
+            str(folding.pe),
+            str(folding.simd),
+            folding.memory.value,
+            folding.multiplier.value,
+        )
+    _console.print(table)
+    _say("built for", f"{build.board} ({build.part}); not yet synthesized with Vitis")
+    _say("project", str(build.directory / "hls"))
+    _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
+
+
+def show_simulation(result: Simulation) -> None:
+    """Print how fast it was and how good."""
+    images = len(result.outputs)
+    rate = images / result.seconds if result.seconds else 0.0
+    _console.print(f"{images:,} images in {result.seconds:.2f} s ({rate:,.0f} a second)")
+    if result.correct is not None and result.accuracy is not None:
+        _console.print(f"{result.correct:,} of {images:,} labels met ({result.accuracy:.2%})")
+
+
+def show_verification(result: Verification) -> None:
+    """Print every comparison, and the first that failed."""
+    table = _table(("compared", "what", "numbers", "differ", "explained", ""))
+    for check in result.checks:
+        table.add_row(
+            escape(check.stage),
+            escape(check.subject),
+            f"{check.elements:,}",
+            f"{check.differing:,}",
+            f"{check.explained:,}" if check.explained else "",
+            escape(check.remark),
+            style=None if check.passed else "bold red",
+        )
+    _console.print(table)
+    failure = result.first_failure
+    if failure is None:
+        _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")
+    else:
+        _console.print(
+            f"[bold red]{escape(failure.stage)}: {escape(failure.subject)} differs in"
+            f" {failure.differing - failure.explained:,} of {failure.elements:,} numbers.[/]"
+        )
+
+
+def show_demo(result: Demonstration) -> None:
+    """Print what the demonstration gave."""
+    show_training(result.trained)
+    show_simulation(result.simulation)
+    show_verification(result.verification)
+    _say("HLS project", str(result.build.directory / "hls"))
+    _say("what to do next", str(result.build.directory / "NEXT_STEPS.md"))
+
+
+def show_boards(boards: Sequence[Board]) -> None:
+    """Print the boards and their resources."""
+    table = _table(("board", "name", "part", "LUT", "FF", "BRAM18", "DSP", "clock"))
+    for board in boards:
+        table.add_row(
+            board.name,
+            escape(board.title),
+            board.part,
+            f"{board.lut:,}",
+            f"{board.ff:,}",
+            str(board.bram18),
+            str(board.dsp),
+            f"{board.clock_mhz:g} MHz",
+        )
+    _console.print(table)
+
+
+def _table(columns: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    numbers = {"bits", "weights", "MACs", "PE", "SIMD", "numbers", "differ", "explained"}
+    numbers |= {"LUT", "FF", "BRAM18", "DSP", "clock"}
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return table
+
+
+def _say(what: str, text: str) -> None:
+    _console.print(f"{what}: {escape(text)}", soft_wrap=True)
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return ", ".join(map(str, shape))

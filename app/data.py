@@ -1,0 +1,68 @@
+"""Arrays that users pass: as such, or as the path of a .npy file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lutloom.core.errors import LutloomError
+from lutloom.core.files import write_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    DataSource: TypeAlias = str | Path | NDArray[Any]
+
+
+class DataFileError(LutloomError, ValueError):
+    """A file that holds no usable array."""
+
+
+def load_array(source: DataSource, what: str) -> NDArray[Any]:
+    """Return the array that ``source`` is, or that its .npy file holds.
+
+    Raises ``DataFileError`` if the file is missing, or is no .npy file of numbers.
+    """
+    import numpy as np
+
+    if isinstance(source, np.ndarray):
+        return source
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataFileError(f"the {what} file {path} does not exist") from error
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise DataFileError(
+            f"the {what} file {path} is no .npy file of numbers ({error}); save it with numpy.save"
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise DataFileError(f"the {what} file {path} holds {array.dtype}, not numbers")
+    return array
+
+
+def load_labels(source: DataSource, count: int) -> NDArray[np.int64]:
+    """Return ``count`` labels: whole numbers, one an image.
+
+    Raises ``DataFileError`` if they are anything else.
+    """
+    import numpy as np
+
+    labels = load_array(source, "labels")
+    if labels.shape != (count,):
+        raise DataFileError(f"there should be {count} labels, not an array {list(labels.shape)}")
+    if labels.dtype.kind not in "iu" and not (labels == np.round(labels)).all():
+        raise DataFileError("the labels should be whole numbers: the classes from 0 on")
+    return labels.astype(np.int64)
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write ``array`` to a .npy file, whole or not at all."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_file(path, buffer.getvalue())

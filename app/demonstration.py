@@ -1,0 +1,99 @@
+"""``demo``: the whole pipeline on data that ship with a dependency."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lutloom.compilation import compile as compile_model
+from lutloom.data import save_array
+from lutloom.extras import require
+from lutloom.simulation import Engine, Simulation, classes, simulate
+from lutloom.training import train
+from lutloom.verification import Check, Verification, verify
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.build import Build
+    from lutloom.qat.trainer import TrainResult
+
+MODEL, DATA = "TFC_1W1A", "digits"
+
+
+@dataclass(frozen=True, eq=False)
+class Demonstration:
+    """What each step of the pipeline gave."""
+
+    trained: TrainResult
+    build: Build
+    simulation: Simulation
+    verification: Verification
+
+
+def demo(
+    output: str | Path = "lutloom-demo",
+    *,
+    model: str = MODEL,
+    board: str = "pynq-z2",
+    force: bool = False,
+    progress: bool = True,
+    on_step: Callable[[str], None] | None = None,
+) -> Demonstration:
+    """Train a binarized network on real digits, compile it, and prove every stage equal.
+
+    ``output`` receives ``training/``, ``data/`` and ``build/``, the HLS project; ``force``
+    replaces it. ``on_step`` is called with a sentence before each step.
+
+    Raises ``MissingExtraError`` where the extras ``qat`` or ``csim`` are not installed, and
+    ``OutputError`` if ``output`` exists.
+    """
+    require("qat", "torch", "brevitas", "lightning", "sklearn")
+    from lutloom.core.files import OutputError
+    from lutloom.qat.data import load_dataset
+
+    tell = on_step or (lambda _: None)
+    folder = Path(output)
+    if folder.exists():
+        if not force:
+            raise OutputError(
+                f"{folder} exists: choose another directory with --output, or replace it with"
+                " --force"
+            )
+        shutil.rmtree(folder)
+    tell(f"Training {model} on scikit-learn's digits")
+    trained = train(model, data=DATA, output=folder / "training", progress=progress)
+    dataset = load_dataset(DATA)
+    pixels = dataset.pixels(dataset.test_x)
+    (folder / "data").mkdir()
+    save_array(folder / "data" / "images.npy", pixels)
+    save_array(folder / "data" / "labels.npy", dataset.test_y)
+    tell("Compiling it to an HLS project")
+    build = compile_model(trained.onnx, folder / "build", board=board, data=pixels)
+    tell("Simulating the test images")
+    simulation = simulate(build, pixels, labels=dataset.test_y, engine=Engine.REFERENCE)
+    tell("Verifying every stage, the compiled C++ included")
+    verification = verify(build, pixels, samples=len(pixels))
+    return Demonstration(trained, build, simulation, _with_brevitas(trained, pixels, verification))
+
+
+def _with_brevitas(
+    trained: TrainResult, pixels: NDArray[np.float32], verification: Verification
+) -> Verification:
+    """Put the first comparison in front: the trained Brevitas model with its exported file."""
+    from lutloom.qat.data import load_dataset
+    from lutloom.qat.trained import run_trained
+    from lutloom.streamline.executor import execute
+    from lutloom.streamline.source import read_source
+
+    brevitas = run_trained(trained.checkpoint, load_dataset(DATA), pixels)
+    (output,) = read_source(trained.onnx).outputs
+    exported = execute(trained.onnx, pixels)[output.name]
+    differing = int((classes(brevitas) != classes(exported)).sum())
+    remark = f"{int((brevitas == exported).sum())} of {brevitas.size} logits equal"
+    check = Check("Brevitas → qonnx", "classes", len(pixels), differing, remark=remark)
+    return Verification((check, *verification.checks), verification.samples)

@@ -1,0 +1,101 @@
+"""``inspect``: what a model is, and what of it runs where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lutloom.input_type import raw_input
+
+if TYPE_CHECKING:
+    from lutloom.core.graph import Graph, Node
+    from lutloom.core.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator of the integer graph: its types are ``int<lo..hi>[shape]``."""
+
+    name: str
+    operator: str
+    inputs: tuple[str, ...]
+    output: str
+    bits: int
+    weights: int
+    weight_bits: int
+    macs: int
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What ``inspect`` found: the layers on the FPGA, and the steps on the host around them."""
+
+    model: Path
+    network: Network
+    layers: tuple[Layer, ...]
+    head: tuple[str, ...]
+    tail: tuple[str, ...]
+
+    @property
+    def weights(self) -> int:
+        """Number of weights on the FPGA."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits that the weights take."""
+        return sum(layer.weights * layer.weight_bits for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations an image."""
+        return sum(layer.macs for layer in self.layers)
+
+
+def inspect(
+    model: str | Path,
+    *,
+    input_type: str | None = None,
+    input_scale: str | None = None,
+    input_bias: str | None = None,
+) -> Inspection:
+    """Return what the QONNX file ``model`` becomes; the options are those of ``compile``.
+
+    Raises a ``LutloomError`` naming the node if the model can't be lowered.
+    """
+    from lutloom.streamline.pipeline import streamline
+
+    network = streamline(Path(model), raw_input(input_type, input_scale, input_bias))
+    return Inspection(
+        Path(model),
+        network,
+        tuple(_layer(network.graph, node) for node in network.graph.nodes),
+        tuple(type(step).__name__ for step in network.head),
+        tuple(type(step).__name__ for step in network.tail),
+    )
+
+
+def _layer(graph: Graph, node: Node) -> Layer:
+    from lutloom.core.ops import Linear
+    from lutloom.core.types import IntType
+
+    output = graph.types[node.name]
+    weights = weight_bits = macs = 0
+    if isinstance(node.op, Linear):
+        const = node.op.weights
+        weights = const.data.size
+        magnitudes = {abs(const.lo), abs(const.hi)}
+        is_bipolar = magnitudes == {1} and 0 not in const.data
+        weight_bits = 1 if is_bipolar else IntType(const.lo, const.hi).bits
+        macs = weights * (output.size // output.channels)
+    return Layer(
+        node.name,
+        node.op.name,
+        tuple(str(graph.types[name]) for name in node.inputs),
+        str(output),
+        output.element.bits,
+        weights,
+        weight_bits,
+        macs,
+    )

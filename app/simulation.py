@@ -1,0 +1,109 @@
+"""``simulate``: what the hardware computes, over a data set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lutloom.build import Build, load_build
+from lutloom.data import load_array, load_labels, save_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntArray
+    from lutloom.data import DataSource
+
+    Runner = Callable[[IntArray], IntArray]
+
+BATCH = 1000
+
+
+class Engine(Enum):
+    """What computes the integers: they are the same."""
+
+    REFERENCE = "reference"
+    CSIM = "csim"
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """The model's outputs ``[N, ...]``, and how many of ``N`` labels their largest one meets."""
+
+    outputs: NDArray[Any]
+    correct: int | None
+    seconds: float
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the images whose label was met, 0 to 1; None without labels."""
+        return None if self.correct is None else self.correct / len(self.outputs)
+
+
+def simulate(
+    build: str | Path | Build,
+    data: DataSource,
+    *,
+    labels: DataSource | None = None,
+    output: str | Path | None = None,
+    engine: Engine = Engine.REFERENCE,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Simulation:
+    """Run ``build`` over ``data [N, ...]``: what the QONNX model takes; its outputs come back.
+
+    ``data``, ``labels`` and ``output`` are .npy files; the first two may be arrays. ``engine``
+    says what computes. ``on_progress`` is called with the images done and all of them.
+
+    Raises a ``LutloomError`` for a directory that is no build and for data that do not fit.
+    """
+    import numpy as np
+
+    started = time.perf_counter()
+    loaded = build if isinstance(build, Build) else load_build(build)
+    images = load_array(data, "data")
+    truth = None if labels is None else load_labels(labels, len(images))
+    network = loaded.network
+    network.encode(images[:1])  # data of a wrong shape are named before anything is compiled
+    run = runner(loaded, engine)
+    outputs = []
+    for start in range(0, max(len(images), 1), BATCH):
+        batch = images[start : start + BATCH]
+        outputs.append(network.decode(run(network.encode(batch))))
+        if on_progress is not None:
+            on_progress(min(start + BATCH, len(images)), len(images))
+    whole = np.concatenate(outputs)
+    if output is not None:
+        save_array(Path(output), whole)
+    correct = None if truth is None else int((classes(whole) == truth).sum())
+    return Simulation(whole, correct, time.perf_counter() - started)
+
+
+def runner(build: Build, engine: Engine) -> Runner:
+    """Return the function from the graph's input to its output that ``engine`` computes."""
+    from lutloom.sim.reference import run
+
+    graph = build.network.graph
+    if engine is Engine.REFERENCE:
+        (name,) = graph.inputs
+        (output,) = graph.outputs
+        return lambda x: run(graph, {name: x})[output]
+    from lutloom.sim.csim import build as build_simulation
+
+    return build_simulation(build.directory).run
+
+
+def classes(outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return the class of each image: the largest output (the lowest of equal ones), or the index
+    that the model itself gives.
+    """
+    import numpy as np
+
+    rows = outputs.reshape(len(outputs), -1)
+    if outputs.dtype.kind == "i":
+        return np.asarray(rows[:, 0])
+    return np.asarray(rows.argmax(axis=1))

@@ -1,0 +1,38 @@
+"""A trained model, back from its checkpoint: what the exported file is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from lutloom.qat.checkpoint import read_checkpoint, read_settings
+from lutloom.qat.models.registry import build_model
+from lutloom.qat.run import run_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.qat.data import Dataset
+
+_PREFIX = "model."
+
+
+def run_trained(
+    checkpoint: Path, dataset: Dataset, pixels: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the logits (N, classes) that Brevitas computes for ``pixels`` (N, C, H, W).
+
+    ``dataset`` is the one that the model of ``checkpoint`` was trained on. Raises
+    :class:`~lutloom.qat.errors.TrainingError` for what is no checkpoint.
+    """
+    name = read_settings(checkpoint).model
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(name, dataset.input_shape, dataset.classes)
+    state = read_checkpoint(checkpoint)["state_dict"]
+    own = {key.removeprefix(_PREFIX): value for key, value in state.items()}
+    model.load_state_dict({key: value for key, value in own.items() if key in model.state_dict()})
+    return run_model(model, pixels)
