@@ -147,9 +147,7 @@ def compile_(  # noqa: PLR0913, PLR0917 - options
     data: Annotated[
         Path | None, typer.Option(help="Inputs of the model (.npy) for testbench and verify.")
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="The design's name: the model's file.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="The design's name: the model's file.")] = None,
     force: _FORCE = False,
 ) -> None:
     """Compile a QONNX model to an HLS project."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lutloom.inspection import Inspection
     from lutloom.qat.trainer import TrainResult
     from lutloom.simulation import Simulation
-    from lutloom.verification import Verification
+    from lutloom.verification import Check, Verification
 
 _console = Console(soft_wrap=False, highlight=False)
 
@@ -105,27 +105,57 @@ def show_simulation(result: Simulation) -> None:
 
 
 def show_verification(result: Verification) -> None:
-    """Print every comparison, and the first that failed."""
-    table = _table(("compared", "what", "numbers", "differ", "explained", ""))
-    for check in result.checks:
-        table.add_row(
-            escape(check.stage),
-            escape(check.subject),
-            f"{check.elements:,}",
-            f"{check.differing:,}",
-            f"{check.explained:,}" if check.explained else "",
-            escape(check.remark),
-            style=None if check.passed else "bold red",
-        )
+    """Print a row for each value, a column for each stage, and the first comparison that failed."""
+    from lutloom.verification import Stage
+
+    titles = {
+        Stage.EXPORT: "export",
+        Stage.MODEL: "integers",
+        Stage.PROCESSES: "processes",
+        Stage.CSIM: "C++",
+        Stage.BOUNDED: "FIFOs",
+    }
+    stages = [stage for stage in Stage if any(check.stage is stage for check in result.checks)]
+    table = _table(("value", "numbers", *(titles[stage] for stage in stages)))
+    for subject in _in_order(result):
+        row = {check.stage: check for check in result.checks if check.subject == subject}
+        numbers = max(check.elements for check in row.values())
+        cells = [_verdict(row[stage]) if stage in row else "" for stage in stages]
+        table.add_row(escape(subject), f"{numbers:,}", *cells)
     _console.print(table)
+    for stage in stages:
+        _say(titles[stage], stage.value)
+    for check in result.checks:
+        if check.remark:
+            _say(check.subject, check.remark)
     failure = result.first_failure
     if failure is None:
         _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")
     else:
+        wrong = failure.differing - failure.explained
         _console.print(
-            f"[bold red]{escape(failure.stage)}: {escape(failure.subject)} differs in"
-            f" {failure.differing - failure.explained:,} of {failure.elements:,} numbers.[/]"
+            f"[bold red]{escape(failure.subject)}: {failure.stage.value} differ in {wrong:,} of"
+            f" {failure.elements:,} numbers.[/]"
         )
+
+
+def _in_order(result: Verification) -> list[str]:
+    """Return the subjects in the order of the data: input, processes, output."""
+    from lutloom.verification import Stage
+
+    subjects = dict.fromkeys(check.subject for check in result.checks)
+    inner = [check.subject for check in result.checks if check.stage is Stage.PROCESSES]
+    outer = [subject for subject in subjects if subject not in inner]
+    behind = [subject for subject in outer if subject in ("output", "classes", "indices")]
+    return [*(subject for subject in outer if subject not in behind), *inner, *behind]
+
+
+def _verdict(check: Check) -> str:
+    if check.differing == 0:
+        return "[green]equal[/]"
+    if check.passed:
+        return f"[yellow]{check.differing:,} explained[/]"
+    return f"[bold red]{check.differing - check.explained:,} differ[/]"
 
 
 def show_demo(result: Demonstration) -> None:

@@ -13,7 +13,7 @@ from lutloom.data import save_array
 from lutloom.extras import require
 from lutloom.simulation import Engine, Simulation, classes, simulate
 from lutloom.training import train
-from lutloom.verification import Check, Verification, verify
+from lutloom.verification import Check, Stage, Verification, verify
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +94,6 @@ def _with_brevitas(
     (output,) = read_source(trained.onnx).outputs
     exported = execute(trained.onnx, pixels)[output.name]
     differing = int((classes(brevitas) != classes(exported)).sum())
-    remark = f"{int((brevitas == exported).sum())} of {brevitas.size} logits equal"
-    check = Check("Brevitas → qonnx", "classes", len(pixels), differing, remark=remark)
+    remark = f"{int((brevitas == exported).sum())} of {brevitas.size} floats equal to qonnx"
+    check = Check(Stage.EXPORT, "classes", len(pixels), differing, remark=remark)
     return Verification((check, *verification.checks), verification.samples)

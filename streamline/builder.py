@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
 
 
+# Modules that Brevitas puts between a layer and the node that it exports for it.
+_WRAPPERS = frozenset(
+    {"act_quant", "weight_quant", "input_quant", "tensor_quant", "export_handler"}
+)
+
+
+def readable_name(name: str) -> str:
+    """Return a name of the model as its path of modules, ``layers.0.MatMul``.
+
+    >>> readable_name("/layers.0/act_quant/export_handler/Quant")
+    'layers.0.Quant'
+    """
+    parts = name.strip("/").replace("/", ".").split(".")
+    return ".".join(part for part in parts if part not in _WRAPPERS) or name
+
+
 @dataclass(eq=False)
 class GraphBuilder:
     """Collects inputs and equations, types them, and remembers what their values mean."""
@@ -31,7 +47,7 @@ class GraphBuilder:
 
     def add_input(self, name: str, type_: TensorType) -> str:
         """Add an input; return its name, changed if another value has it."""
-        name = self._unused(name)
+        name = self._unused(readable_name(name))
         self.inputs[name] = self.types[name] = type_
         return name
 
@@ -40,7 +56,7 @@ class GraphBuilder:
 
         Raises ``ModelError`` if the result can't be typed: sums beyond 64 bits.
         """
-        name = self._unused(node.name.strip("/").replace("/", ".") + suffix)
+        name = self._unused(readable_name(node.name) + suffix)
         try:
             (type_,) = op.infer(*(self.types[source] for source in inputs))
         except (TypeError, ValueError) as error:

@@ -146,7 +146,7 @@ def _raw(
     if any(scale == 0 for scale in raw.scale):
         raise ModelError("--input-scale is zero: say what one step of the input stands for")
     value = context.build.add_input(
-        port.name.strip("/").replace("/", "."),
+        port.name,
         TensorType(raw.type, tuple(shape[axis] for axis in axes)),
     )
     scale, bias = _last(raw.scale, len(shape)), _last(raw.bias, len(shape))

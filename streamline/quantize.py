@@ -225,9 +225,7 @@ def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
             f"{node} quantizes the model's input a second time, in another way; use one quantizer"
         )
     shape = tuple(x.shape[axis] for axis in order)
-    value = context.build.add_input(
-        node.name.strip("/").replace("/", "."), TensorType(quantizer.type, shape)
-    )
+    value = context.build.add_input(node.name, TensorType(quantizer.type, shape))
     context.head = program
     unit, bias = unit.transpose(order), bias.transpose(order)
     return named(node, Scaled(value, order, x.shape, unit, bias), context)
