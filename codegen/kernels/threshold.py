@@ -81,8 +81,9 @@ def _code(site: Site, folding: Folding) -> Code:
     stairs = staircases(site)
     count = max(1, *(len(steps) for _, steps in stairs))
     never = (x.hi - x.lo) // x.step + 1 if x.is_offset_coded else x.hi + 1
+    lowest = stairs[0][0]
     counts_steps = never <= INT64_MAX and all(
-        base == 0 and all(height == 1 for _, height in steps) for base, steps in stairs
+        base == lowest and all(height == 1 for _, height in steps) for base, steps in stairs
     )
     # A step of height 0 may stand anywhere.
     filler = never if counts_steps else never - 1
@@ -110,6 +111,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "channels": channels,
             "vectors": vectors,
             "counts_steps": counts_steps,
+            "base": lowest,
             "limit_type": f"ap_{'' if limit.is_signed else 'u'}int<{limit.bits}>",
         },
         widest=count,

@@ -29,9 +29,10 @@ ap_uint<STEPS> reached(const In& x, const Entry (&thresholds)[STEPS]) {
   return result;
 }
 
-// Equal steps up from the lowest level: the code of the output is the number of steps reached.
+// Steps of one code up from a base that all channels share: the code of the output is BASE plus
+// the number of steps reached.
 template <int CHANNELS, int VECTORS, int PE, typename In, typename Limit, int OUT_BITS,
-          typename Entry, int FOLDS, int LANES, int STEPS>
+          long long BASE, typename Entry, int FOLDS, int LANES, int STEPS>
 void threshold(hls::stream<ap_uint<PE * In::width> >& in,
                hls::stream<ap_uint<PE * OUT_BITS> >& out,
                const Entry (&thresholds)[FOLDS][LANES][STEPS]) {
@@ -52,7 +53,8 @@ void threshold(hls::stream<ap_uint<PE * In::width> >& in,
       const ap_uint<STEPS> steps =
           reached<Limit>(get_lane<In>(x, lane),
                          thresholds[FOLDS == 1 ? 0 : int(fold)][LANES == 1 ? 0 : lane]);
-      const ap_uint<OUT_BITS> level = Popcount<STEPS>::of(steps);
+      const ap_uint<OUT_BITS> base = BASE;
+      const ap_uint<OUT_BITS> level = base + Popcount<STEPS>::of(steps);
       set_lane(y, lane, level);
     }
     out.write(y);

@@ -1,0 +1,164 @@
+"""Random operators and foldings, and the one question: does the C++ compute the same integers?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from lutloom.codegen import Golden, check_plan, legal_values, lower, write_project
+from lutloom.codegen.folding import unfolded_plan
+from lutloom.core.errors import PlanError
+from lutloom.core.graph import Graph, Node
+from lutloom.core.op import Op
+from lutloom.core.ops import MatVec, Threshold
+from lutloom.core.plan import Folding, Memory, Plan
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+from lutloom.sim import csim
+from lutloom.sim.reference import run
+
+if TYPE_CHECKING:
+    from lutloom.core.types import IntArray
+
+TYPES = (
+    BIPOLAR,
+    IntType(0, 1),
+    IntType(-1, 0),
+    IntType(-1, 1),
+    IntType(0, 3),
+    IntType(-3, 3, 2),
+    IntType(-2, 1),
+    IntType(0, 12, 4),
+    IntType(-7, -1, 3),
+    IntType(5, 5),
+    IntType(-8, 7),
+    IntType(0, 255),
+    IntType(-100, 27),
+)
+
+WEIGHTS = ((-1, 1), (-1, 0, 1), (-3, -1, 1, 3), (-2, 2), (1,), (-4, 4, 8), (0,), tuple(range(-8, 8)))
+
+
+class Chain:
+    """A graph under construction: every operator reads what the last one gave."""
+
+    def __init__(self, rng: np.random.Generator, input_type: TensorType) -> None:
+        self.rng = rng
+        self.inputs = {"x": input_type}
+        self.nodes: list[Node] = []
+
+    @property
+    def graph(self) -> Graph:
+        return Graph(self.inputs, tuple(self.nodes), (self.last,))
+
+    @property
+    def last(self) -> str:
+        return self.nodes[-1].results[-1] if self.nodes else "x"
+
+    @property
+    def type(self) -> TensorType:
+        return self.graph.types[self.last]
+
+    def append(self, op: Op, *more_inputs: str) -> str:
+        name = f"{op.name}{len(self.nodes)}"
+        self.nodes.append(Node((name,), op, (self.last, *more_inputs)))
+        return name
+
+    def threshold(self, target: IntType | None = None, *, steps: int | None = None) -> str:
+        """Append a staircase whose levels are some of ``target``'s values, up and down."""
+        rng, x = self.rng, self.type
+        target = TYPES[rng.integers(len(TYPES))] if target is None else target
+        steps = int(rng.integers(1, 6)) if steps is None else steps
+        channels = x.channels if rng.integers(3) else 1
+        lo, hi = max(x.element.lo - 2, -(2**62)), min(x.element.hi + 3, 2**62)
+        rows = np.sort(rng.integers(lo, hi, size=(channels, steps)), axis=1)
+        codes = rng.integers(target.count, size=(channels, steps + 1))
+        if rng.integers(2):
+            codes = np.sort(codes, axis=1)
+        levels = codes * target.step + target.lo
+        deltas = np.diff(levels, axis=1)
+        return self.append(Threshold(Const(rows), Const(levels[:, 0]), Const(deltas)))
+
+    def count(self, target: IntType) -> str:
+        """Append a quantizer: equal steps up through all of ``target``'s values."""
+        x = self.type
+        shape = (x.channels, target.count - 1)
+        rows = np.sort(self.rng.integers(x.element.lo - 1, x.element.hi + 2, size=shape), axis=1)
+        base, deltas = np.full(x.channels, target.lo), np.full((x.channels, 1), target.step)
+        return self.append(Threshold(Const(rows), Const(base), Const(deltas)))
+
+    def matvec(self, rows: int, values: tuple[int, ...] | None = None) -> str:
+        values = WEIGHTS[self.rng.integers(len(WEIGHTS))] if values is None else values
+        matrix = self.rng.choice(values, size=(rows, self.type.channels))
+        return self.append(MatVec(Const(matrix)))
+
+
+def random_values(rng: np.random.Generator, tensor: TensorType, count: int) -> IntArray:
+    """Return frames of ``tensor``; the first two are its extremes."""
+    codes = rng.integers(tensor.element.count, size=(count, prod(tensor.shape)), dtype=np.int64)
+    codes[0], codes[1] = 0, tensor.element.count - 1
+    values: IntArray = codes * tensor.element.step + tensor.element.lo
+    return values.reshape(count, *tensor.shape)
+
+
+def random_plan(rng: np.random.Generator, graph: Graph, word_bits: int = 64) -> Plan:
+    """Return a plan of legal foldings, drawn until it is legal as a whole."""
+    plan = Plan(unfolded_plan(graph).graph, unfolded_plan(graph).foldings, {}, word_bits)
+    for name in plan.foldings:
+        legal = legal_values(graph, name)
+        drawn = Folding(int(rng.choice(legal["pe"])), int(rng.choice(legal["simd"])))
+        if name.startswith("matvec") and rng.integers(2):
+            drawn = Folding(drawn.pe, drawn.simd, Memory.BRAM)
+        candidate = plan.with_folding(name, drawn)
+        try:
+            check_plan(graph, candidate)
+        except PlanError:
+            continue
+        plan = candidate
+    return plan
+
+
+Agree = Callable[..., csim.CSim]
+
+
+@pytest.fixture
+def chain() -> Callable[[int, TensorType], Chain]:
+    return lambda seed, tensor: Chain(np.random.default_rng(seed), tensor)
+
+
+@pytest.fixture
+def draw_plan() -> Callable[..., Plan]:
+    return random_plan
+
+
+@pytest.fixture
+def agree(tmp_path: Path) -> Iterator[Agree]:
+    """Return ``agree(graph, plan)``: compile, and compare every value with the reference."""
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+
+    def compare(
+        graph: Graph, plan: Plan, *, images: int = 6, bounded: bool = False, unit_limit: int = 99
+    ) -> csim.CSim:
+        lowered = lower(graph)
+        rng = np.random.default_rng(1)
+        (tensor,) = lowered.inputs.values()
+        inputs = random_values(rng, tensor, images)
+        values = run(lowered, {next(iter(lowered.inputs)): inputs})
+        golden = Golden(inputs, values[lowered.outputs[0]])
+        directory = tmp_path / f"project{len(list(tmp_path.iterdir()))}"
+        write_project(
+            lowered, plan, name="net", golden=golden, directory=directory, unit_limit=unit_limit
+        )
+        simulation = csim.build(directory, bounded=bounded, compiler="g++")
+        for name, traced in simulation.trace(inputs).items():
+            wrong = np.argwhere(traced != values[name])
+            assert wrong.size == 0, f"{name}{wrong[0].tolist()} differs, folded {plan.foldings}"
+        return simulation
+
+    yield compare

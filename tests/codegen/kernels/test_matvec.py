@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.core.ops import MatVec
+from lutloom.core.plan import Folding, Memory, Multiplier
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KERNEL = KERNELS["matvec"]
+
+
+def site(matrix: list[list[int]], element: IntType) -> Site:
+    op = MatVec(Const(matrix))
+    x = TensorType(element, (len(matrix[0]),))
+    return Site(op, (x,), op.infer(x))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_kind_of_product_agrees_however_it_is_folded(
+    seed: int, chain: Callable[..., Any], draw_plan: Callable[..., Any], agree: Callable[..., Any]
+) -> None:
+    net = chain(seed, TensorType(IntType(-3, 3, 2), (2, 12)))
+    for rows, values in (
+        (8, (-1, 1)),
+        (12, None),
+        (6, (-2, 2)),
+        (10, (-3, -1, 1, 3)),
+        (12, None),
+        (8, (-1, 0, 1)),
+        (6, tuple(range(-128, 128))),
+        (4, (1,)),
+    ):
+        net.matvec(rows, values)
+        net.threshold()
+    net.threshold(BIPOLAR, steps=1)
+    net.matvec(9, (-1, 1))
+    graph = net.graph
+    agree(graph, draw_plan(np.random.default_rng(seed), graph))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "element", "product"),
+    [
+        ([[1, -1], [-1, -1]], BIPOLAR, "xnor"),
+        ([[2, -2], [-2, -2]], BIPOLAR, "xnor"),
+        ([[1, -1], [-1, -1]], IntType(0, 1), "xnor"),
+        ([[1, -1], [-1, -1]], IntType(0, 3), "sign"),
+        ([[1, -1], [-1, -1]], IntType(-3, 3, 2), "sign"),
+        ([[1, 0], [-1, -1]], BIPOLAR, "multiply"),
+        ([[3, -3], [-3, 1]], IntType(0, 3), "multiply"),
+    ],
+)
+def test_products_are_as_simple_as_the_weights_allow(
+    matrix: list[list[int]], element: IntType, product: str
+) -> None:
+    assert KERNEL.code(site(matrix, element), Folding()).facts["product"] == product
+
+
+def test_a_bipolar_product_needs_no_constants_but_the_weights() -> None:
+    code = KERNEL.code(site([[1, -1, -1], [1, 1, 1]], BIPOLAR), Folding())
+    weights, starts = code.tables
+    assert starts.data.tolist() == [[0]]
+    # Six weights of a bit, row by row, the first lowest: 1 0 0, then 1 1 1.
+    assert weights.data.tolist() == [[0b111001]]
+
+
+def test_weights_lie_in_the_order_in_which_the_loop_needs_them() -> None:
+    matrix = [[10 * r + c for c in range(4)] for r in range(4)]
+    code = KERNEL.code(site(matrix, IntType(0, 255)), Folding(pe=2, simd=2))
+    # 6 bits a weight, four of them a word: 24 bits, three octets.
+    words = [int.from_bytes(bytes(row), "little") for row in code.tables[0].data.tolist()]
+    lanes = [[word >> 6 * i & 63 for i in range(4)] for word in words]
+    assert lanes == [[0, 1, 10, 11], [2, 3, 12, 13], [20, 21, 30, 31], [22, 23, 32, 33]]
+
+
+def test_cycles_are_tiles_times_vectors() -> None:
+    op = MatVec(Const(np.ones((6, 8), np.int64)))
+    x = TensorType(IntType(0, 3), (5, 8))
+    assert KERNEL.cycles(Site(op, (x,), op.infer(x)), Folding(pe=3, simd=4)) == 5 * 2 * 2
+
+
+def test_only_products_that_multiply_may_use_dsp_slices() -> None:
+    assert Multiplier.DSP not in KERNEL.legal(site([[1, -1]], IntType(0, 3))).multiplier
+    assert Multiplier.DSP in KERNEL.legal(site([[1, -2]], IntType(0, 3))).multiplier
+
+
+def test_legal_foldings_divide_the_matrix() -> None:
+    legal = KERNEL.legal(site([[1] * 6] * 4, BIPOLAR))
+    assert legal.pe == (1, 2, 4)
+    assert legal.simd == (1, 2, 3, 6)
+    assert set(legal.memory) == set(Memory)
