@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.core.host import Binarize, Quantize
 from lutloom.core.meaning import ValueMeaning
+from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, compact, varying_axes
 from lutloom.streamline.context import required_scaled
@@ -83,12 +84,12 @@ def _reachable(quantizer: Uniform, y: Scaled, context: Context) -> Steps:
     ends = [np.asarray(y.slope * end + y.offset).ravel() for end in (element.lo, element.hi)]
     least = min(floor(value) for end in ends for value in end)
     most = max(ceil(value) for end in ends for value in end)
+    # A clamp moves both ends: all of a range may lie on the other side of its bound.
     for bounds, limit in ((y.lower, max), (y.upper, min)):
-        if bounds is not None and all(bound is not None for bound in bounds.ravel()):
-            if limit is max:
-                least = max(least, min(floor(bound) for bound in bounds.ravel()))
-            else:
-                most = min(most, max(ceil(bound) for bound in bounds.ravel()))
+        known = [] if bounds is None else bounds.ravel().tolist()
+        if known and None not in known:
+            least = limit(least, min(floor(bound) for bound in known))
+            most = limit(most, max(ceil(bound) for bound in known))
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
     if hi - lo > _MOST_STEPS:
@@ -147,14 +148,11 @@ def _by_element(
     y = in_model_order(context.build, node, y)
     size = (int(np.prod(y.shape)),)
     flat = reshaped(context.build, node, y, size)
-    levels = thresholded(
-        node,
-        flat,
-        compact(np.broadcast_to(steps, y.shape).reshape(size)),
-        np.ones(1, dtype=object),
-        np.zeros(1, dtype=object),
-        context,
-    )
+    flat_steps = compact(np.broadcast_to(steps, y.shape).reshape(size))
+    value = context.build.add(node, "", staircase(*_rows(flat, flat_steps, context)), (flat.value,))
+    one, zero = rationals([1]), rationals([0])
+    # No tensor of the model is flat: this value's meaning is recorded behind the next reshape.
+    levels = Scaled(value, flat.axes, flat.shape, one, zero)
     back = reshaped(context.build, node, levels, y.shape)
     last = (*(a for a in range(len(y.shape)) if a not in varying_axes(unit, bias)),)
     order = (*last, *varying_axes(unit, bias))
@@ -220,12 +218,23 @@ def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
     if len(varying) > 1:
         raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
     order = (*(a for a in axes if a not in varying), *varying)
+    identity = (
+        tuple(step.name for step in x.trail),
+        quantizer.rounding,
+        quantizer.lo,
+        quantizer.hi,
+        *(a.tobytes() for a in (quantizer.scale, quantizer.zero_point, quantizer.unit)),
+    )
     if context.head is not None:
-        raise ModelError(
-            f"{node} quantizes the model's input a second time, in another way; use one quantizer"
-        )
+        if context.head_quantizer != identity or context.head_symbol is None:
+            raise ModelError(
+                f"{node} quantizes the model's input a second time, in another way; use one"
+                " quantizer"
+            )
+        return context.head_symbol
     shape = tuple(x.shape[axis] for axis in order)
     value = context.build.add_input(node.name, TensorType(quantizer.type, shape))
-    context.head = program
     unit, bias = unit.transpose(order), bias.transpose(order)
-    return named(node, Scaled(value, order, x.shape, unit, bias), context)
+    symbol = named(node, Scaled(value, order, x.shape, unit, bias), context)
+    context.head, context.head_quantizer, context.head_symbol = program, identity, symbol
+    return symbol
