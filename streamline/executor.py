@@ -50,7 +50,6 @@ def execute(path: Path, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonnx is untyped
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.transformation.change_batchsize import ChangeBatchSize
     from qonnx.transformation.fold_constants import FoldConstants
     from qonnx.transformation.general import RemoveStaticGraphInputs
     from qonnx.transformation.infer_shapes import InferShapes
@@ -59,10 +58,10 @@ def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonn
     for node in model.graph.node:
         if node.domain in QUANTIZER_DOMAINS:
             node.domain = "qonnx.custom_op.general"
+    _set_batch(model.graph, batch)
     wrapper = ModelWrapper(model)
     for transformation in (
         RemoveStaticGraphInputs(),
-        ChangeBatchSize(batch),
         InferShapes(),
         # Folding the weight quantizers as well would be right, and slower for every batch.
         FoldConstants(exclude_op_types=["Quant", "IntQuant", "BipolarQuant"]),
@@ -70,6 +69,37 @@ def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonn
     ):
         wrapper = wrapper.transform(transformation)
     return wrapper
+
+
+def _set_batch(graph: onnx.GraphProto, batch: int) -> None:
+    """Set the batch of ``graph``'s input, and let all other shapes be inferred.
+
+    qonnx's own ChangeBatchSize wants a shape at the output, and takes every Reshape for one of
+    data.
+    """
+    from onnx import numpy_helper
+
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    ports = [port for port in graph.input if port.name not in constants]
+    for port in ports:
+        for dim in port.type.tensor_type.shape.dim[:1]:
+            dim.dim_value = batch
+    for port in graph.output:
+        port.type.tensor_type.ClearField("shape")
+    del graph.value_info[:]
+    dependent = {port.name for port in ports}
+    for index, node in enumerate(graph.node):
+        if not dependent.intersection(node.input):
+            continue
+        dependent.update(node.output)
+        shape = constants.get(node.input[1]) if node.op_type == "Reshape" else None
+        if shape is None:
+            continue
+        sizes = numpy_helper.to_array(shape).copy()
+        if sizes[0] > 0:  # else it is inferred, or copied, already
+            sizes[0] = batch
+            node.input[1] = f"{shape.name}/batch{index}"  # others may read the old one
+            graph.initializer.append(numpy_helper.from_array(sizes, node.input[1]))
 
 
 def _dtype(wrapper: Any, name: str) -> np.dtype[Any]:  # noqa: ANN401 - as above
