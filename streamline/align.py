@@ -46,7 +46,8 @@ def compact(array: Rationals) -> Rationals:
     for axis, size in enumerate(array.shape):
         if size > 1:
             first = array.take([0], axis=axis)
-            if np.equal(array, first).all():
+            # An axis of stride 0 is a broadcast one: there is nothing to compare.
+            if array.strides[axis] == 0 or np.equal(array, first).all():
                 array = first
     return array
 

@@ -54,8 +54,12 @@ def _relayout(node: SourceNode, x: Constant, move: Callable[[Array], Array]) -> 
         array = move(x.array)
         if x.grid is None:
             return Constant(array)
-        scale = np.broadcast_to(x.grid.scale, x.grid.integers.shape)
-        return Constant(array, Grid(move(x.grid.integers), move(scale)))
+        scale = (
+            x.grid.scale.reshape(())
+            if x.grid.scale.size == 1
+            else move(np.broadcast_to(x.grid.scale, x.grid.integers.shape))
+        )
+        return Constant(array, Grid(move(x.grid.integers), scale))
     except (ValueError, IndexError) as error:
         raise ModelError(f"{node} can't be evaluated: {error}") from error
 
