@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lutloom.streamline.errors import ModelError
 from lutloom.streamline.importer import RawInput, import_model
 from lutloom.streamline.passes.absorb_permute import absorb_permute
 from lutloom.streamline.passes.merge_equal import merge_equal
@@ -52,5 +53,13 @@ def streamline(path: Path, raw_input: RawInput | None = None) -> Network:
     """
     network = import_model(read_source(path), raw_input)
     graph = run_passes(network.graph)
+    if not graph.nodes:
+        raise ModelError(
+            f"{path}: the output holds the integers of the input, so there is nothing to build;"
+            " add a layer to the model"
+        )
     meaning = {name: entry for name, entry in network.meaning.items() if name in graph.types}
+    # Equal integers may stand for several tensors, of other scales: where a pass found the output
+    # equal to an earlier value, it is the output that the host has to make reals of.
+    meaning[graph.outputs[0]] = network.meaning[network.output_value]
     return replace(network, graph=graph, meaning=meaning)

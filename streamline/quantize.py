@@ -21,6 +21,9 @@ from lutloom.streamline.steps import Steps, rounding_steps, sign_steps
 from lutloom.streamline.symbols import HostFloat, Scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+
     from numpy.typing import NDArray
 
     from lutloom.core.host import HostStep
@@ -81,15 +84,14 @@ def _reachable(quantizer: Uniform, y: Scaled, context: Context) -> Steps:
 
     assert quantizer.rounding is not None
     element = context.build.types[y.value].element
-    ends = [np.asarray(y.slope * end + y.offset).ravel() for end in (element.lo, element.hi)]
-    least = min(floor(value) for end in ends for value in end)
-    most = max(ceil(value) for end in ends for value in end)
+    ends = [np.asarray(y.slope * end + y.offset) for end in (element.lo, element.hi)]
     # A clamp moves both ends: all of a range may lie on the other side of its bound.
-    for bounds, limit in ((y.lower, max), (y.upper, min)):
-        known = [] if bounds is None else bounds.ravel().tolist()
-        if known and None not in known:
-            least = limit(least, min(floor(bound) for bound in known))
-            most = limit(most, max(ceil(bound) for bound in known))
+    if y.lower is not None:
+        ends = [_limited(max, end, y.lower) for end in ends]
+    if y.upper is not None:
+        ends = [_limited(min, end, y.upper) for end in ends]
+    least = min(floor(value) for end in ends for value in end.ravel())
+    most = max(ceil(value) for end in ends for value in end.ravel())
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
     if hi - lo > _MOST_STEPS:
@@ -98,6 +100,15 @@ def _reachable(quantizer: Uniform, y: Scaled, context: Context) -> Steps:
             f" with at most {_MOST_STEPS} thresholds: quantize to 12 bits or fewer"
         )
     return rounding_steps(quantizer.rounding, lo, hi)
+
+
+def _limited(
+    limit: Callable[[Fraction, Fraction], Fraction], values: Rationals, bounds: Rationals
+) -> Rationals:
+    import numpy as np
+
+    pairs = np.frompyfunc(lambda v, bound: v if bound is None else limit(v, bound), 2, 1)
+    return np.asarray(pairs(values, bounds), dtype=object)
 
 
 def thresholded(

@@ -1,0 +1,362 @@
+"""Random fully connected networks of every kind that the lowering claims to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from lutloom.core.types import BIPOLAR, IntType
+from lutloom.streamline.importer import RawInput
+from tests.models import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+    Array: TypeAlias = NDArray[Any]
+
+MODES = ("ROUND", "HALF_EVEN", "HALF_UP", "HALF_DOWN", "FLOOR", "CEIL", "UP", "DOWN")
+_DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
+_MOST_SAMPLES = 160
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A model, what its input holds, and data for it: integers for a raw input, else floats."""
+
+    model: ModelProto
+    raw: RawInput | None
+    data: Array
+    exhaustive: bool
+
+
+class Dice:
+    """Numbers for one kind of network: powers of two and small sums of them, or anything."""
+
+    def __init__(self, seed: int, *, powers_of_two: bool) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.powers_of_two = powers_of_two
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def pick(self, choices: Sequence[Any]) -> Any:  # noqa: ANN401 - any of them
+        return choices[self.integer(0, len(choices) - 1)]
+
+    def scale(self, *shape: int) -> Array:
+        """Return positive scales."""
+        if self.powers_of_two:
+            return np.asarray(2.0 ** self.rng.integers(-2, 2, shape), dtype=np.float32)
+        return np.asarray(self.rng.uniform(0.2, 2.0, shape), dtype=np.float32)
+
+    def signed(self, *shape: int) -> Array:
+        """Return factors of either sign."""
+        return np.asarray(self.scale(*shape) * self.rng.choice([-1, 1], shape), dtype=np.float32)
+
+    def number(self, *shape: int) -> Array:
+        """Return addends."""
+        if self.powers_of_two:
+            return np.asarray(self.rng.integers(-12, 13, shape) / 4, dtype=np.float32)
+        return np.asarray(self.rng.normal(0, 2, shape), dtype=np.float32)
+
+
+def random_network(seed: int, *, powers_of_two: bool) -> Sample:
+    """Return the network of this seed."""
+    return _Network(Dice(seed, powers_of_two=powers_of_two)).sample()
+
+
+class _Network:
+    """The network while it is being drawn: ``x`` is a tensor with the shape ``shape``."""
+
+    def __init__(self, dice: Dice) -> None:
+        self.dice = dice
+        self.writer = Writer(opset=dice.pick((11, 13, 17)), domain=dice.pick(_DOMAINS))
+        width = dice.integer(1, 6)
+        self.input_shape = dice.pick([(width,), (width,), (width,), (2, width), (width, 1, 2)])
+        self.shape: tuple[int, ...] = self.input_shape
+        self.x = "x"
+        self.raw: RawInput | None = None
+        self.datatype: str | None = None
+
+    def sample(self) -> Sample:
+        dice = self.dice
+        domain = self._input()
+        layers = dice.integer(1, 4)
+        for _ in range(layers):
+            self._moves()
+            if dice.chance(0.15):
+                self._residual()
+                continue
+            self._linear()
+            self._elementwise()
+            self._activation(twice=dice.chance(0.15))
+        self._head()
+        model = self.writer.model(
+            self.x,
+            *self.input_shape,
+            batch=dice.pick(("N", 1)),
+            datatype=self.datatype,
+        )
+        data, exhaustive = self._data(domain)
+        return Sample(model, self.raw, data, exhaustive)
+
+    def _input(self) -> Array:
+        """Make the input integers, one way or another; return the values that it can have."""
+        dice = self.dice
+        kind = dice.pick(("head", "head", "raw", "annotated"))
+        if kind == "annotated":
+            self.datatype, low, high, step = dice.pick(
+                [("BIPOLAR", -1, 1, 2), ("INT3", -4, 3, 1), ("UINT2", 0, 3, 1), ("BINARY", 0, 1, 1)]
+            )
+            return np.arange(low, high + 1, step, dtype=np.int64)
+        if kind == "raw":
+            element = dice.pick([IntType(0, 255), IntType(0, 3), IntType(-4, 3), BIPOLAR])
+            channels = self.shape[0]
+
+            def numbers(array: Array) -> tuple[Fraction, ...]:
+                thirds = 1 if dice.powers_of_two else 3
+                return tuple(Fraction(float(v)) / thirds for v in array.ravel())
+
+            count = channels if dice.chance(0.3) else 1
+            self.raw = RawInput(
+                element,
+                numbers(dice.scale(count) / np.float32(8 if element.hi > 3 else 1)),
+                numbers(dice.number(channels if dice.chance(0.3) else 1)),
+            )
+            return np.arange(element.lo, element.hi + 1, element.step, dtype=np.int64)
+        if dice.chance(0.3):
+            self.x = self.writer.binary("Mul", self.x, dice.scale())
+        if dice.chance(0.3):
+            self.x = self.writer.binary("Sub", self.x, dice.number())
+        if dice.chance(0.2):
+            self.x = self.writer.node("Relu", [self.x])
+        self._activation(name="input")
+        return np.arange(-24, 25) / np.float32(8)
+
+    def _data(self, domain: Array) -> tuple[Array, bool]:
+        size = prod(self.input_shape)
+        if len(domain) ** size <= _MOST_SAMPLES:
+            rows = np.array(list(product(domain.tolist(), repeat=size)), dtype=domain.dtype)
+            return rows.reshape(-1, *self.input_shape), True
+        return self.dice.rng.choice(domain, (24, *self.input_shape)), False
+
+    def _moves(self) -> None:
+        """Reshape and transpose, there and back or not, and end with one row."""
+        dice, writer = self.dice, self.writer
+        width = prod(self.shape)
+        if len(self.shape) == 1 and dice.chance(0.2):
+            a = dice.pick([n for n in range(1, width + 1) if width % n == 0])
+            self.x = writer.reshape(self.x, dice.pick([(0, a, width // a), (-1, a, width // a)]))
+            self.shape = (a, width // a)
+        if len(self.shape) == 1:
+            return
+        if dice.chance(0.5):
+            moves = dice.rng.permutation(len(self.shape)).tolist()
+            self.x = writer.node("Transpose", [self.x], perm=[0, *(m + 1 for m in moves)])
+            self.shape = tuple(self.shape[m] for m in moves)
+        if dice.chance(0.3):
+            self._elementwise()
+            self._activation()
+        if dice.chance(0.5):
+            self.x = writer.node("Flatten", [self.x], axis=1)
+        else:
+            self.x = writer.reshape(self.x, dice.pick([(0, -1), (-1, width)]))
+        self.shape = (width,)
+
+    def _weights(self, *shape: int, channel_axis: int) -> str:
+        """Return quantized weights."""
+        dice, writer = self.dice, self.writer
+        floats = writer.constant(dice.rng.normal(0, 1.5, shape))
+        sizes = [1, 1]
+        if dice.chance(0.4):
+            sizes[channel_axis] = shape[channel_axis]
+        scale = dice.scale() if dice.chance(0.3) else dice.scale(*sizes)
+        if dice.chance(0.3):
+            return writer.bipolar(floats, scale)
+        return writer.quant(
+            floats,
+            scale,
+            dice.pick((0, 0, 0, 1)),
+            bits=dice.integer(1, 8),
+            narrow=dice.chance(0.5),
+            mode=dice.pick(MODES),
+        )
+
+    def _linear(self) -> None:
+        dice, writer = self.dice, self.writer
+        fan_in, outputs = self.shape[-1], dice.integer(1, 5)
+        if len(self.shape) == 1 and dice.chance(0.4):
+            transposed = dice.chance(0.6)
+            shape = (outputs, fan_in) if transposed else (fan_in, outputs)
+            weights = self._weights(*shape, channel_axis=0 if transposed else 1)
+            inputs = [self.x, weights]
+            if dice.chance(0.6):
+                inputs.append(writer.constant(dice.number(*dice.pick([(outputs,), (1, outputs)]))))
+            self.x = writer.node(
+                "Gemm",
+                inputs,
+                transB=int(transposed),
+                alpha=float(dice.pick((1.0, 0.5, dice.signed()))),
+                beta=float(dice.pick((1.0, 2.0, dice.signed()))),
+            )
+        elif dice.chance(0.4):
+            weights = self._weights(outputs, fan_in, channel_axis=0)
+            weights = writer.node("Transpose", [weights], perm=[1, 0])
+            self.x = writer.node("MatMul", [self.x, weights])
+        else:
+            weights = self._weights(fan_in, outputs, channel_axis=1)
+            self.x = writer.node("MatMul", [self.x, weights])
+        self.shape = (*self.shape[:-1], outputs)
+
+    def _elementwise(self) -> None:
+        for _ in range(self.dice.integer(0, 3)):
+            self._one_elementwise()
+
+    def _one_elementwise(self) -> None:
+        dice, writer = self.dice, self.writer
+        column = (self.shape[0], *[1] * (len(self.shape) - 1))
+        shape = dice.pick([(), column, (1, *column), (self.shape[-1],)])
+        kind = dice.pick(
+            "Add Sub Mul Div BatchNormalization BatchNormalization Relu Clip Neg Identity".split()
+        )
+        match kind:
+            case "Add" | "Sub":
+                constant = dice.number(*shape)
+                self.x = writer.binary(kind, self.x, constant, constant_first=dice.chance(0.4))
+            case "Mul":
+                factor = dice.signed(*shape)
+                if dice.chance(0.1):
+                    factor = factor * 0
+                self.x = writer.binary(kind, self.x, factor, constant_first=dice.chance(0.4))
+            case "Div":
+                self.x = writer.binary(kind, self.x, dice.signed(*shape))
+            case "Clip":
+                low, high = sorted(dice.number(2).tolist())
+                constants = [writer.constant(low), writer.constant(high)]
+                kept = [c if dice.chance(0.7) else "" for c in constants]
+                self.x = writer.node("Clip", [self.x, *kept])
+            case "BatchNormalization":
+                self._batch_norm()
+            case _:
+                self.x = writer.node(kind, [self.x])
+
+    def _batch_norm(self) -> None:
+        dice = self.dice
+        count = self.shape[0]
+        gamma, beta, mean = dice.signed(count), dice.number(count), dice.number(count)
+        gamma *= dice.rng.choice([0, 1, 1, 1, 1], count).astype(np.float32)
+        if dice.powers_of_two:
+            variance, epsilon = 4.0 ** dice.rng.integers(-1, 2, count), 0.0
+        else:
+            gamma *= dice.rng.choice([1e-6, 1, 1, 1], count).astype(np.float32)
+            variance, epsilon = dice.rng.uniform(0, 2, count) ** 4, 1e-5
+            variance *= dice.rng.choice([0, 1e-12, 1, 1, 1], count)
+        self.x = self.writer.batch_norm(self.x, gamma, beta, mean, variance, epsilon)
+
+    def _activation(self, name: str | None = None, *, twice: bool = False) -> None:
+        """Quantize; ``twice``: as two equal quantizers whose results are added."""
+        dice, writer = self.dice, self.writer
+        x = self.x
+        column = (self.shape[0], *[1] * (len(self.shape) - 1))
+        per_channel = dice.chance(0.2)
+        scale = dice.signed() if dice.chance(0.1) else dice.scale(*(column if per_channel else ()))
+        kind = dice.pick(("Quant", "Quant", "Quant", "BipolarQuant", "MultiThreshold"))
+        if kind == "MultiThreshold" and name is None:
+            rows = dice.pick((1, self.shape[0]))
+            table = np.sort(dice.number(rows, dice.integer(1, 5)), axis=1)
+            self.x = writer.multi_threshold(
+                x,
+                table,
+                float(dice.signed()),
+                float(dice.pick((0.0, dice.number()))),
+                layout="NCHW"[: 1 + len(self.shape)],
+            )
+            return
+        if kind == "BipolarQuant":
+            results = [writer.bipolar(x, scale, name) for _ in range(1 + twice)]
+        else:
+            signed, bits = dice.chance(0.6), dice.integer(1, 5)
+            narrow = dice.chance(0.4)
+            zero_point = dice.pick((0, 0, 0, 1, -2, 0.5, dice.number()))
+            mode, spelling = dice.pick(MODES), dice.pick((str.upper, str.lower))
+            results = [
+                writer.quant(
+                    x,
+                    scale,
+                    zero_point,
+                    bits,
+                    signed=signed,
+                    narrow=narrow,
+                    mode=spelling(mode),
+                    name=name,
+                    kind=dice.pick(("Quant", "IntQuant")),
+                )
+                for _ in range(1 + twice)
+            ]
+        self.x = results[0]
+        if twice:
+            self.x = writer.node("Add", results)
+
+    def _residual(self) -> None:
+        """Add (or subtract) two branches with scales of their own, and quantize the sum."""
+        dice = self.dice
+        start, shape = self.x, self.shape
+        self._linear()
+        self._elementwise()
+        self._activation()
+        if dice.chance(0.5):
+            left = self.x
+            self.x = left
+            self._activation()
+            right, self.x = self.x, left
+        else:
+            left, width = self.x, self.shape[-1]
+            self.x, self.shape = start, shape
+            weights = self.writer.quant(
+                self.writer.constant(dice.rng.normal(0, 1, (shape[-1], width))), dice.scale(), 0, 3
+            )
+            right = self.writer.node("MatMul", [start, weights])
+            self.shape = (*shape[:-1], width)
+        self.x = self.writer.node(dice.pick(("Add", "Sub")), [left, right])
+        if dice.chance(0.5):
+            self._one_elementwise()
+        self._activation()
+
+    def _head(self) -> None:
+        dice, writer = self.dice, self.writer
+        kind = dice.pick(("none", "linear", "affine", "top_k", "arg_max", "softmax"))
+        if kind == "none":
+            return
+        self._moves()
+        self._linear()
+        if kind == "affine":
+            self._elementwise()
+            self.x = writer.binary("Mul", self.x, dice.scale())
+        elif kind == "top_k":
+            if dice.chance(0.3):
+                self.x = writer.binary("Mul", self.x, dice.signed(self.shape[-1]))
+            k = dice.integer(1, self.shape[-1])
+            name = f"top_{len(writer.nodes)}"
+            writer.node(
+                "TopK",
+                [self.x, writer.constant([k], np.int64)],
+                name=name,
+                outputs=(f"{name}_values", f"{name}_indices"),
+                axis=-1,
+            )
+            self.x = f"{name}_indices"
+        elif kind == "arg_max":
+            keep = dice.integer(0, 1)
+            self.x = writer.node("ArgMax", [self.x], axis=len(self.shape), keepdims=keep)
+        elif kind == "softmax":
+            self.x = writer.node("Softmax", [self.x], axis=len(self.shape))

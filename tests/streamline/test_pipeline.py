@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from lutloom.core.types import IntType
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.importer import RawInput
+from lutloom.streamline.pipeline import streamline
+from tests.exact import compare
+from tests.models import Writer, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_an_output_merged_with_an_earlier_value_keeps_its_own_scale(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant(w.matmul(w.quant("x"), [[1, 2], [-3, 1]]), 0.5)
+    model = w.model(w.quant(w.binary("Mul", x, 3.0), 1.5), 2)
+    network, _ = compare(model, tmp_path, np.array([[1, 2], [-3, 7]], dtype=np.float32))
+    assert len([node for node in network.graph.nodes if node.op.name == "threshold"]) == 1
+    assert network.meaning[network.output_value].scale == (1.5,)
+
+
+def test_equal_levels_that_stand_for_different_reals_are_merged_and_told_apart(
+    tmp_path: Path,
+) -> None:
+    w = Writer()
+    x = w.matmul(w.quant("x"), [[1, 2], [-3, 1]])
+    model = w.model(w.node("Add", [w.bipolar(x, 1.0), w.bipolar(x, 0.75)]), 2)
+    network, _ = compare(model, tmp_path, np.array([[1, 2], [-3, 7]], dtype=np.float32))
+    assert len([node for node in network.graph.nodes if node.op.name == "threshold"]) == 1
+
+
+def test_a_model_that_only_repeats_its_input_is_refused(tmp_path: Path) -> None:
+    w = Writer()
+    path = write(w.model(w.quant("x", bits=8, signed=False), 3), tmp_path)
+    with pytest.raises(ModelError, match=r"the output holds the integers of the input"):
+        streamline(path, RawInput(IntType(0, 255)))
