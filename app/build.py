@@ -1,6 +1,6 @@
 """A build: the directory that ``compile`` makes, and what the other commands read from it.
 
-build.json               what was built from what, for which board
+build.json               what was built from what, for which board; digests of all files
 model.onnx               the model, as it was read
 network.json, model.*    the integer graph, what it means, the host's parts
 processes.*              the graph of processes, one C++ function call each
@@ -13,14 +13,17 @@ hls/, scripts/, ...      the HLS project
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.core.errors import GraphFileError, LutloomError
+from lutloom.core.errors import GraphFileError, LutloomError, PlanError
 from lutloom.core.network import load_network
-from lutloom.core.plan import parse_plan
+from lutloom.core.plan import parse_plan, print_plan
 from lutloom.core.store import load_graph
+from lutloom.data import load_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +40,10 @@ MODEL, MANIFEST, PLAN, GOLDEN, SAMPLES = (
     "golden.npz",
     "samples.npy",
 )
+
+
+CACHE = ".cache"
+"""Where compiled C++ is kept: no part of the build, and safe to delete."""
 
 
 class BuildError(LutloomError, ValueError):
@@ -61,35 +68,53 @@ class Build:
         return self.directory / MODEL
 
     def samples(self) -> NDArray[Any] | None:
-        """Return the model inputs that ``compile`` was given, if it was."""
-        import numpy as np
+        """Return the model inputs that ``compile`` was given, if it was.
 
+        Raises ``DataFileError`` if their file is damaged.
+        """
         path = self.directory / SAMPLES
-        return np.load(path, allow_pickle=False) if path.exists() else None
+        return load_array(path, "samples") if path.exists() else None
 
 
-def load_build(directory: str | Path) -> Build:
+@dataclass(frozen=True)
+class Changes:
+    """Files of a build that are no longer as ``compile`` wrote them.
+
+    ``data`` are those that lutloom reads, ``sources`` the C++ and scripts, which may be edited by
+    hand; ``is_replanned`` says that plan.json is another plan than that of the C++.
+    """
+
+    count: int
+    """Number of files in the build."""
+    missing: tuple[str, ...]
+    """Those that are not there at all, scripts and texts apart."""
+    data: tuple[str, ...]
+    sources: tuple[str, ...]
+    is_replanned: bool
+
+
+def load_build(directory: str | Path, *, strict: bool = True) -> Build:
     """Return the build in ``directory``.
 
-    Raises ``BuildError`` if there is none, and ``GraphFileError`` if one of its files is missing
-    or damaged.
+    Raises ``BuildError`` if there is none, and ``GraphFileError`` or ``PlanError`` if one of its
+    files is missing or damaged. If ``strict``, any change at all of the data that lutloom reads
+    is an error.
     """
     directory = Path(directory)
-    path = directory / MANIFEST
+    manifest = _manifest(directory)
+    if strict:
+        for name in changes(directory).data:
+            state = (
+                "not as `lutloom compile` wrote it" if (directory / name).exists() else "missing"
+            )
+            raise BuildError(f"{directory / name} is {state}: compile the model again")
+    plan = directory / PLAN
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BuildError(
-            f"{directory} is no build: it has no {MANIFEST}; make one with `lutloom compile`"
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise BuildError(f"{path} can't be read: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BuildError(f"{path} is of another format: compile the model again")
-    try:
-        plan_text = (directory / PLAN).read_text(encoding="utf-8")
+        folding = parse_plan(plan.read_text(encoding="utf-8"))
+    except PlanError as error:
+        raise PlanError(f"{plan}: {error}") from error
     except (OSError, ValueError) as error:
-        raise GraphFileError(f"{directory / PLAN} can't be read: {error}") from error
+        raise GraphFileError(f"{plan} can't be read: {error}") from error
     return Build(
         directory=directory,
         name=str(manifest.get("name")),
@@ -97,5 +122,89 @@ def load_build(directory: str | Path) -> Build:
         part=str(manifest.get("part")),
         network=load_network(directory),
         processes=load_graph(directory / "processes"),
-        plan=parse_plan(plan_text),
+        plan=folding,
     )
+
+
+def changes(directory: Path) -> Changes:
+    """Compare the files of the build in ``directory`` with those that ``compile`` wrote.
+
+    Raises ``BuildError`` if there is no build.
+    """
+    manifest = _manifest(directory)
+    written = manifest["files"]
+    changed = [name for name, digest in written.items() if _digest(directory / name) != digest]
+    try:
+        is_replanned = plan_digest((directory / PLAN).read_text("utf-8")) != manifest["plan"]
+    except (OSError, ValueError):
+        is_replanned = True
+    missing = [name for name in changed if not (directory / name).is_file()]
+    return Changes(
+        len(written),
+        tuple(name for name in missing if name.startswith("hls/") or not _may_be_edited(name)),
+        tuple(name for name in changed if not _may_be_edited(name)),
+        tuple(name for name in changed if _may_be_edited(name)),
+        is_replanned,
+    )
+
+
+def manifest_text(build: Build, directory: Path) -> bytes:
+    """Return build.json's text for ``build``, whose other files are all in ``directory``."""
+    from lutloom import __version__
+
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    files = {path.relative_to(directory).as_posix(): _digest(path) for path in paths}
+    document = {
+        "format": FORMAT,
+        "lutloom": __version__,
+        "name": build.name,
+        "board": build.board,
+        "part": build.part,
+        "input": build.network.input_name,
+        "input_shape": list(build.network.input_shape),
+        "output_shape": list(build.network.output_shape),
+        "plan": plan_digest(print_plan(build.plan)),
+        "files": {name: digest for name, digest in files.items() if name != PLAN},
+    }
+    return _sealed(document)
+
+
+def plan_digest(text: str) -> str:
+    """Return the digest of the plan that ``text`` says, however it is laid out."""
+    return blake2b(print_plan(parse_plan(text)).encode(), digest_size=16).hexdigest()
+
+
+def _manifest(directory: Path) -> Mapping[str, Any]:
+    path = directory / MANIFEST
+    try:
+        text = path.read_bytes()
+        document = json.loads(text)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BuildError(
+            f"{directory} is no build: it has no {MANIFEST}; make one with `lutloom compile`"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise BuildError(f"{path} can't be read: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BuildError(f"{path} is of another format: compile the model again")
+    document.pop("digest", None)
+    if text != _sealed(document):
+        raise BuildError(f"{path} is not as `lutloom compile` wrote it: compile the model again")
+    return document
+
+
+def _sealed(document: Mapping[str, Any]) -> bytes:
+    """Return ``document`` as JSON that holds its own digest."""
+    digest = blake2b(json.dumps(document).encode(), digest_size=16).hexdigest()
+    return (json.dumps({**document, "digest": digest}, indent=2) + "\n").encode()
+
+
+def _digest(path: Path) -> str:
+    try:
+        return blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    except OSError:
+        return ""
+
+
+def _may_be_edited(name: str) -> bool:
+    return name.endswith((".cpp", ".hpp", ".h", ".sh", ".tcl", ".cfg", ".md", "Makefile"))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import signal
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lutloom import __version__
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     name="lutloom",
@@ -210,7 +215,9 @@ def verify(
     import lutloom
     from lutloom import console
 
-    result = lutloom.verify(build, data, samples=samples, csim=csim, seed=seed)
+    result = lutloom.verify(
+        build, data, samples=samples, csim=csim, seed=seed, on_step=console.step
+    )
     console.show_verification(result)
     if not result.passed:
         raise typer.Exit(1)
@@ -226,20 +233,59 @@ def boards() -> None:
 
 
 def main() -> None:
-    """Run the command line: errors of the user's get one message, Ctrl-C ends at once."""
+    """Run the command line, and end the process.
+
+    The exit status is 0, or 1 where a verification failed, 2 where something is refused, 130
+    after Ctrl-C. What the user can act on is one message on standard error, never a traceback.
+    """
+    interrupted = False
+
+    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+        # Libraries make other exceptions of KeyboardInterrupt: the flag stays.
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(signal_number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    status = 0
+    try:
+        status = _run()
+    except BaseException:
+        if not interrupted:
+            raise
+    if interrupted:
+        _complain("interrupted: nothing half-written was left behind")
+        status = 130
+    sys.exit(status)
+
+
+def _run() -> int:
+    """Run the command line and return its exit status."""
     from lutloom.core.errors import LutloomError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of models and files may hold what the terminal's encoding doesn't.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app(standalone_mode=False)
+        app(prog_name="lutloom")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except LutloomError as error:
         _complain(str(error))
-        sys.exit(2)
-    except typer.Abort:
-        _complain("interrupted")
-        sys.exit(130)
-    except KeyboardInterrupt:
-        _complain("interrupted: nothing half-written was left behind")
-        sys.exit(130)
+        return 2
+    except MemoryError:
+        _complain("there is not enough memory for this")
+        return 2
+    except ImportError as error:
+        _complain(f"{error}: the installation is not complete; install lutloom again")
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"{where}{error.strerror or error}")
+        return 2
+    return 0
 
 
 def _complain(message: str) -> None:

@@ -8,9 +8,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.build import FORMAT, GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build
-from lutloom.core.files import whole_directory, write_file
-from lutloom.data import load_array, save_array
+from lutloom.build import GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build, manifest_text
+from lutloom.core.files import OutputError, whole_directory, write_file
+from lutloom.data import load_images, save_array
 from lutloom.input_type import raw_input
 
 if TYPE_CHECKING:
@@ -60,11 +60,12 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     from lutloom.streamline.source import whole_model
 
     model, output = Path(model), Path(output)
+    check_output(output, force=force, marker=MANIFEST)
     target = load_board(board)
     network = streamline(model, raw_input(input_type, input_scale, input_bias))
     processes = lower(network.graph)
     folding = _plan(processes, plan)
-    samples = None if data is None else load_array(data, "data")[:GOLDEN_IMAGES]
+    samples = None if data is None else load_images(data)[:GOLDEN_IMAGES]
     golden = _golden(network, samples)
     build = Build(output, name or model.stem, target.name, target.part, network, processes, folding)
     with whole_directory(output, replace=force) as directory:
@@ -76,8 +77,28 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
         if samples is not None:
             save_array(directory / SAMPLES, samples)
         _write_project(build, directory, golden, target)
-        write_file(directory / MANIFEST, _manifest(build))
+        write_file(directory / MANIFEST, manifest_text(build, directory))
     return build
+
+
+def check_output(path: Path, *, force: bool, marker: str) -> None:
+    """Raise ``OutputError`` if ``path`` should not become an output directory.
+
+    With ``force`` it may exist, if it is empty or holds ``marker``, which says that lutloom wrote
+    it: a directory of anything else is not for us to delete.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    if not force:
+        raise OutputError(f"{path} exists: choose another directory, or pass --force to replace it")
+    if path.is_symlink() or not path.is_dir():
+        raise OutputError(f"{path} is no directory: choose another one")
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise OutputError(f"{path} is the current directory, or holds it: go elsewhere first")
+    if any(path.iterdir()) and not (path / marker).exists():
+        raise OutputError(
+            f"{path} was not written by lutloom: it is not replaced; choose another directory"
+        )
 
 
 def _plan(processes: Graph, path: str | Path | None) -> Plan:
@@ -161,19 +182,3 @@ def _archive(**arrays: IntArray) -> bytes:
                 zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue()
             )
     return buffer.getvalue()
-
-
-def _manifest(build: Build) -> bytes:
-    from lutloom import __version__
-
-    document = {
-        "format": FORMAT,
-        "lutloom": __version__,
-        "name": build.name,
-        "board": build.board,
-        "part": build.part,
-        "input": build.network.input_name,
-        "input_shape": list(build.network.input_shape),
-        "output_shape": list(build.network.output_shape),
-    }
-    return (json.dumps(document, indent=2) + "\n").encode()

@@ -20,20 +20,22 @@ if TYPE_CHECKING:
     from lutloom.verification import Check, Verification
 
 _console = Console(soft_wrap=False, highlight=False)
+_LONGEST_NAME = 32
 
 
 def step(sentence: str) -> None:
     """Announce a step."""
-    _console.print(f"[bold]{escape(sentence)}[/]")
+    _console.print(f"[bold]{_plain(sentence)}[/]", soft_wrap=True)
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with rate and time left on a terminal; yield the function that moves it."""
+    """Show a bar on a terminal, on standard error; yield the function that moves it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_console, transient=True) as bar:
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task(what, total=None)
 
         def move(done: int, total: int) -> None:
@@ -59,7 +61,7 @@ def show_inspection(result: Inspection) -> None:
     table = _table(("layer", "operator", "input", "output", "bits", "weights", "MACs"))
     for layer in result.layers:
         table.add_row(
-            escape(layer.name),
+            _name(layer.name),
             layer.operator,
             escape(", ".join(layer.inputs)),
             escape(layer.output),
@@ -83,7 +85,7 @@ def show_build(build: Build) -> None:
     table = _table(("process", "PE", "SIMD", "memory", "multiplier"))
     for name, folding in build.plan.foldings.items():
         table.add_row(
-            escape(name),
+            _name(name),
             str(folding.pe),
             str(folding.simd),
             folding.memory.value,
@@ -115,27 +117,32 @@ def show_verification(result: Verification) -> None:
         Stage.CSIM: "C++",
         Stage.BOUNDED: "FIFOs",
     }
-    stages = [stage for stage in Stage if any(check.stage is stage for check in result.checks)]
+    stages = [stage for stage in titles if any(check.stage is stage for check in result.checks)]
     table = _table(("value", "numbers", *(titles[stage] for stage in stages)))
     for subject in _in_order(result):
-        row = {check.stage: check for check in result.checks if check.subject == subject}
+        row = {
+            check.stage: check
+            for check in result.checks
+            if check.subject == subject and check.stage in titles
+        }
         numbers = max(check.elements for check in row.values())
         cells = [_verdict(row[stage]) if stage in row else "" for stage in stages]
-        table.add_row(escape(subject), f"{numbers:,}", *cells)
+        table.add_row(_name(subject), f"{numbers:,}", *cells)
     _console.print(table)
     for stage in stages:
         _say(titles[stage], stage.value)
     for check in result.checks:
         if check.remark:
-            _say(check.subject, check.remark)
+            _say(_shown(check.subject), check.remark)
     failure = result.first_failure
     if failure is None:
         _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")
     else:
         wrong = failure.differing - failure.explained
         _console.print(
-            f"[bold red]{escape(failure.subject)}: {failure.stage.value} differ in {wrong:,} of"
-            f" {failure.elements:,} numbers.[/]"
+            f"[bold red]{_name(failure.subject)}: {failure.stage.value} differ in {wrong:,} of"
+            f" {failure.elements:,}.[/]",
+            soft_wrap=True,
         )
 
 
@@ -143,7 +150,8 @@ def _in_order(result: Verification) -> list[str]:
     """Return the subjects in the order of the data: input, processes, output."""
     from lutloom.verification import Stage
 
-    subjects = dict.fromkeys(check.subject for check in result.checks)
+    numbers = [check for check in result.checks if check.stage is not Stage.FILES]
+    subjects = dict.fromkeys(check.subject for check in numbers)
     inner = [check.subject for check in result.checks if check.stage is Stage.PROCESSES]
     outer = [subject for subject in subjects if subject not in inner]
     behind = [subject for subject in outer if subject in ("output", "classes", "indices")]
@@ -185,7 +193,7 @@ def show_boards(boards: Sequence[Board]) -> None:
 
 
 def _table(columns: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     numbers = {"bits", "weights", "MACs", "PE", "SIMD", "numbers", "differ", "explained"}
     numbers |= {"LUT", "FF", "BRAM18", "DSP", "clock"}
     for column in columns:
@@ -194,7 +202,26 @@ def _table(columns: Sequence[str]) -> Table:
 
 
 def _say(what: str, text: str) -> None:
-    _console.print(f"{what}: {escape(text)}", soft_wrap=True)
+    _console.print(f"{escape(what)}: {_plain(text)}", soft_wrap=True)
+
+
+def _name(name: str) -> str:
+    """Return the model's name of something as it can stand in a table."""
+    return escape(_shown(name))
+
+
+def _shown(name: str) -> str:
+    readable = _printable(name)
+    return readable if len(readable) <= _LONGEST_NAME else readable[: _LONGEST_NAME - 3] + "..."
+
+
+def _plain(text: str) -> str:
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` without what moves the cursor or changes the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -30,18 +30,35 @@ def load_array(source: DataSource, what: str) -> NDArray[Any]:
     if isinstance(source, np.ndarray):
         return source
     path = Path(source)
+    if path.is_dir():
+        raise DataFileError(f"the {what} file {path} is a directory: name a .npy file")
     try:
         with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError as error:
         raise DataFileError(f"the {what} file {path} does not exist") from error
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # NumPy raises whatever its parts do for a damaged header
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataFileError(
-            f"the {what} file {path} is no .npy file of numbers ({error}); save it with numpy.save"
+            f"the {what} file {path} is no .npy file of numbers ({reason}); save it with numpy.save"
         ) from error
     if array.dtype.kind not in "fiub":
         raise DataFileError(f"the {what} file {path} holds {array.dtype}, not numbers")
     return array
+
+
+def load_images(source: DataSource) -> NDArray[Any]:
+    """Return at least one input of a model, ``[N, ...]``, from ``source``.
+
+    Raises ``DataFileError`` as ``load_array``, and if there is none.
+    """
+    images = load_array(source, "data")
+    if images.ndim == 0 or len(images) == 0:
+        raise DataFileError(
+            f"the data have the shape {list(images.shape)}: there should be at least one input of"
+            " the model, [N, ...]"
+        )
+    return images
 
 
 def load_labels(source: DataSource, count: int) -> NDArray[np.int64]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lutloom.build import MANIFEST
+from lutloom.compilation import check_output
 from lutloom.compilation import compile as compile_model
+from lutloom.core.files import whole_directory
 from lutloom.data import save_array
 from lutloom.extras import require
 from lutloom.simulation import Engine, Simulation, classes, simulate
@@ -53,18 +55,35 @@ def demo(
     ``OutputError`` if ``output`` exists.
     """
     require("qat", "torch", "brevitas", "lightning", "sklearn")
-    from lutloom.core.files import OutputError
+    from lutloom.boards import load_board
+    from lutloom.sim.toolchain import find_ap_headers, find_compiler
+
+    folder = Path(output)
+    # What would stop it later on is found before anything is trained.
+    check_output(folder, force=force, marker=f"build/{MANIFEST}")
+    load_board(board)
+    find_compiler()
+    find_ap_headers()
+    with whole_directory(folder, replace=force) as building:
+        result = _demo(building, model, board, progress=progress, tell=on_step or (lambda _: None))
+    trained = result.trained
+    return replace(
+        result,
+        trained=replace(
+            trained,
+            checkpoint=folder / trained.checkpoint.relative_to(building),
+            onnx=folder / trained.onnx.relative_to(building),
+        ),
+        build=replace(result.build, directory=folder / "build"),
+    )
+
+
+def _demo(
+    folder: Path, model: str, board: str, *, progress: bool, tell: Callable[[str], None]
+) -> Demonstration:
+    """Do what ``demo`` does in the empty directory ``folder``."""
     from lutloom.qat.data import load_dataset
 
-    tell = on_step or (lambda _: None)
-    folder = Path(output)
-    if folder.exists():
-        if not force:
-            raise OutputError(
-                f"{folder} exists: choose another directory with --output, or replace it with"
-                " --force"
-            )
-        shutil.rmtree(folder)
     tell(f"Training {model} on scikit-learn's digits")
     trained = train(model, data=DATA, output=folder / "training", progress=progress)
     dataset = load_dataset(DATA)
@@ -77,7 +96,7 @@ def demo(
     tell("Simulating the test images")
     simulation = simulate(build, pixels, labels=dataset.test_y, engine=Engine.REFERENCE)
     tell("Verifying every stage, the compiled C++ included")
-    verification = verify(build, pixels, samples=len(pixels))
+    verification = verify(build, pixels, samples=len(pixels), on_step=tell)
     return Demonstration(trained, build, simulation, _with_brevitas(trained, pixels, verification))
 
 

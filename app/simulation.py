@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.build import Build, load_build
+from lutloom.build import CACHE, Build, BuildError, changes, load_build
+from lutloom.core.files import OutputError
 from lutloom.data import load_array, load_labels, save_array
 
 if TYPE_CHECKING:
@@ -65,10 +67,13 @@ def simulate(
 
     started = time.perf_counter()
     loaded = build if isinstance(build, Build) else load_build(build)
-    images = load_array(data, "data")
-    truth = None if labels is None else load_labels(labels, len(images))
     network = loaded.network
-    network.encode(images[:1])  # data of a wrong shape are named before anything is compiled
+    images = load_array(data, "data")
+    # Data of a wrong shape are named before anything is compiled.
+    network.encode(images[:1] if images.ndim else images)
+    truth = None if labels is None else load_labels(labels, len(images))
+    if output is not None and not Path(output).parent.is_dir():
+        raise OutputError(f"{output} can't be written: {Path(output).parent} is no directory")
     run = runner(loaded, engine)
     outputs = []
     for start in range(0, max(len(images), 1), BATCH):
@@ -94,7 +99,20 @@ def runner(build: Build, engine: Engine) -> Runner:
         return lambda x: run(graph, {name: x})[output]
     from lutloom.sim.csim import build as build_simulation
 
-    return build_simulation(build.directory).run
+    for file in changes(build.directory).sources:
+        if file.startswith("hls/"):  # scripts and texts compute nothing
+            raise BuildError(
+                f"{build.directory / file} was changed since it was compiled: `lutloom verify`"
+                " says whether it still computes the same; compile the model again to simulate it"
+            )
+    return build_simulation(build.directory, cache=cache_of(build)).run
+
+
+def cache_of(build: Build) -> Path | None:
+    """Return the directory for the compiled C++ of ``build``; None if it can't be written."""
+    cache = build.directory / CACHE
+    place = cache if cache.exists() else build.directory
+    return cache if os.access(place, os.W_OK) else None
 
 
 def classes(outputs: NDArray[Any]) -> NDArray[Any]:

@@ -4,6 +4,7 @@ the model in qonnx's executor   the quantizers' integers, layer by layer, and th
 the integer graph               its reference, fed the executor's integers
 the graph of processes          its reference
 the compiled C++                every stream of it, with unbounded and with bounded FIFOs
+the files of the build          as compile wrote them; the C++ may have been edited since
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.build import Build, load_build
-from lutloom.data import load_array
-from lutloom.simulation import classes
+from lutloom.build import PLAN, Build, BuildError, Changes, changes, load_build
+from lutloom.core.errors import LutloomError
+from lutloom.data import load_images
+from lutloom.simulation import cache_of, classes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntArray
@@ -34,13 +38,14 @@ class Stage(Enum):
     PROCESSES = "the integer graph and the processes"
     CSIM = "the processes and the compiled C++"
     BOUNDED = "the processes and the compiled C++ with bounded FIFOs"
+    FILES = "the files and what compile wrote"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One comparison: ``differing`` of ``elements`` numbers differ, ``explained`` of them by a
     proved bound on the float executor's own rounding. ``subject`` is a value of the graph, or
-    what of the model's output is compared.
+    what of the model's output is compared; of the files, those are explained that may be edited.
     """
 
     stage: Stage
@@ -81,29 +86,87 @@ def verify(
     samples: int = SAMPLES,
     csim: bool = True,
     seed: int = 0,
+    on_step: Callable[[str], None] | None = None,
 ) -> Verification:
     """Compare every stage of ``build`` with the one before it.
 
     ``data [N, ...]`` are inputs of the model, of which the first ``samples`` are used; without
     them, the samples that ``compile`` was given, else random numbers from ``seed``. ``csim``
     compiles and runs the C++ as well, which needs a C++ compiler and the ap_types headers.
+    ``on_step`` is called with a sentence before each step.
 
     Raises a ``LutloomError`` where a stage can't be run; a difference is a result, no error.
     """
-    loaded = build if isinstance(build, Build) else load_build(build)
-    images = _images(loaded, data, samples, seed)
-    encoded = loaded.network.encode(images)
-    checks = [*_model_checks(loaded, images, encoded), *_process_checks(loaded, encoded)]
+    tell = on_step or (lambda _: None)
+    loaded = build if isinstance(build, Build) else load_build(build, strict=False)
+    changed = changes(loaded.directory)
+    if changed.is_replanned:
+        path = loaded.directory / PLAN
+        raise BuildError(
+            f"{path} is not the plan that the C++ was written for: compile the model again with"
+            f" --plan {path}"
+        )
+    for name in changed.missing:
+        raise BuildError(f"{loaded.directory / name} is missing: compile the model again")
+    files = (*changed.data, *changed.sources)
+    if files:
+        # Said before anything of it runs: damaged C++ may crash.
+        tell(f"Changed since it was compiled: {_listed(files)}")
+    try:
+        checks, count = _checks(loaded, data, samples, seed, csim=csim, tell=tell)
+    except LutloomError:
+        raise
+    except Exception as error:
+        if not files:
+            raise
+        raise BuildError(
+            f"{loaded.directory / files[0]} is damaged ({type(error).__name__}: {error}):"
+            " compile the model again"
+        ) from error
+    return Verification((*checks, _file_check(changed)), count)
+
+
+def _checks(
+    build: Build,
+    data: DataSource | None,
+    samples: int,
+    seed: int,
+    *,
+    csim: bool,
+    tell: Callable[[str], None],
+) -> tuple[list[Check], int]:
+    images = _images(build, data, samples, seed)
+    encoded = build.network.encode(images)
     if csim:
-        checks += _csim_checks(loaded, encoded)
-    return Verification(tuple(checks), len(images))
+        from lutloom.sim.toolchain import find_ap_headers, find_compiler
+
+        find_compiler()  # what is missing is said before minutes are spent
+        find_ap_headers()
+    tell(f"Running the model in qonnx's executor, {len(images):,} images")
+    checks = [*_model_checks(build, images, encoded), *_process_checks(build, encoded)]
+    if csim:
+        checks += _csim_checks(build, encoded, tell)
+    return checks, len(images)
+
+
+def _file_check(changed: Changes) -> Check:
+    files = (*changed.data, *changed.sources)
+    remark = f"changed since it was compiled: {_listed(files)}" if files else ""
+    return Check(Stage.FILES, "files", changed.count, len(files), len(changed.sources), remark)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def _images(build: Build, data: DataSource | None, samples: int, seed: int) -> NDArray[Any]:
     import numpy as np
 
+    if samples < 1:
+        raise BuildError(f"samples is {samples}: verify at least 1")
     if data is not None:
-        return load_array(data, "data")[:samples]
+        return load_images(data)[:samples]
     kept = build.samples()
     if kept is not None:
         return kept[:samples]
@@ -113,6 +176,19 @@ def _images(build: Build, data: DataSource | None, samples: int, seed: int) -> N
         return random.uniform(-1, 1, shape).astype(np.float32)
     element = network.graph.inputs[network.input_value].element
     return random.integers(element.count, size=shape) * element.step + element.lo
+
+
+def _compare(stage: Stage, subject: str, found: IntArray, wanted: IntArray) -> Check:
+    """Compare ``found`` with ``wanted``; say where they first differ."""
+    import numpy as np
+
+    found = found.reshape(wanted.shape)
+    differs = np.argwhere(found != wanted)
+    remark = ""
+    if len(differs):
+        first = tuple(int(index) for index in differs[0])
+        remark = f"first at {list(first)}: {int(found[first])} instead of {int(wanted[first])}"
+    return Check(stage, subject, wanted.size, len(differs), remark=remark)
 
 
 def _model_checks(build: Build, images: NDArray[Any], encoded: IntArray) -> list[Check]:
@@ -200,28 +276,23 @@ def _process_checks(build: Build, encoded: IntArray) -> list[Check]:
             twin = integers[network.output_value]
         if twin is None or name in build.processes.inputs:
             continue
-        differing = int((value.reshape(twin.shape) != twin).sum())
-        checks.append(Check(Stage.PROCESSES, name, twin.size, differing))
+        checks.append(_compare(Stage.PROCESSES, name, value, twin))
     return checks
 
 
-def _csim_checks(build: Build, encoded: IntArray) -> list[Check]:
+def _csim_checks(build: Build, encoded: IntArray, tell: Callable[[str], None]) -> list[Check]:
     from lutloom.sim.csim import build as build_simulation
     from lutloom.sim.reference import run
 
     reference = run(build.processes, {build.network.input_value: encoded})
     (output,) = build.processes.outputs
-    simulation = build_simulation(build.directory)
+    tell("Compiling and running the C++")
+    simulation = build_simulation(build.directory, cache=cache_of(build))
     checks = [
-        Check(
-            Stage.CSIM,
-            name,
-            value.size,
-            int((value.reshape(reference[name].shape) != reference[name]).sum()),
-        )
+        _compare(Stage.CSIM, name, value, reference[name])
         for name, value in simulation.trace(encoded).items()
         if name in reference and name not in build.processes.inputs
     ]
-    got = build_simulation(build.directory, bounded=True).run(encoded)
-    differing = int((got.reshape(reference[output].shape) != reference[output]).sum())
-    return [*checks, Check(Stage.BOUNDED, output, got.size, differing)]
+    tell("Compiling and running the C++ with bounded FIFOs")
+    bounded = build_simulation(build.directory, bounded=True, cache=cache_of(build))
+    return [*checks, _compare(Stage.BOUNDED, output, bounded.run(encoded), reference[output])]
