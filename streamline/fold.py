@@ -39,29 +39,29 @@ def fold(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Con
 
     given = [constant.array for constant in inputs if constant is not None]
     layout = _LAYOUT.get(node.op_type) if node.domain in STANDARD_DOMAINS else None
-    with np.errstate(all="ignore"):
-        if node.op_type in _ELEMENTARY and node.domain in STANDARD_DOMAINS:
-            return Constant(np.asarray(getattr(np, _ELEMENTARY[node.op_type])(*given)))
-        if layout is not None and inputs and inputs[0] is not None:
-            return _relayout(node, inputs[0], layout(node, given))
+    try:
+        with np.errstate(all="ignore"):
+            if node.op_type in _ELEMENTARY and node.domain in STANDARD_DOMAINS:
+                return Constant(np.asarray(getattr(np, _ELEMENTARY[node.op_type])(*given)))
+            if layout is not None and inputs and inputs[0] is not None:
+                return _relayout(inputs[0], layout(node, given))
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
+        raise ModelError(f"{node} can't be evaluated: {error}") from error
     return Constant(_run(node, inputs, opset))
 
 
-def _relayout(node: SourceNode, x: Constant, move: Callable[[Array], Array]) -> Constant:
+def _relayout(x: Constant, move: Callable[[Array], Array]) -> Constant:
     import numpy as np
 
-    try:
-        array = move(x.array)
-        if x.grid is None:
-            return Constant(array)
-        scale = (
-            x.grid.scale.reshape(())
-            if x.grid.scale.size == 1
-            else move(np.broadcast_to(x.grid.scale, x.grid.integers.shape))
-        )
-        return Constant(array, Grid(move(x.grid.integers), scale))
-    except (ValueError, IndexError) as error:
-        raise ModelError(f"{node} can't be evaluated: {error}") from error
+    array = move(x.array)
+    if x.grid is None:
+        return Constant(array)
+    scale = (
+        x.grid.scale.reshape(())
+        if x.grid.scale.size == 1
+        else move(np.broadcast_to(x.grid.scale, x.grid.integers.shape))
+    )
+    return Constant(array, Grid(move(x.grid.integers), scale))
 
 
 def _transpose(node: SourceNode, _: Sequence[Array]) -> Callable[[Array], Array]:

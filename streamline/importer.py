@@ -70,8 +70,14 @@ def import_model(source: Source, raw_input: RawInput | None = None) -> Network:
         if annotated is None
         else _raw(source, port, shape, annotated, context)
     )
+    producers = {name: node for node in source.nodes for name in node.outputs}
     for node in _live(source, output):
+        for name in node.inputs:
+            if name and name not in context.symbols:
+                raise ModelError(_further(f"{node} reads", name, producers[name]))
         _interpret(node, context)
+    if output.name not in context.symbols:
+        raise ModelError(_further("the output is", output.name, producers[output.name]))
     return _finish(source, port, output, shape, context, is_raw=annotated is not None)
 
 
@@ -184,6 +190,13 @@ def _interpret(node: SourceNode, context: Context) -> None:
     if isinstance(symbol, Scaled):
         symbol = _remembered(node, symbol, context)
     context.symbols[node.outputs[place]] = symbol
+
+
+def _further(reader: str, name: str, producer: SourceNode) -> str:
+    return (
+        f"{reader} {show(name)}, a further result of {producer}, which this version does not"
+        " compute; leave it out"
+    )
 
 
 def _remembered(node: SourceNode, x: Scaled, context: Context) -> Scaled:

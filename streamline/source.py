@@ -6,7 +6,7 @@ NumPy arrays, in an order in which every tensor is defined before it is used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -114,14 +114,25 @@ def read_source(path: Path) -> Source:
         raise ModelFileError(f"{path} holds no nodes: is it an ONNX model?")
     if model.functions:
         raise ModelError(f"{path} defines functions: inline them (onnx.inliner) and export again")
+    if not all(isinstance(text, str) for text in _texts(graph)):
+        raise ModelFileError(f"{path} holds a name that is no text: the file is damaged")
     constants = _constants(path, graph)
+    nodes = _sorted(path, _nodes(graph), constants, graph)
+    defined = {name for node in nodes for name in node.outputs}.union(
+        constants, (port.name for port in graph.input)
+    )
+    for port in graph.output:
+        if port.name not in defined:
+            raise ModelFileError(
+                f"{path}: its output {show(port.name)} is one that nothing defines"
+            )
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     return Source(
         path=path,
         opset=opsets.get("", opsets.get("ai.onnx", 9)),
         inputs=tuple(_port(port) for port in graph.input if port.name not in constants),
         outputs=tuple(_port(port) for port in graph.output),
-        nodes=_sorted(path, _nodes(graph), constants, graph),
+        nodes=nodes,
         constants=constants,
         datatypes={
             entry.tensor_name: pair.value
@@ -143,7 +154,7 @@ def load_model(path: Path) -> onnx.ModelProto:
     if path.is_dir():
         raise ModelFileError(f"{path} is a directory: name the .onnx file")
     try:
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load(path, format="protobuf", load_external_data=False)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} does not exist") from error
     except (OSError, DecodeError, ValueError) as error:
@@ -157,6 +168,19 @@ def load_model(path: Path) -> onnx.ModelProto:
             f"{path}: its external data can't be read: {str(error).splitlines()[0]}"
         ) from error
     return model
+
+
+def _texts(graph: onnx.GraphProto) -> Iterator[object]:
+    """Yield every name in the file; protobuf gives bytes where they are no UTF-8."""
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (entry.name for entry in node.attribute)
+    for named in (*graph.input, *graph.output, *graph.initializer):
+        yield named.name
+    for annotation in graph.quantization_annotation:
+        yield annotation.tensor_name
+        for pair in annotation.quant_parameter_tensor_names:
+            yield from (pair.key, pair.value)
 
 
 def _constants(path: Path, graph: onnx.GraphProto) -> dict[str, Array]:
@@ -226,7 +250,12 @@ def _attribute(node: onnx.NodeProto, entry: onnx.AttributeProto) -> Attribute:
         case AttributeProto.FLOATS:
             return tuple(float(item) for item in entry.floats)
         case AttributeProto.TENSOR:
-            return numpy_helper.to_array(entry.t)
+            try:
+                return numpy_helper.to_array(entry.t)
+            except Exception as error:  # as for constants
+                raise ModelFileError(
+                    f"{where}: its attribute {show(entry.name)} is damaged: {error}"
+                ) from error
         case AttributeProto.GRAPH | AttributeProto.GRAPHS:
             raise ModelError(
                 f"{where} holds a subgraph: control flow has no dataflow hardware;"

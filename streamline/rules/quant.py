@@ -29,8 +29,9 @@ def bipolar_quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     x = required(node, inputs, 0)
     scale = _scale(node, inputs)
     if isinstance(x, Constant):
+        _check_weights(node, x, scale, np.zeros(1))
         signs = np.where(x.array >= 0, 1, -1)
-        return _weights(node, x, signs, scale, np.asarray(signs * scale))
+        return _weights(signs, scale, np.asarray(signs * scale))
     one = np.ones(1, dtype=np.float32)
     return quantize(Uniform(node, None, one, 0 * one, scale, -1, 1), x, context)
 
@@ -44,6 +45,8 @@ def quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     zero_point = required_constant(node, inputs, 2, "zero point").array.astype(np.float32)
     if not np.isfinite(zero_point).all():
         raise ModelError(f"{node}: its zero point is no number: train or export the model again")
+    if isinstance(x, Constant):
+        _check_weights(node, x, scale, zero_point)
     bits = _bits(node, inputs)
     for name in ("signed", "narrow"):
         if name not in node.attributes:
@@ -58,7 +61,7 @@ def quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         if isinstance(x, Constant):
             scaled = x.array / scale + zero_point
             signs = np.where(scaled >= 0, 1, -1)
-            return _weights(node, x, _centred(node, signs, zero_point), scale, None)
+            return _weights(_centred(node, signs, zero_point), scale, None)
         return quantize(Uniform(node, None, scale, zero_point, scale, -1, 1), x, context)
     lo = -(2 ** (bits - 1)) + is_narrow if is_signed else 0
     hi = 2 ** (bits - 1) - 1 if is_signed else 2**bits - 1 - is_narrow
@@ -66,33 +69,36 @@ def quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         raise ModelError(f"{node}: {bits} bits, narrow, leave no value: use more bits")
     if isinstance(x, Constant):
         levels = round_by(mode, np.clip(x.array / scale + zero_point, lo, hi)).astype(np.int64)
-        return _weights(node, x, _centred(node, levels, zero_point), scale, None)
+        return _weights(_centred(node, levels, zero_point), scale, None)
     return quantize(Uniform(node, mode, scale, zero_point, scale, lo, hi), x, context)
 
 
-def _weights(
-    node: SourceNode,
-    x: Constant,
-    integers: NDArray[Any],
-    scale: NDArray[Any],
-    floats: NDArray[Any] | None,
-) -> Constant:
+def _check_weights(
+    node: SourceNode, x: Constant, scale: NDArray[Any], zero_point: NDArray[Any]
+) -> None:
     import numpy as np
 
-    if x.array.dtype.kind != "f" or not np.isfinite(x.array).all():
-        raise ModelError(f"{node}: its constant input holds NaN or infinity: train the model again")
-    try:
-        np.broadcast_to(scale, integers.shape)
-    except ValueError as error:
+    if x.array.dtype.kind != "f":
         raise ModelError(
-            f"{node}: its scale of shape {list(scale.shape)} does not fit weights of shape"
-            f" {list(integers.shape)}; use one scale, or one an output"
-        ) from error
-    exact = rationals(scale)
-    if exact.ndim > integers.ndim:
-        exact = exact.reshape(exact.shape[exact.ndim - integers.ndim :])
+            f"{node}: its constant input holds {x.array.dtype}, and should hold floats"
+        )
+    if not np.isfinite(x.array).all():
+        raise ModelError(f"{node}: its constant input holds NaN or infinity: train the model again")
+    for array, what in ((scale, "scale"), (zero_point, "zero point")):
+        try:
+            np.broadcast_to(array, x.array.shape)
+        except ValueError as error:
+            raise ModelError(
+                f"{node}: its {what} of shape {list(array.shape)} does not fit weights of shape"
+                f" {list(x.array.shape)}; use one {what}, or one an output"
+            ) from error
+
+
+def _weights(integers: NDArray[Any], scale: NDArray[Any], floats: NDArray[Any] | None) -> Constant:
+    import numpy as np
+
     array = (integers * scale).astype(np.float32) if floats is None else floats.astype(np.float32)
-    return Constant(array.reshape(integers.shape), Grid(integers.astype(np.int64), exact))
+    return Constant(array, Grid(integers.astype(np.int64), rationals(scale)))
 
 
 def _centred(node: SourceNode, levels: NDArray[Any], zero_point: NDArray[Any]) -> NDArray[Any]:
@@ -119,7 +125,7 @@ def _scale(node: SourceNode, inputs: Inputs) -> NDArray[Any]:
 def _bits(node: SourceNode, inputs: Inputs) -> int:
     array = required_constant(node, inputs, 3, "bit width").array
     bits = float(array.reshape(-1)[0]) if array.size == 1 else 0.0
-    if bits != int(bits) or not 1 <= bits <= _MOST_BITS:
+    if not 1 <= bits <= _MOST_BITS or bits != int(bits):
         raise ModelError(
             f"{node}: its bit width should be one integer from 1 to {_MOST_BITS}, not"
             f" {array.tolist()}"
