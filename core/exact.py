@@ -25,7 +25,8 @@ def matmul(x: IntArray, weights: NDArray[np.integer]) -> IntArray:
     import numpy as np
 
     largest = max(int(x.max(initial=0)), -int(x.min(initial=0)))
-    bound = largest * int(np.abs(weights.astype(np.int64)).sum(axis=0).max(initial=0))
+    # A float64 sum of magnitudes is exact below 2^53, and never falls below it again.
+    bound = largest * np.abs(weights.astype(np.float64)).sum(axis=0).max(initial=0)
     if bound < _FLOAT32_EXACT:
         return (x.astype(np.float32) @ weights.astype(np.float32)).astype(np.int64)
     if bound < _FLOAT64_EXACT:

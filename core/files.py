@@ -55,10 +55,7 @@ def whole_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
         building.chmod(0o777 & ~_umask())
         yield building
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.old.", dir=path.parent))
-            path.rename(old / path.name)
-            building.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
+            _swap(building, path)
         else:
             building.rename(path)
     except OSError as error:
@@ -68,6 +65,22 @@ def whole_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
     finally:
         if building is not None and building.exists():
             shutil.rmtree(building, ignore_errors=True)
+
+
+def _swap(building: Path, path: Path) -> None:
+    """Put ``building`` in the place of ``path``, or leave ``path`` as it was."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.old.", dir=path.parent))
+    old = aside / path.name
+    try:
+        path.rename(old)
+        building.rename(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise
+    finally:
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _umask() -> int:

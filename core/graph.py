@@ -68,7 +68,7 @@ class Graph:
         return Graph, (dict(self.inputs), self.nodes, self.outputs)
 
     def __hash__(self) -> int:
-        return hash((tuple(self.inputs.items()), self.nodes, self.outputs))
+        return hash((frozenset(self.inputs.items()), self.nodes, self.outputs))
 
     @cached_property
     def users(self) -> Mapping[str, tuple[Node, ...]]:

@@ -145,9 +145,12 @@ HostProgram: TypeAlias = tuple[HostStep, ...]
 
 
 def run_host(program: HostProgram, x: Array) -> Array:
-    """Return what ``program`` makes of ``x [batch, ...]``."""
-    for step in program:
-        x = _run(step, x)
+    """Return what ``program`` makes of ``x [batch, ...]``; infinities and NaN arise silently."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        for step in program:
+            x = _run(step, x)
     return x
 
 
@@ -160,9 +163,9 @@ def _run(step: HostStep, x: Array) -> Array:
         case Unary(kind):
             return _unary(kind, x)
         case Clamp(lo, hi):
-            bottom = None if lo is None else np.float32(lo)
-            top = None if hi is None else np.float32(hi)
-            return np.asarray(np.clip(x, bottom, top))
+            if lo is not None:
+                x = np.maximum(x, np.float32(lo))
+            return x if hi is None else np.minimum(x, np.float32(hi))
         case Normalize():
             return _normalize(step, x)
         case Softmax(axis, logarithm):

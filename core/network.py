@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.errors import GraphFileError, RangeError
@@ -69,17 +70,21 @@ class Network:
             )
         if data.dtype.kind not in "fiub":
             raise RangeError(f"the data should be numbers, not {data.dtype}")
-        meaning = self.meaning[self.input_value]
+        meaning, type_ = self.meaning[self.input_value], self.graph.inputs[self.input_value]
         order = (0, *(axis + 1 for axis in meaning.axes))
         if self.raw_input:
-            integers = data if data.dtype.kind in "iu" else _nearest(data.transpose(order), meaning)
-            if data.dtype.kind in "iu":
-                integers = data.transpose(order)
-            return _checked(integers.astype(np.int64), self.graph.inputs[self.input_value])
-        if data.dtype.kind == "f" and not np.isfinite(data).all():
+            moved = data.transpose(order)
+            return (
+                _checked(moved, type_)
+                if data.dtype.kind in "iu"
+                else _nearest(moved, meaning, type_)
+            )
+        with np.errstate(over="ignore"):
+            floats = data.astype(np.float32)
+        if not np.isfinite(floats).all():
             raise RangeError("the data hold NaN or infinity: clean them first")
-        integers = run_host(self.head, data.astype(np.float32)).transpose(order)
-        return np.ascontiguousarray(integers.astype(np.int64))
+        integers = run_host(self.head, floats).transpose(order)
+        return np.ascontiguousarray(integers, dtype=np.int64)
 
     def decode(self, integers: IntArray) -> NDArray[Any]:
         """Return the model's output for the graph's output ``[batch, *shape]``."""
@@ -93,37 +98,52 @@ class Network:
         return run_host(self.tail, reals).reshape(-1, *self.output_shape)
 
 
-def _nearest(reals: NDArray[Any], meaning: ValueMeaning) -> IntArray:
+def _nearest(reals: NDArray[Any], meaning: ValueMeaning, type_: TensorType) -> IntArray:
     """Return the integers that stand for ``reals``, which must be those numbers in float32."""
     import numpy as np
 
     scale = np.array([float(value) for value in meaning.scale])
     bias = np.array([float(value) for value in meaning.bias])
-    integers = np.round((reals.astype(np.float64) - bias) / scale)
-    if not np.isfinite(integers).all():
+    wide = reals.astype(np.float64)
+    if not np.isfinite(wide).all():
         raise RangeError("the data hold NaN or infinity: clean them first")
-    back = meaning.to_real(integers.astype(np.int64))
-    wrong = np.abs(back.view(np.int32) - reals.astype(np.float32).view(np.int32)) > 1
-    wrong &= back != reals
-    if wrong.any():
-        found = float(reals[tuple(np.argwhere(wrong)[0])])
+    rounded = np.round((wide - bias) / scale)
+    element = type_.element
+    outside = (rounded < element.lo) | (rounded > element.hi)
+    if outside.any():
         raise RangeError(
-            f"the data hold {found}, which is no multiple of the input's scale"
+            f"the data hold {float(wide[outside][0])}, but the input takes the integers"
+            f" {element.lo} to {element.hi} times {meaning.scale[0]} plus {meaning.bias[0]}"
+        )
+    back = meaning.to_real(rounded.astype(np.int64))
+    with np.errstate(over="ignore"):
+        near = wide.astype(np.float32)
+    wrong = (back != near) & (back != np.nextafter(near, back))
+    if wrong.any():
+        raise RangeError(
+            f"the data hold {float(wide[wrong][0])}, which is no multiple of the input's scale"
             f" {meaning.scale[0]}: pass the raw integers, or compile with another --input-scale"
         )
-    return np.asarray(integers, dtype=np.int64)
+    return _checked(rounded.astype(np.int64), type_)
 
 
-def _checked(integers: IntArray, type_: TensorType) -> IntArray:
+def _checked(integers: NDArray[Any], type_: TensorType) -> IntArray:
+    """Return ``integers``, of any integer type, as int64 if they belong to ``type_``."""
     import numpy as np
 
     element = type_.element
-    if integers.size and (integers.min() < element.lo or integers.max() > element.hi):
+    if integers.size and not element.lo <= int(integers.min()) <= int(integers.max()) <= element.hi:
         raise RangeError(
             f"the data hold {int(integers.min())} to {int(integers.max())}, but the input takes"
             f" {element.lo} to {element.hi}"
         )
-    return np.ascontiguousarray(integers)
+    wide = np.ascontiguousarray(integers, dtype=np.int64)
+    if element.step != 1 and ((wide - element.lo) % element.step).any():
+        raise RangeError(
+            f"the data hold numbers between {element.lo} and {element.hi} that the input does not"
+            f" take: it takes every {element.step}th"
+        )
+    return wide
 
 
 def save_network(network: Network, directory: Path) -> None:
@@ -139,8 +159,15 @@ def save_network(network: Network, directory: Path) -> None:
         "tail": program_to_json(network.tail),
         "meaning": meaning_to_json(network.meaning),
     }
+    document["digest"] = _digest(document)
     save_graph(network.graph, directory / "model")
     write_file(directory / "network.json", (json.dumps(document, indent=1) + "\n").encode())
+
+
+def _digest(document: dict[str, Any]) -> str:
+    """Return a digest of everything but the digest: a scale that lost a bit looks like a scale."""
+    rest = {key: value for key, value in document.items() if key != "digest"}
+    return blake2b(json.dumps(rest).encode(), digest_size=10).hexdigest()
 
 
 def load_network(directory: Path) -> Network:
@@ -157,6 +184,8 @@ def load_network(directory: Path) -> Network:
         raise GraphFileError(f"{path} can't be read: {error}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise GraphFileError(f"{path} is of another format: compile the model again")
+    if document.get("digest") != _digest(document):
+        raise GraphFileError(f"{path} is damaged, or was edited: compile the model again")
     graph = load_graph(directory / "model")
     try:
         network = Network(
@@ -170,8 +199,10 @@ def load_network(directory: Path) -> Network:
             raw_input=bool(document["raw_input"]),
             integer_output=bool(document["integer_output"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise GraphFileError(f"{path} is damaged: {error!r}") from error
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise GraphFileError(f"{path}: its graph should have one input and one output")
     for value in (network.input_value, network.output_value):
         if value not in network.meaning:
             raise GraphFileError(f"{path} is damaged: it does not say what {value} means")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING
 
-from lutloom.core.types import IntType
+from lutloom.core.types import INT64_MAX, IntType
 
 if TYPE_CHECKING:
     from lutloom.core.types import Const, IntArray
@@ -31,10 +31,13 @@ class WeightSums:
         import numpy as np
 
         data = weights.data
+        # Python's integers where int64 might not do; the types say later whether that is refused.
+        fits = max(-weights.lo, weights.hi) * data.shape[axis] <= INT64_MAX
+        exact = np.int64 if fits else object
         return cls(
-            np.maximum(data, 0).sum(axis=axis, dtype=np.int64),
-            np.minimum(data, 0).sum(axis=axis, dtype=np.int64),
-            int(np.gcd.reduce(np.unique(data).astype(np.int64))),
+            np.maximum(data, 0).sum(axis=axis, dtype=exact),
+            np.minimum(data, 0).sum(axis=axis, dtype=exact),
+            gcd(*np.unique(data).tolist()),
         )
 
     def bounds(self, x: IntType) -> tuple[list[int], list[int]]:

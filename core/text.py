@@ -6,9 +6,10 @@ r"""Graphs as text, and back.
     left, right = duplicate[copies=2](fc0): int<-784..784 by 2>[64], int<-784..784 by 2>[64]
     return left, right
 
-One line an equation. A name that is not made of letters, digits and ``_ . / -`` stands as a JSON
-string. Constants stand for themselves by type, shape and digest. The types behind the colon are
-derived: they are there for the reader, and a check when the text is parsed.
+One line an equation. A name that is not made of letters, digits and ``_ . / -``, or that begins
+like a keyword, stands as a JSON string. Constants stand for themselves by type, shape and digest.
+The types behind the colon are derived: they are there for the reader, and a check when the text is
+parsed.
 """
 
 from __future__ import annotations
@@ -115,6 +116,8 @@ def parse_graph(text: str, constants: Mapping[str, Const]) -> Graph:
     return graph
 
 
+# What a line may begin with, besides a name: names that begin so are quoted.
+_KEYWORDS = ("input", "return")
 _BARE = re.compile(r"[A-Za-z0-9_./-]+")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _INTEGER = re.compile(r"-?[0-9]{1,20}(?![0-9])")
@@ -179,7 +182,8 @@ class _Tokens:
 
 
 def _name(name: str) -> str:
-    return name if _BARE.fullmatch(name) else json.dumps(name)
+    is_bare = _BARE.fullmatch(name) and not name.startswith(_KEYWORDS)
+    return name if is_bare else json.dumps(name)
 
 
 def _names(names: tuple[str, ...]) -> str:

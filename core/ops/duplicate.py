@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray, TensorType
 
+# More readers of one stream than any network has; a damaged file may ask for more than memory.
+_MOST_COPIES = 1024
+
 
 @dataclass(frozen=True)
 class Duplicate:
@@ -19,8 +22,8 @@ class Duplicate:
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         """``x -> x, x, ...``."""
         (x,) = inputs
-        if self.copies < 2:
-            raise TypeError(f"copies should be at least 2, not {self.copies}")
+        if not 2 <= self.copies <= _MOST_COPIES:
+            raise TypeError(f"copies should be 2 to {_MOST_COPIES}, not {self.copies}")
         return (x,) * self.copies
 
     def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
