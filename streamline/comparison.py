@@ -16,6 +16,7 @@ from lutloom.streamline.error_bound import Bounded, follow
 from lutloom.streamline.rounding import rounding_named, step_up
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from lutloom.core.meaning import ValueMeaning
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # An executor's float counts as an integer of the grid if it is this near to it, in steps.
 _ON_GRID = 2.0**-16
+# The value is computed in float64: its error is about a 2^-29th of the float32 bound.
+_FLOAT64_MARGIN = 2.0**-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +165,15 @@ def _explained(
     explained, worst = 0, 0.0
     for index in map(tuple, differs):
         rises = int(theirs[index]) > int(ours[index])
-        boundary = _boundary(node, meaning, index, int(theirs[index]), tensors, rises=rises)
-        distance = max(0.0, (boundary - value[index]) * (1 if rises else -1))
-        if error[index] > 0 and distance <= error[index]:
+        # The ends of both intervals that face each other; the value lies in ours if ours is right.
+        own_end = _boundary(node, meaning, index, ours[index], tensors, is_lower_end=not rises)
+        their_end = _boundary(node, meaning, index, theirs[index], tensors, is_lower_end=rises)
+        sign, bound = (1 if rises else -1), float(error[index])
+        room = sign * (own_end - value[index])
+        gap = max(0.0, float(sign * (their_end - value[index])))
+        if bound > 0 and room >= -bound * _FLOAT64_MARGIN and gap <= bound:
             explained += 1
-            worst = max(worst, float(distance / error[index]))
+            worst = max(worst, gap / bound)
     return explained, worst
 
 
@@ -174,20 +181,18 @@ def _boundary(
     node: SourceNode,
     meaning: ValueMeaning,
     index: tuple[int, ...],
-    level: int,
+    level: np.int64,
     tensors: Tensors,
     *,
-    rises: bool,
+    is_lower_end: bool,
 ) -> float:
-    """Return the end of ``level``'s interval that lies towards our own level: the lower one if
-    the executor's level is above ours.
-    """
+    """Return an end of the interval of ``y`` that the quantizer takes to ``level``."""
     if node.op_type == "MultiThreshold":
-        return _table_boundary(node, meaning, index, level, tensors, rises=rises)
+        return _table_boundary(node, meaning, index, level, tensors, is_lower_end=is_lower_end)
     if node.op_type == "BipolarQuant" or _is_one_signed_bit(node, tensors):
         return 0.0
     boundary, _ = step_up(rounding_named(node.text("rounding_mode", "ROUND")))(
-        level - 1 if rises else level
+        int(level) - 1 if is_lower_end else int(level)
     )
     return float(boundary)
 
@@ -200,10 +205,10 @@ def _table_boundary(
     node: SourceNode,
     meaning: ValueMeaning,
     index: tuple[int, ...],
-    level: int,
+    level: np.int64,
     tensors: Tensors,
     *,
-    rises: bool,
+    is_lower_end: bool,
 ) -> float:
     import numpy as np
 
@@ -211,6 +216,6 @@ def _table_boundary(
     layout = node.text("data_layout", "NCHW")
     axis = len(meaning.axes) - 1 if layout.endswith("C") and len(layout) > 1 else 0
     channel = index[1 + meaning.axes.index(axis)] if table.shape[0] > 1 else 0
-    real = level * meaning.scale[0] + meaning.bias[0]
+    real = int(level) * meaning.scale[0] + meaning.bias[0]
     count = round((float(real) - node.number("out_bias", 0.0)) / node.number("out_scale", 1.0))
-    return float(table[channel, count - 1 if rises else count])
+    return float(table[channel, count - 1 if is_lower_end else count])
