@@ -138,17 +138,33 @@ def test_where_float32_is_exact_nothing_is_explained(tmp_path: Path) -> None:
     assert layer.explained == 0
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("block", range(3))
 def test_the_executor_is_never_further_from_the_oracle_than_the_bound(
-    tmp_path: Path, seed: int
+    tmp_path: Path, block: int
 ) -> None:
     """Every float that ONNX Runtime computes between quantizers, against exact rationals."""
-    sample = random_network(seed, powers_of_two=seed % 3 == 0)
+    checked = [
+        _floats_within_bounds(random_network(seed, powers_of_two=seed % 3 == 0), tmp_path)
+        for seed in range(8 * block, 8 * block + 8)
+    ]
+    assert sum(count > 0 for count in checked) >= 4
+
+
+def _floats_within_bounds(sample: Sample, directory: Path) -> int:
+    """Return how many floats were compared: none of a model that the executor can't run."""
     if any(node.op_type in ("TopK", "ArgMax") for node in sample.model.graph.node):
-        pytest.skip("ends in indices, which the sample does not declare as integers")
-    path = write(sample.model, tmp_path)
+        return 0  # indices, which the sample does not declare as integers
+    path = write(sample.model, directory)
+    try:
+        network = streamline(path, sample.raw)
+    except ModelError:
+        return 0  # refused for its multipliers
     source = read_source(path)
-    floats = _floats(path, sample)
+    floats = sample.data[:16].astype(np.float32)
+    if network.raw_input:
+        meaning = network.meaning[network.input_value]
+        back = (0, *(int(axis) + 1 for axis in np.argsort(meaning.axes)))
+        floats = meaning.to_real(network.encode(sample.data[:16])).transpose(back)
     tensors = execute(path, floats)
     inputs = {source.inputs[0].name: Bounded(floats.astype(np.float64), np.zeros(floats.shape))}
     seen, known = follow(source, tensors, inputs)
@@ -159,21 +175,7 @@ def test_the_executor_is_never_further_from_the_oracle_than_the_bound(
         name = node.outputs[0]
         if name not in known or name not in exact or name in quantized:
             continue
-        bounded = known[name]
         distances = np.abs(rationals(tensors[name].astype(np.float64)) - exact[name])
-        assert (distances <= rationals(bounded.error)).all(), f"{name} is off by more"
-        checked += bounded.value.size
-    assert checked > 0
-
-
-def _floats(path: Path, sample: Sample) -> NDArray[Any]:
-    """Return a few of the sample's data as the floats that the model itself takes."""
-    if sample.raw is None and sample.data.dtype.kind == "f":
-        return sample.data[:16].astype(np.float32)
-    try:
-        network = streamline(path, sample.raw)
-    except ModelError:
-        pytest.skip("one of the networks that are refused for their multipliers")
-    meaning = network.meaning[network.input_value]
-    back = (0, *(int(axis) + 1 for axis in np.argsort(meaning.axes)))
-    return meaning.to_real(network.encode(sample.data[:16])).transpose(back)
+        assert (distances <= rationals(known[name].error)).all(), f"{name} is off by more"
+        checked += distances.size
+    return checked
