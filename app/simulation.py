@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Runner = Callable[[IntArray], IntArray]
 
 BATCH = 1000
+COMPILED_BATCH = 100
 
 
 class Engine(Enum):
@@ -105,7 +106,18 @@ def runner(build: Build, engine: Engine) -> Runner:
                 f"{build.directory / file} was changed since it was compiled: `lutloom verify`"
                 " says whether it still computes the same; compile the model again to simulate it"
             )
-    return build_simulation(build.directory, cache=cache_of(build)).run
+    return in_batches(build_simulation(build.directory, cache=cache_of(build)).run)
+
+
+def in_batches(run: Runner) -> Runner:
+    """Return ``run`` over a batch at a time: C++ that runs can't be interrupted."""
+    import numpy as np
+
+    def run_batches(x: IntArray) -> IntArray:
+        starts = range(0, max(len(x), 1), COMPILED_BATCH)
+        return np.concatenate([run(x[start : start + COMPILED_BATCH]) for start in starts])
+
+    return run_batches
 
 
 def cache_of(build: Build) -> Path | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lutloom.build import PLAN, Build, BuildError, Changes, changes, load_build
 from lutloom.core.errors import LutloomError
 from lutloom.data import load_images
-from lutloom.simulation import cache_of, classes
+from lutloom.simulation import COMPILED_BATCH, cache_of, classes, in_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
+    from lutloom.sim.csim import CSim
 
 SAMPLES = 100
 
@@ -290,9 +291,20 @@ def _csim_checks(build: Build, encoded: IntArray, tell: Callable[[str], None]) -
     simulation = build_simulation(build.directory, cache=cache_of(build))
     checks = [
         _compare(Stage.CSIM, name, value, reference[name])
-        for name, value in simulation.trace(encoded).items()
+        for name, value in _trace(simulation, encoded).items()
         if name in reference and name not in build.processes.inputs
     ]
     tell("Compiling and running the C++ with bounded FIFOs")
     bounded = build_simulation(build.directory, bounded=True, cache=cache_of(build))
-    return [*checks, _compare(Stage.BOUNDED, output, bounded.run(encoded), reference[output])]
+    return [
+        *checks,
+        _compare(Stage.BOUNDED, output, in_batches(bounded.run)(encoded), reference[output]),
+    ]
+
+
+def _trace(simulation: CSim, encoded: IntArray) -> dict[str, IntArray]:
+    import numpy as np
+
+    starts = range(0, len(encoded), COMPILED_BATCH)
+    parts = [simulation.trace(encoded[start : start + COMPILED_BATCH]) for start in starts]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -6,9 +6,11 @@ The unit sources, parameters and kernels are compiled as they are, against the o
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -131,8 +133,9 @@ class CSim:
             name = stream.identifier.encode()
             flat: NDArray[np.uint64] = np.zeros(self._entry.lutloom_trace_size(name), np.uint64)
             self._entry.lutloom_trace_copy(name, flat.ctypes.data)
-            words = flat.reshape(images, -1, -(-stream.bits // 64))
             element, shape = stream.tensor.element, stream.tensor.shape
+            beats = -(-stream.tensor.size * element.bits // stream.bits)
+            words = flat.reshape(images, beats, -(-stream.bits // 64))
             traces[stream.value] = unpack_frames(words, element, shape, stream.bits)
         return traces
 
@@ -154,6 +157,18 @@ def build(
     Raises ``CSimError`` where there is no project, no compiler or no headers, or where the
     compiler refuses the sources.
     """
+    try:
+        return _build(project, bounded=bounded, cache=cache, compiler=compiler)
+    except (KeyError, TypeError, IndexError) as error:
+        path = project / "hls" / "design.json"
+        raise CSimError(f"{path} is damaged ({error!r}): compile the model again") from error
+    except OSError as error:
+        where = error.filename or "the compiled C++"
+        reason = error.strerror or error
+        raise CSimError(f"C simulation can't read or write {where}: {reason}") from error
+
+
+def _build(project: Path, *, bounded: bool, cache: Path | None, compiler: str | None) -> CSim:
     description = _read_description(project)
     command = find_compiler(compiler)
     headers = find_ap_headers()
@@ -164,12 +179,17 @@ def build(
         with tempfile.TemporaryDirectory(prefix="lutloom-csim-") as directory:
             # A library that is loaded no longer needs its file.
             return _load(_compile(command, headers, hls, sources, Path(directory)), description)
-    library = cache / f"csim-{key}.so"
-    if not library.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".csim-", dir=cache) as directory:
-            _compile(command, headers, hls, sources, Path(directory)).replace(library)
-    return _load(library, description)
+    for library in cache.glob(f"csim-{key}-*.so"):
+        if library.stem.endswith(_digest(library)):  # else it is damaged
+            return _load(library, description)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".csim-", dir=cache) as directory:
+        made = _compile(command, headers, hls, sources, Path(directory))
+        return _load(made.replace(cache / f"csim-{key}-{_digest(made)}.so"), description)
+
+
+def _digest(library: Path) -> str:
+    return blake2b(library.read_bytes(), digest_size=8).hexdigest()
 
 
 def _read_description(project: Path) -> Mapping[str, Any]:
@@ -198,6 +218,9 @@ def _sources(hls: Path, description: Mapping[str, Any], *, bounded: bool) -> dic
     if bounded:
         define = "#define LUTLOOM_BOUNDED\n"
         sources = {name: define + text for name, text in sources.items()}
+    if len(units) == 1:
+        # One compilation of the headers of ap_int instead of two: they are most of it.
+        return {"design.cpp": "".join(sources.values())}
     return sources
 
 
@@ -223,26 +246,40 @@ def _compile(
         objects.append(str(directory / f"{name}.o"))
         options = [*_FLAGS, *includes, "-isystem", str(headers)]
         waiting.append([compiler, *options, "-c", str(directory / name), "-o", objects[-1]])
-    running: list[subprocess.Popen[str]] = []
+    _run(waiting)
+    library = directory / "design.so"
+    _run([[compiler, "-shared", "-pthread", *objects, "-o", str(library)]])
+    return library
+
+
+def _run(commands: list[list[str]]) -> None:
+    """Run compilers, a few at a time; none is left behind by a failure or by Ctrl-C."""
+    waiting, running = list(commands), list[subprocess.Popen[str]]()
     try:
         while waiting or running:
             while waiting and len(running) < _PARALLEL_COMPILERS:
                 running.append(_start(waiting.pop(0)))
-            _finish(running.pop(0))
+            _finish(running[0])
+            running.pop(0)
     finally:
         for process in running:
-            process.kill()
-            process.wait()
-    library = directory / "design.so"
-    _finish(_start([compiler, "-shared", "-pthread", *objects, "-o", str(library)]))
-    return library
+            # With the children that do the work: a killed driver would leave them behind.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 def _start(command: list[str]) -> subprocess.Popen[str]:
     environment = {**os.environ, "LC_ALL": "C"}
     try:
         return subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environment,
+            process_group=0,
         )
     except OSError as error:
         raise CSimError(f"{command[0]} can't be run: {error}") from error
@@ -251,12 +288,15 @@ def _start(command: list[str]) -> subprocess.Popen[str]:
 def _finish(process: subprocess.Popen[str]) -> None:
     _, errors = process.communicate()
     if process.returncode != 0:
-        shown = "\n".join(errors.splitlines()[:12])
+        shown = "\n".join(errors.splitlines()[:12]) or f"it ended with {process.returncode}"
         raise CSimError(f"the C++ compiler refuses the generated sources:\n{shown}")
 
 
 def _load(library: Path, description: Mapping[str, Any]) -> CSim:
-    entry = ctypes.CDLL(str(library))
+    try:
+        entry = ctypes.CDLL(str(library))
+    except OSError as error:
+        raise CSimError(f"the compiled C++ can't be loaded: {error}") from error
     pointer, number = ctypes.c_void_p, ctypes.c_uint64
     entry.lutloom_run.argtypes = [
         pointer, pointer, number, pointer, ctypes.c_int, ctypes.c_char_p, number,
