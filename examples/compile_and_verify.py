@@ -20,20 +20,37 @@ from lutloom.core.plan import print_plan
 PLANS = {"smallest": unfolded_plan, "default": default_plan, "largest": largest_plan}
 
 
-def main(model: Path, images: Path, output: Path, *, csim: bool = True) -> bool:
+def main(
+    model: Path,
+    images: Path,
+    output: Path,
+    *,
+    input_type: str | None = None,
+    input_scale: str | None = None,
+    csim: bool = True,
+) -> bool:
     """Return whether all builds in ``output`` pass, and give the same outputs.
 
-    ``csim`` compiles and runs the C++ as well.
+    ``input_type`` and ``input_scale`` are those of ``compile``; ``csim`` compiles and runs the C++
+    as well.
     """
     output.mkdir(parents=True)
     data = np.load(images)
-    processes = lower(lutloom.inspect(model).network.graph)
+    inspection = lutloom.inspect(model, input_type=input_type, input_scale=input_scale)
+    processes = lower(inspection.network.graph)
     results = []
     passed = True
     for name, make_plan in PLANS.items():
         plan = output / f"{name}.json"
         plan.write_text(print_plan(make_plan(processes)), encoding="utf-8")
-        build = lutloom.compile(model, output / name, plan=plan, data=data)
+        build = lutloom.compile(
+            model,
+            output / name,
+            plan=plan,
+            input_type=input_type,
+            input_scale=input_scale,
+            data=data,
+        )
         verification = lutloom.verify(build, data, samples=50, csim=csim)
         results.append(lutloom.simulate(build, data).outputs)
         passed = passed and verification.passed
