@@ -108,6 +108,11 @@ class Unit:
     tokens: int
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """What is compiled for the unit, below ``hls/``."""
+        return (f"src/{self.top}.cpp",)
+
+    @property
     def processes(self) -> tuple[Process, ...]:
         """The processes, in order."""
         return tuple(call.process for call in self.calls if call.process is not None)
@@ -164,9 +169,9 @@ def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_P
         _unit(wiring, top, group, processes) for top, group in zip(tops, groups, strict=True)
     )
     probes = tuple(
-        Probe(_written_fifo(stream, processes), stream.value, stream.tensor, bits)
-        for stream in wiring.streams
-        if (bits := wiring.written_bits(stream)) and stream.source is not None
+        Probe(_written_fifo(s, processes), s.value, s.tensor, wiring.written_bits(s))
+        for s in wiring.streams
+        if s.source is not None
     )
     widths = [fifo.bits for unit in units for fifo in unit.fifos]
     widths += [unit.entry.axis_bits for unit in units] + [unit.exit.axis_bits for unit in units]
@@ -215,8 +220,7 @@ def _ports(kind: str, widths: list[int]) -> tuple[Port, ...]:
 
 def _written_fifo(stream: Stream, processes: dict[str, Process]) -> str:
     """Return the name of the local stream that the writer of ``stream`` writes."""
-    if stream.source is None:
-        return "in_words"
+    assert stream.source is not None
     process = processes[stream.source]
     several = len(process.site.outputs) > 1
     return f"{process.identifier}_out{stream.source_port if several else ''}"
@@ -263,7 +267,7 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
     for stream in wiring.streams:
         if stream.source not in members and stream.target in members:
             bits = wiring.written_bits(stream)
-            name = _written_fifo(stream, processes)
+            name = "in_words"
             fifo(name, stream, bits, fifo_depth(wiring.plan, stream.value))
             entry = border(stream, name, bits)
             read_from[stream.target, stream.target_port] = deliver(stream, name)

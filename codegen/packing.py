@@ -6,6 +6,7 @@ A word that is wider than 64 bits is an array of 64-bit pieces, the lowest first
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def pack_frames(values: IntArray, element: IntType, word_bits: int) -> NDArray[n
     """
     import numpy as np
 
-    flat = element.encode(values.reshape(values.shape[0], -1))
-    size = flat.shape[1]
+    size = prod(values.shape[1:])
+    flat = element.encode(values.reshape(values.shape[0], size))
     step = max(1, _CHUNK // size)
     beats, pieces = -(-size * element.bits // word_bits), -(-word_bits // 64)
     result = np.empty((flat.shape[0], beats, pieces), np.uint64)
@@ -90,8 +91,6 @@ def unpack_frames(
     words: NDArray[np.uint64], element: IntType, shape: tuple[int, ...], word_bits: int
 ) -> IntArray:
     """Return the inverse of ``pack_frames``: ``[n, beats, pieces] -> [n, *shape]``."""
-    from math import prod
-
     import numpy as np
 
     size = prod(shape)

@@ -69,11 +69,12 @@ def write_project(
     golden: Golden,
     directory: Path,
     unit_limit: int = MOST_PROCESSES,
-) -> None:
+) -> Design:
     """Write the project of the lowered ``graph``, as ``plan`` folds it, to ``directory``/hls.
 
     ``name`` becomes the design's namespace and the prefix of its top-level functions.
-    ``unit_limit`` is how many processes a unit holds at most.
+    ``unit_limit`` is how many processes a unit holds at most. Returns the design: its units, their
+    tops and sources.
 
     Raises ``LoweringError`` or ``PlanError`` where the graph or the plan can't be built, and
     ``OutputError`` where the files can't be written.
@@ -84,6 +85,7 @@ def write_project(
         target = directory / "hls" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         write_file(target, text.encode())
+    return design
 
 
 def project_files(design: Design, golden: Golden, digest: str) -> dict[str, str]:
@@ -92,8 +94,9 @@ def project_files(design: Design, golden: Golden, digest: str) -> dict[str, str]
     title = comment(design.name)
     common = {"namespace": design.namespace, "title": title, "largest_word": design.largest_word}
     for unit in design.units:
-        files[f"src/{unit.top}.hpp"] = render("unit.hpp.j2", unit=unit, **common)
-        files[f"src/{unit.top}.cpp"] = render("unit.cpp.j2", unit=unit, **common)
+        header, source = f"src/{unit.top}.hpp", f"src/{unit.top}.cpp"
+        files[header] = render("unit.hpp.j2", unit=unit, **common)
+        files[source] = render("unit.cpp.j2", unit=unit, **common)
         for process in unit.processes:
             files[f"src/params/{process.identifier}.hpp"] = _process_text(process, common)
     for header in _headers(design):
@@ -175,6 +178,7 @@ def _description(design: Design, files: dict[str, str], digest: str) -> str:
         "units": [
             {
                 "top": unit.top,
+                "sources": list(unit.sources),
                 "hash": _unit_hash(unit, files),
                 "in_bits": unit.entry.axis_bits,
                 "in_beats": unit.entry.beats,

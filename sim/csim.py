@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from lutloom.codegen.folding import DEFAULT_DEPTH
 from lutloom.codegen.packing import pack_frames, unpack_frames
 from lutloom.codegen.render import render
+from lutloom.codegen.units import MOST_PROCESSES
 from lutloom.core.types import IntType, TensorType
 from lutloom.sim.reference import check
 from lutloom.sim.threads import threaded
@@ -218,8 +219,8 @@ def _sources(hls: Path, description: Mapping[str, Any], *, bounded: bool) -> dic
     if bounded:
         define = "#define LUTLOOM_BOUNDED\n"
         sources = {name: define + text for name, text in sources.items()}
-    if len(units) == 1:
-        # One compilation of the headers of ap_int instead of two: they are most of it.
+    if sum(len(unit["processes"]) for unit in units) <= MOST_PROCESSES:
+        # One compilation of the headers of ap_int instead of several: they are most of it.
         return {"design.cpp": "".join(sources.values())}
     return sources
 

@@ -212,9 +212,14 @@ class Scheduler {
   void stop_dead() {
     std::string text = "deadlock: ";
     const char* separator = "";
-    for (const auto& entry : entries_) {
-      text += separator + entry.second.text;
-      separator = "; ";
+    // Full FIFOs first: they say what should be deeper.
+    for (const bool is_writer : {true, false}) {
+      for (const auto& entry : entries_) {
+        if ((entry.second.text.find(" waits to write ") != std::string::npos) == is_writer) {
+          text += separator + entry.second.text;
+          separator = "; ";
+        }
+      }
     }
     stop(text);
   }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +41,16 @@ TYPES = (
     IntType(-100, 27),
 )
 
-WEIGHTS = ((-1, 1), (-1, 0, 1), (-3, -1, 1, 3), (-2, 2), (1,), (-4, 4, 8), (0,), tuple(range(-8, 8)))
+WEIGHTS = (
+    (-1, 1),
+    (-1, 0, 1),
+    (-3, -1, 1, 3),
+    (-2, 2),
+    (1,),
+    (-4, 4, 8),
+    (0,),
+    tuple(range(-8, 8)),
+)
 
 
 class Chain:
@@ -137,7 +146,7 @@ def draw_plan() -> Callable[..., Plan]:
 
 
 @pytest.fixture
-def agree(tmp_path: Path) -> Iterator[Agree]:
+def agree(tmp_path: Path) -> Agree:
     """Return ``agree(graph, plan)``: compile, and compare every value with the reference."""
     if shutil.which("g++") is None:
         pytest.skip("needs g++")
@@ -161,4 +170,4 @@ def agree(tmp_path: Path) -> Iterator[Agree]:
             assert wrong.size == 0, f"{name}{wrong[0].tolist()} differs, folded {plan.foldings}"
         return simulation
 
-    yield compare
+    return compare

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lutloom.codegen import lower
-from lutloom.core.ops import Add
+from lutloom.core.ops import Add, Duplicate
 from lutloom.core.types import Const, IntType, TensorType
 
 if TYPE_CHECKING:
@@ -21,6 +21,6 @@ def test_every_reader_gets_every_word(
     third = net.threshold(IntType(-1, 1))
     net.append(Add(Const([[1], [2], [3], [4], [5]])), first, second, third, first)
     lowered = lower(net.graph)
-    copies = {node.name: node.op.copies for node in lowered.nodes if node.op.name == "duplicate"}
+    copies = {n.name: n.op.copies for n in lowered.nodes if isinstance(n.op, Duplicate)}
     assert copies == {f"{first}/copy0": 3, f"{second}/copy0": 2, f"{third}/copy0": 2}
     agree(lowered, draw_plan(np.random.default_rng(6), lowered))

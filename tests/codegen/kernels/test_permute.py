@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import permutations
 from math import prod
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.randoms())
 def test_the_walk_visits_the_elements_in_the_order_of_the_result(
-    shape: list[int], random: Any
+    shape: list[int], random: Random
 ) -> None:
     axes = list(range(len(shape)))
     random.shuffle(axes)
