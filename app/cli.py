@@ -246,7 +246,8 @@ def main() -> None:
         interrupted = True
         signal.default_int_handler(signal_number, frame)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     status = 0
     try:
@@ -254,6 +255,8 @@ def main() -> None:
     except BaseException:
         if not interrupted:
             raise
+    finally:
+        signal.signal(signal.SIGINT, before)
     if interrupted:
         _complain("interrupted: nothing half-written was left behind")
         status = 130

@@ -99,7 +99,7 @@ def parse_plan(text: str) -> Plan:
     """
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise PlanError(f"the plan is no JSON: {error}") from error
     top = _object(document, "the plan", {"format", "graph", "word_bits", "processes", "fifos"})
     if top.get("format") != FORMAT:
