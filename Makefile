@@ -20,7 +20,7 @@ help:
 	@echo 'JOBS=...     how many tests run at once (now $(JOBS))'
 
 demo: build/.installed
-	$(BIN)/lutloom demo
+	$(BIN)/lutloom demo --force
 
 test: build/.installed
 	$(BIN)/ruff check .
