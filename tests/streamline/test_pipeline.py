@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ def test_an_output_merged_with_an_earlier_value_keeps_its_own_scale(tmp_path: Pa
     model = w.model(w.quant(w.binary("Mul", x, 3.0), 1.5), 2)
     network, _ = compare(model, tmp_path, np.array([[1, 2], [-3, 7]], dtype=np.float32))
     assert len([node for node in network.graph.nodes if node.op.name == "threshold"]) == 1
-    assert network.meaning[network.output_value].scale == (1.5,)
+    assert network.meaning[network.output_value].scale == (Fraction(3, 2),)
 
 
 def test_equal_levels_that_stand_for_different_reals_are_merged_and_told_apart(

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from lutloom.core.files import OutputError, whole_directory, write_file
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_file_appears_with_ordinary_permissions_and_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_file(path, b"one")
+    write_file(path, b"two")
+    mask = os.umask(0)
+    os.umask(mask)
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    write_file(path, b"one")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OutputError, match=r"a\.txt can't be written: No space left on device$"):
+        write_file(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_file_in_no_directory_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"b can't be written: No such file or directory$"):
+        write_file(tmp_path / "a" / "b", b"")
+
+
+def test_a_directory_appears_when_it_is_complete(tmp_path: Path) -> None:
+    with whole_directory(tmp_path / "a" / "build") as directory:
+        (directory / "file").write_text("x")
+        assert not (tmp_path / "a" / "build").exists()
+    assert names(tmp_path / "a") == ["build"]
+    assert names(tmp_path / "a" / "build") == ["file"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("exists", [False, True])
+def test_nothing_is_left_of_a_directory_that_failed(
+    error: type[BaseException], exists: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "build"
+    if exists:
+        path.mkdir()
+        (path / "old").write_text("kept")
+
+    def fill() -> None:
+        with whole_directory(path, replace=True) as directory:
+            (directory / "file").write_text("x")
+            raise error
+
+    with pytest.raises(error):
+        fill()
+    assert names(tmp_path) == (["build"] if exists else [])
+    if exists:
+        assert names(path) == ["old"]
+
+
+def test_an_existing_directory_is_refused_or_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "build"
+    path.mkdir()
+    (path / "old").write_text("x")
+    with (
+        pytest.raises(OutputError, match=r"build exists: choose another .* --force to replace it$"),
+        whole_directory(path),
+    ):
+        pass
+    assert names(path) == ["old"]
+    with whole_directory(path, replace=True) as directory:
+        (directory / "new").write_text("x")
+    assert names(path) == ["new"]
+    assert names(tmp_path) == ["build"]
+
+
+def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "build"
+    path.write_text("x")
+    with (
+        pytest.raises(OutputError, match=r"build is no directory: choose another one$"),
+        whole_directory(path, replace=True),
+    ):
+        pass
+
+
+def test_a_parent_that_is_a_file_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(OutputError, match=r"build can't be written: "),
+        whole_directory(tmp_path / "file" / "build"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "bad disk"), KeyboardInterrupt()])
+def test_a_swap_that_fails_brings_the_old_directory_back(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "build"
+    path.mkdir()
+    (path / "old").write_text("x")
+    rename = Path.rename
+
+    def second_fails(self: Path, target: Path) -> Path:
+        if target == path and self.name != "build":
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", second_fails)
+    expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected), whole_directory(path, replace=True) as directory:
+        (directory / "new").write_text("x")
+    assert names(tmp_path) == ["build"]
+    assert names(path) == ["old"]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lutloom.core.errors import PlanError
+from lutloom.core.plan import Folding, Memory, Multiplier, Plan, parse_plan, print_plan
+
+sizes = st.integers(1, 10**6)
+foldings = st.builds(Folding, sizes, sizes, st.sampled_from(Memory), st.sampled_from(Multiplier))
+plans = st.builds(
+    Plan,
+    st.text(),
+    st.dictionaries(st.text(), foldings, max_size=4),
+    st.dictionaries(st.text(), sizes, max_size=4),
+    sizes,
+)
+
+
+@given(plans)
+def test_a_plan_survives_printing_and_pickling(plan: Plan) -> None:
+    assert parse_plan(print_plan(plan)) == plan
+    assert pickle.loads(pickle.dumps(plan)) == plan
+
+
+def document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    processes = {"fc": {"pe": 2, "simd": 4}}
+    return {"format": 1, "graph": "ab", "word_bits": 64, "processes": processes} | changes
+
+
+def test_defaults_may_be_left_out() -> None:
+    plan = parse_plan(json.dumps(document()))
+    assert plan == Plan("ab", {"fc": Folding(2, 4)})
+    changed = plan.with_folding("fc", Folding(1, 1))
+    assert (plan.foldings["fc"].pe, changed.foldings["fc"].pe) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"^the plan is no JSON: "),
+        ("{" * 100_000, r"^the plan is no JSON: "),
+        ("[" * 100_000, r"^the plan is no JSON: "),
+        ("[]", r"^the plan should be a JSON object, not \[\]$"),
+        (json.dumps(document(format=2)), r"^the plan's format is 2: this version reads 1$"),
+        (json.dumps(document(graph=3)), r"^the plan should name its graph by digest"),
+        (json.dumps(document(pe=3)), r"^the plan has an unknown entry 'pe': use \['fifos', 'form"),
+        (json.dumps(document(processes=[])), r"^'processes' should be a JSON object, not \[\]$"),
+        (json.dumps(document(processes=None)), r"^'processes' should be a JSON object, not None$"),
+        (json.dumps(document(processes={"fc": 3})), r"^fc should be a JSON object, not 3$"),
+        (
+            json.dumps(document(processes={"fc": {"mem": 3}})),
+            r"^fc has an unknown entry 'mem': use \['memory', 'multiplier', 'pe', 'simd'\]$",
+        ),
+        (
+            json.dumps(document(processes={"fc": {"pe": 0}})),
+            r"^fc: pe should be a positive integer, not 0$",
+        ),
+        (
+            json.dumps(document(processes={"fc": {"simd": True}})),
+            r"^fc: simd should be a positive integer, not True$",
+        ),
+        (
+            json.dumps(document(processes={"fc": {"pe": 1e400}})),
+            r"^fc: pe should be a positive integer, not inf$",
+        ),
+        (
+            json.dumps(document(processes={"fc": {"memory": "uram"}})),
+            r"^fc: memory is 'uram': use one of \['auto', 'lutram', 'bram'\]$",
+        ),
+        (
+            json.dumps(document(processes={"fc": {"multiplier": []}})),
+            r"^fc: multiplier is \[\]: use one of \['auto', 'fabric', 'dsp'\]$",
+        ),
+        (
+            json.dumps(document(fifos={"e": -1})),
+            r"^the depth of e should be a positive integer, not -1$",
+        ),
+        (
+            json.dumps(document(word_bits="64")),
+            r"^'word_bits' should be a positive integer, not '64'$",
+        ),
+    ],
+)
+def test_a_plan_that_is_none_says_where(text: str, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        parse_plan(text)

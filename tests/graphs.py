@@ -1,0 +1,120 @@
+"""Random well-typed integer graphs with every operator, for tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hypothesis import strategies as st
+
+from lutloom.core.graph import Graph, Node
+from lutloom.core.ops import (
+    Add,
+    Duplicate,
+    Linear,
+    MatVec,
+    Permute,
+    Reshape,
+    Threshold,
+    TopK,
+)
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lutloom.core.op import Op
+    from lutloom.core.types import IntArray
+
+ELEMENTS = (
+    BIPOLAR,
+    IntType(-1, 1),
+    IntType(0, 3),
+    IntType(-8, 7),
+    IntType(2, 2),
+    IntType(-3, 9, 4),
+)
+
+names = st.one_of(
+    st.sampled_from(["input", "return", "x", "input x", "returned", "a.b/c-d", "", "7", "-"]),
+    st.text(min_size=1, max_size=6),
+)
+
+
+def some(rng: np.random.Generator, among: Iterable[str]) -> str:
+    choices = list(among)
+    return choices[rng.integers(len(choices))]  # NumPy's own choice trims strings
+
+
+def integers(rng: np.random.Generator, low: int, high: int, *shape: int) -> Const:
+    return Const(rng.integers(low, high, shape, endpoint=True))
+
+
+def random_threshold(rng: np.random.Generator, x: TensorType) -> Threshold:
+    rows = int(rng.choice([1, x.channels]))
+    steps = int(rng.integers(0, 4))
+    reach = x.element
+    table = np.sort(rng.integers(reach.lo - 2, reach.hi + 3, (rows, steps)), axis=1)
+    heights = (rows, int(rng.choice([1, steps])) if steps else 1)
+    return Threshold(Const(table), integers(rng, -4, 4, rows), integers(rng, -2, 2, *heights))
+
+
+def random_op(rng: np.random.Generator, x: TensorType) -> Op:
+    """Return an operator that takes one or two tensors like ``x``."""
+    rank = len(x.shape)
+    outputs = int(rng.integers(1, 4))
+    kinds = ["threshold", "reshape", "permute", "duplicate", "add"]
+    if rank:
+        kinds += ["linear", "matvec", "top_k"]
+    match str(rng.choice(kinds)):
+        case "threshold":
+            return random_threshold(rng, x)
+        case "reshape":
+            return Reshape((x.size,)) if rng.random() < 0.5 else Reshape((1, *x.shape))
+        case "permute":
+            return Permute(tuple(int(axis) for axis in rng.permutation(rank)))
+        case "duplicate":
+            return Duplicate(int(rng.integers(2, 4)))
+        case "add":
+            return Add(integers(rng, -3, 3, 2, int(rng.choice([1, x.channels]))))
+        case "linear":
+            return Linear(integers(rng, -3, 3, x.channels, outputs))
+        case "matvec":
+            return MatVec(integers(rng, -3, 3, outputs, x.channels))
+    return TopK(int(rng.integers(1, x.channels + 1)))
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Draw a graph of up to eight nodes, any value an output."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = draw(st.sampled_from([(3,), (1,), (2, 3), (2, 1, 2), ()]))
+    free = draw(st.lists(names, min_size=30, max_size=30, unique=True))
+    inputs = {
+        free.pop(): TensorType(ELEMENTS[rng.integers(len(ELEMENTS))], shape)
+        for _ in range(draw(st.integers(1, 2)))
+    }
+    types, nodes = dict(inputs), []
+    for _ in range(draw(st.integers(0, 8))):
+        source = some(rng, types)
+        op = random_op(rng, types[source])
+        like = [name for name, t in types.items() if t.shape == types[source].shape]
+        reads = (source, some(rng, like)) if isinstance(op, Add) else (source,)
+        if len(free) < 4:
+            break
+        results = op.infer(*(types[name] for name in reads))
+        node = Node(tuple(free.pop() for _ in results), op, reads)
+        types.update(zip(node.results, results, strict=True))
+        nodes.append(node)
+    count = draw(st.integers(1, 2))
+    return Graph(inputs, tuple(nodes), tuple(some(rng, types) for _ in range(count)))
+
+
+def random_inputs(graph: Graph, seed: int, batch: int = 7) -> dict[str, IntArray]:
+    """Return values of the inputs' types."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.integers(0, type_.element.count, (batch, *type_.shape)) * type_.element.step
+        + type_.element.lo
+        for name, type_ in graph.inputs.items()
+    }
