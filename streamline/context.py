@@ -28,9 +28,6 @@ class Context:
     symbols: dict[str, Symbol] = field(default_factory=dict)
     head: HostProgram | None = None
     """How the host makes the graph's input, once the first quantizer was met."""
-    head_quantizer: tuple[object, ...] = ()
-    head_symbol: Scaled | None = None
-    """That quantizer, and what it gives: an exporter may write one several times."""
 
 
 Inputs: TypeAlias = Sequence[Symbol | None]

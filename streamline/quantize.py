@@ -7,6 +7,7 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.host import Binarize, Quantize
+from lutloom.core.host_json import program_to_json
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lutloom.core.host import HostStep
+    from lutloom.core.host import HostProgram, HostStep
     from lutloom.core.rational import Rationals
     from lutloom.core.rounding import Rounding
     from lutloom.streamline.context import Context
@@ -229,23 +230,32 @@ def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
     if len(varying) > 1:
         raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
     order = (*(a for a in axes if a not in varying), *varying)
-    identity = (
-        tuple(step.name for step in x.trail),
-        quantizer.rounding,
-        quantizer.lo,
-        quantizer.hi,
-        *(a.tobytes() for a in (quantizer.scale, quantizer.zero_point, quantizer.unit)),
-    )
     if context.head is not None:
-        if context.head_quantizer != identity or context.head_symbol is None:
-            raise ModelError(
-                f"{node} quantizes the model's input a second time, in another way; use one"
-                " quantizer"
-            )
-        return context.head_symbol
+        return _once_more(node, program, x, unit, bias, context)
     shape = tuple(x.shape[axis] for axis in order)
     value = context.build.add_input(node.name, TensorType(quantizer.type, shape))
     unit, bias = unit.transpose(order), bias.transpose(order)
-    symbol = named(node, Scaled(value, order, x.shape, unit, bias), context)
-    context.head, context.head_quantizer, context.head_symbol = program, identity, symbol
-    return symbol
+    context.head = program
+    return named(node, Scaled(value, order, x.shape, unit, bias), context)
+
+
+def _once_more(
+    node: SourceNode,
+    program: HostProgram,
+    x: HostFloat,
+    unit: Rationals,
+    bias: Rationals,
+    context: Context,
+) -> Scaled:
+    """Return the input that exists, for an equal quantizer: exported once for every reader.
+
+    Equal is what the host computes; its integers may stand for reals of another scale.
+    """
+    assert context.head is not None
+    if program_to_json(program) != program_to_json(context.head):
+        raise ModelError(
+            f"{node} quantizes the model's input a second time, in another way; use one quantizer"
+        )
+    (value,) = context.build.inputs
+    axes = context.build.meaning[value].axes
+    return Scaled(value, axes, x.shape, unit.transpose(axes), bias.transpose(axes), root=value)

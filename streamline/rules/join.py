@@ -46,9 +46,12 @@ def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sig
     build = context.build
     left = in_model_order(build, node, left)
     right = in_model_order(build, node, right)
-    axes = varying_axes(left.slope, right.slope)
+    axes = varying_axes(left.slope, right.slope, left.offset, right.offset)
     if len(axes) > 1:
-        raise ModelError(f"{node}: the scales of its branches vary along several dimensions")
+        raise ModelError(
+            f"{node}: the scales and biases of its branches vary along several dimensions; use one"
+            " a channel"
+        )
     if axes:
         last = (*(a for a in range(len(left.shape)) if a != axes[0]), axes[0])
         left, right = reordered(build, node, left, last), reordered(build, node, right, last)

@@ -21,18 +21,22 @@ if TYPE_CHECKING:
     from lutloom.streamline.symbols import Symbol
 
 _MATRIX = 2
+# What qonnx takes an absent layout to be, by the number of dimensions.
+_LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 
 
 def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """Return the levels; channels are axis 1, or the last one for the layouts N..C."""
+    """Return the levels; channels are where the layout has its C."""
     import numpy as np
 
     x = required_scaled(node, inputs, 0, "a quantizer")
     table = required_constant(node, inputs, 1, "threshold table").array
     if table.ndim != _MATRIX:
         raise ModelError(f"{node}: its thresholds should be [channels, steps], not {table.shape}")
-    layout = node.text("data_layout", "NCHW")
-    axis = len(x.shape) - 1 if layout.endswith("C") and len(layout) > 1 else 0
+    layout = node.text("data_layout", "") or _LAYOUTS.get(len(x.shape) + 1, "NC")
+    axis = max(layout.find("C"), 1) - 1
+    if axis >= len(x.shape):
+        raise ModelError(f"{node}: data of {len(x.shape) + 1} dimensions have no layout {layout}")
     channels, count = table.shape
     if channels not in (1, x.shape[axis]):
         raise ModelError(
