@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -44,8 +45,10 @@ class Simulation:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of the images whose label was met, 0 to 1; None without labels."""
-        return None if self.correct is None else self.correct / len(self.outputs)
+        """Share of the images whose label was met, 0 to 1; None without labels or images."""
+        if self.correct is None or len(self.outputs) == 0:
+            return None
+        return self.correct / len(self.outputs)
 
 
 def simulate(
@@ -133,7 +136,7 @@ def classes(outputs: NDArray[Any]) -> NDArray[Any]:
     """
     import numpy as np
 
-    rows = outputs.reshape(len(outputs), -1)
+    rows = outputs.reshape(len(outputs), math.prod(outputs.shape[1:]))
     if outputs.dtype.kind == "i":
         return np.asarray(rows[:, 0])
     return np.asarray(rows.argmax(axis=1))

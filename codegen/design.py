@@ -158,13 +158,15 @@ def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_P
     """
     check_plan(graph, plan)
     wiring = Wiring(graph, plan)
-    namespace = identifier(name)
+    stem = identifier(name)
+    # The C library has functions named index, time, read, ...: no namespace can be called so.
+    namespace = f"{stem}_design"
     names = identifiers(wiring.processes)
     processes = {n: _process(wiring, n, names[n]) for n in wiring.processes}
     groups = cut(graph, unit_limit)
-    tops = [f"{namespace}_unit{index}" for index in range(len(groups))]
+    tops = [f"{stem}_unit{index}" for index in range(len(groups))]
     if len(groups) == 1:
-        tops = [f"{namespace}_top"]
+        tops = [f"{stem}_top"]
     units = tuple(
         _unit(wiring, top, group, processes) for top, group in zip(tops, groups, strict=True)
     )

@@ -72,7 +72,7 @@ def write_project(
 ) -> Design:
     """Write the project of the lowered ``graph``, as ``plan`` folds it, to ``directory``/hls.
 
-    ``name`` becomes the design's namespace and the prefix of its top-level functions.
+    ``name`` becomes the prefix of the design's namespace and of its top-level functions.
     ``unit_limit`` is how many processes a unit holds at most. Returns the design: its units, their
     tops and sources.
 

@@ -265,9 +265,12 @@ def _run(commands: list[list[str]]) -> None:
     finally:
         for process in running:
             # With the children that do the work: a killed driver would leave them behind.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
 
 
 def _start(command: list[str]) -> subprocess.Popen[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -19,6 +20,9 @@ from lutloom.core.errors import LutloomError
 from lutloom.core.files import OutputError
 from tests.app.commands import Ended, Invoke, contents, float_model
 from tests.models import Writer, write
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def refused(ended: Ended, *parts: str) -> None:
@@ -252,9 +256,9 @@ def test_a_disk_that_fills_up_leaves_no_part_of_a_build(
     ids=lambda value: str(getattr(value, "shape", "")),
 )
 def test_data_that_do_not_fit_are_refused(
-    data: object, said: str, invoke: Invoke, float_build: Path, tmp_path: Path
+    data: ArrayLike, said: str, invoke: Invoke, float_build: Path, tmp_path: Path
 ) -> None:
-    np.save(tmp_path / "x.npy", data)  # type: ignore[call-overload]
+    np.save(tmp_path / "x.npy", data)
     for command in ("simulate", "verify"):
         ended = invoke(command, float_build, "--data", tmp_path / "x.npy")
         assert ended.status == 2
@@ -333,9 +337,8 @@ def test_errors_of_the_python_interface_are_one_class(models: Path, tmp_path: Pa
 def test_a_broken_board_file_is_named_with_its_key(
     invoke: Invoke, models: Path, tmp_path: Path
 ) -> None:
-    source = Path(lutloom.boards.__file__).with_name("pynq_z2.toml")  # type: ignore[attr-defined]
+    source = resources.files("lutloom.boards").joinpath("pynq_z2.toml").read_text()
     board = tmp_path / "mine.toml"
-    shutil.copy(source, board)
-    board.write_text(re.sub(r"(?m)^lut = .*$", 'lut = "many"', board.read_text()))
+    board.write_text(re.sub(r"(?m)^lut = .*$", 'lut = "many"', source))
     ended = invoke("compile", models / "float.onnx", "-o", tmp_path / "b", "--board", board)
     refused(ended, "mine.toml", "lut", "many")
