@@ -56,12 +56,15 @@ class Threshold:
         heights = np.broadcast_to(self.deltas.int64, rows.shape)
         start = self.base.int64[:, np.newaxis]
         levels = np.concatenate([start, start + heights.cumsum(axis=1)], axis=1)
-        # Level t is seen by the inputs from rows[t - 1] up to rows[t] - 1.
-        first = np.concatenate([np.full((channels, 1), x.lo), np.maximum(rows, x.lo)], axis=1)
-        last = np.concatenate([np.minimum(rows - 1, x.hi), np.full((channels, 1), x.hi)], axis=1)
-        # ... if one of those is a value of x: the largest one at most `last` is it, or none is.
-        nearest = last - (last - x.lo) % x.step
-        seen = levels[(nearest >= first) & (last >= first)]
+        # How many values of x lie below each threshold; unsigned: a difference may need 64 bits.
+        distance = np.maximum(rows, x.lo).view(np.uint64) - np.int64(x.lo).view(np.uint64)
+        below = distance // np.uint64(x.step) + (distance % np.uint64(x.step) != 0)
+        # Level t is seen by the values from threshold t - 1 up to below threshold t, if any.
+        first = np.concatenate([np.zeros((channels, 1), np.uint64), below], axis=1)
+        seen = levels[
+            np.concatenate([first[:, :-1] < below, first[:, -1:] < x.count], axis=1)
+            & (first < x.count)
+        ]
         return IntType.spanning(np.unique(seen).tolist())
 
     def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
