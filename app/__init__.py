@@ -13,19 +13,23 @@ if TYPE_CHECKING:
     from lutloom.boards import list_boards
     from lutloom.build import Build, load_build
     from lutloom.compilation import compile  # noqa: A004 - the name that users expect
+    from lutloom.core.errors import LutloomError
     from lutloom.demonstration import demo
     from lutloom.inspection import Inspection, inspect
     from lutloom.simulation import Engine, Simulation, simulate
     from lutloom.training import train
-    from lutloom.verification import Verification, verify
+    from lutloom.verification import Check, Stage, Verification, verify
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Build": "lutloom.build",
+    "Check": "lutloom.verification",
     "Engine": "lutloom.simulation",
     "Inspection": "lutloom.inspection",
+    "LutloomError": "lutloom.core.errors",
     "Simulation": "lutloom.simulation",
+    "Stage": "lutloom.verification",
     "Verification": "lutloom.verification",
     "compile": "lutloom.compilation",
     "demo": "lutloom.demonstration",
@@ -39,9 +43,12 @@ _HOMES = {
 
 __all__ = [
     "Build",
+    "Check",
     "Engine",
     "Inspection",
+    "LutloomError",
     "Simulation",
+    "Stage",
     "Verification",
     "__version__",
     "compile",

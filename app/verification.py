@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
-    from lutloom.sim.csim import CSim
+    from lutloom.sim.csim import CSim, CSimError
 
 SAMPLES = 100
 
@@ -282,6 +282,7 @@ def _process_checks(build: Build, encoded: IntArray) -> list[Check]:
 
 
 def _csim_checks(build: Build, encoded: IntArray, tell: Callable[[str], None]) -> list[Check]:
+    from lutloom.sim.csim import CSimError
     from lutloom.sim.csim import build as build_simulation
     from lutloom.sim.reference import run
 
@@ -289,17 +290,28 @@ def _csim_checks(build: Build, encoded: IntArray, tell: Callable[[str], None]) -
     (output,) = build.processes.outputs
     tell("Compiling and running the C++")
     simulation = build_simulation(build.directory, cache=cache_of(build))
-    checks = [
-        _compare(Stage.CSIM, name, value, reference[name])
-        for name, value in _trace(simulation, encoded).items()
-        if name in reference and name not in build.processes.inputs
-    ]
+    try:
+        traces = _trace(simulation, encoded)
+    except CSimError as error:
+        checks = [_misbehaved(Stage.CSIM, output, reference[output], error)]
+    else:
+        checks = [
+            _compare(Stage.CSIM, name, value, reference[name])
+            for name, value in traces.items()
+            if name in reference and name not in build.processes.inputs
+        ]
     tell("Compiling and running the C++ with bounded FIFOs")
     bounded = build_simulation(build.directory, bounded=True, cache=cache_of(build))
-    return [
-        *checks,
-        _compare(Stage.BOUNDED, output, in_batches(bounded.run)(encoded), reference[output]),
-    ]
+    try:
+        found = in_batches(bounded.run)(encoded)
+    except CSimError as error:
+        return [*checks, _misbehaved(Stage.BOUNDED, output, reference[output], error)]
+    return [*checks, _compare(Stage.BOUNDED, output, found, reference[output])]
+
+
+def _misbehaved(stage: Stage, subject: str, wanted: IntArray, error: CSimError) -> Check:
+    """Return the check of a design that gave no numbers: a deadlock, or words too few."""
+    return Check(stage, subject, wanted.size, wanted.size, remark=str(error))
 
 
 def _trace(simulation: CSim, encoded: IntArray) -> dict[str, IntArray]:
