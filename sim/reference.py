@@ -43,9 +43,10 @@ def check(name: str, value: IntArray, type_: TensorType) -> IntArray:
     if value.dtype.kind not in "iu":
         raise RangeError(f"{name} should hold integers, not {value.dtype}")
     element = type_.element
+    # Before the conversion, which would wrap unsigned numbers into the range.
+    if value.size and (int(value.min()) < element.lo or int(value.max()) > element.hi):
+        raise _outside(name, value, (value < element.lo) | (value > element.hi), type_)
     wide = value.astype(np.int64, copy=False)
-    if wide.size and (int(wide.min()) < element.lo or int(wide.max()) > element.hi):
-        raise _outside(name, wide, (wide < element.lo) | (wide > element.hi), type_)
     if element.step != 1:
         gaps = (wide - element.lo) % element.step != 0
         if gaps.any():
