@@ -81,11 +81,23 @@ def write_project(
     """
     check_lowered(graph)
     design = make_design(graph, plan, name=name, unit_limit=unit_limit)
+    _check_golden(design, golden)
     for path, text in project_files(design, golden, graph_digest(graph)).items():
         target = directory / "hls" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         write_file(target, text.encode())
     return design
+
+
+def _check_golden(design: Design, golden: Golden) -> None:
+    count = golden.inputs.shape[0]
+    for what, values, tensor in (
+        ("inputs", golden.inputs, design.input),
+        ("outputs", golden.outputs, design.output),
+    ):
+        if count < 1 or values.shape != (count, *tensor.shape):
+            wanted = [max(count, 1), *tensor.shape]
+            raise ValueError(f"the golden {what} should be {wanted}, not {list(values.shape)}")
 
 
 def project_files(design: Design, golden: Golden, digest: str) -> dict[str, str]:

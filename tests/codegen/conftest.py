@@ -16,7 +16,7 @@ from lutloom.codegen.folding import unfolded_plan
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.op import Op
-from lutloom.core.ops import MatVec, Threshold
+from lutloom.core.ops import Add, MatVec, Permute, Reshape, Threshold, TopK
 from lutloom.core.plan import Folding, Memory, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim import csim
@@ -100,6 +100,28 @@ class Chain:
         rows = np.sort(self.rng.integers(x.element.lo - 1, x.element.hi + 2, size=shape), axis=1)
         base, deltas = np.full(x.channels, target.lo), np.full((x.channels, 1), target.step)
         return self.append(Threshold(Const(rows), Const(base), Const(deltas)))
+
+    def anything(self) -> None:
+        """Append one of the operators, or a few, whatever the last value is."""
+        rng, x = self.rng, self.type
+        match int(rng.integers(8)):
+            case _ if x.element.bits > 40:
+                self.threshold()
+            case 0 | 1:
+                self.matvec(int(rng.choice([1, 2, 5, 6, 8, 9, 12])))
+            case 2 | 3:
+                self.threshold()
+            case 4:
+                self.append(Permute(tuple(map(int, rng.permutation(len(x.shape))))))
+            case 5:
+                before = self.last
+                self.threshold()
+                channels = int(rng.choice([1, x.channels]))
+                self.append(Add(Const(rng.integers(-9, 10, size=(2, channels)))), before)
+            case 6 if x.channels > 2:
+                self.append(TopK(int(rng.integers(2, x.channels + 1))))
+            case _:
+                self.append(Reshape((x.size,) if rng.integers(2) else x.shape[::-1]))
 
     def matvec(self, rows: int, values: tuple[int, ...] | None = None) -> str:
         values = WEIGHTS[self.rng.integers(len(WEIGHTS))] if values is None else values

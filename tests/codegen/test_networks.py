@@ -136,6 +136,20 @@ def test_units_joined_by_axi_streams_compute_the_same(
     assert np.array_equal(simulation.run(inputs, batch=2), expected)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_random_networks_agree_in_any_plan_with_bounded_fifos_and_small_units(
+    seed: int, chain: Callable[..., Any], draw_plan: Callable[..., Any], agree: Callable[..., Any]
+) -> None:
+    rng = np.random.default_rng(seed)
+    net = chain(seed, TensorType(IntType(-3, 3, 2), (2, 3, 4)))
+    for _ in range(12):
+        net.anything()
+    net.threshold()
+    lowered = lower(net.graph)
+    agree(lowered, draw_plan(rng, lowered, int(rng.choice([8, 32, 128]))))
+    agree(lowered, default_plan(lowered, cycles=30), bounded=True, unit_limit=4)
+
+
 def test_unit_hashes_follow_their_own_contents_only(tmp_path: Path) -> None:
     from lutloom.codegen import Golden, write_project
 

@@ -166,6 +166,16 @@ def test_an_lfc_is_written_in_a_second(tmp_path: Path) -> None:
     assert time.process_time() - start < 3
 
 
+def test_golden_vectors_of_another_shape_are_refused(tmp_path: Path) -> None:
+    graph = net(("fc", "y"))
+    for inputs, outputs in (((0, 8), (0, 1)), ((2, 7), (2, 1)), ((2, 8), (1, 1))):
+        golden = Golden(np.ones(inputs, np.int64), np.zeros(outputs, np.int64))
+        with pytest.raises(ValueError, match=r"^the golden (in|out)puts should be \["):
+            write_project(
+                graph, unfolded_plan(graph), name="net", golden=golden, directory=tmp_path
+            )
+
+
 def test_initialisers_have_all_their_braces() -> None:
     assert dimensions((2, 1, 3)) == "[2][1][3]"
     table = np.arange(6).reshape(2, 1, 3)
