@@ -13,16 +13,9 @@ class MissingExtraError(LutloomError, ImportError):
 
 def require(extra: str, *packages: str) -> None:
     """Raise ``MissingExtraError`` naming ``extra`` unless all ``packages`` can be imported."""
-    missing = [package for package in packages if not _is_installed(package)]
+    missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise MissingExtraError(
             f"this needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not"
             f" installed: run pip install 'lutloom[{extra}]'"
         )
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except (ImportError, ValueError):
-        return False

@@ -1,0 +1,130 @@
+"""What the commands print, where it goes, and what is loaded for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lutloom import __version__
+from tests.app.commands import MAIN, Invoke, start
+
+HEAVY = ("numpy", "onnx", "onnxruntime", "qonnx", "torch", "jinja2", "lutloom.core.graph")
+
+
+def commands(build: Path, models: Path) -> list[tuple[str | Path, ...]]:
+    return [
+        ("--help",),
+        ("boards",),
+        ("inspect", models / "float.onnx"),
+        ("simulate", build, "--data", models / "float.npy"),
+        ("verify", build, "--no-csim", "--samples", "3"),
+    ]
+
+
+def test_what_is_printed_fits_eighty_columns_and_has_no_colours_where_it_is_piped(
+    invoke: Invoke, float_build: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for command in commands(float_build, models):
+        ended = invoke(*command)
+        assert (ended.status, ended.err) == (0, ""), command
+        assert "\x1b" not in ended.out
+        lines = [line for line in ended.out.splitlines() if not line.startswith("next: ")]
+        assert max(map(len, lines)) <= 80, command
+
+
+def test_no_color_is_honoured_on_a_terminal() -> None:
+    pty = pytest.importorskip("pty", reason="needs pseudo-terminals")
+    shown = {}
+    for no_color in ("", "1"):
+        master, slave = pty.openpty()
+        environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm-256color"}
+        subprocess.run(
+            [sys.executable, "-c", "from lutloom.console import _console as c; c.print('[red]x')"],
+            stdout=slave,
+            check=True,
+            env=environment,
+        )
+        os.close(slave)
+        shown[no_color] = os.read(master, 1000)
+        os.close(master)
+    assert b"\x1b[31m" in shown[""]
+    assert b"\x1b" not in shown["1"]
+
+
+def test_help_and_versions_load_nothing_heavy() -> None:
+    probe = (
+        "import sys\n"
+        "from lutloom.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    for options in (("--help",), ("--version",), ("compile", "--help"), ("boards",)):
+        done = subprocess.run(
+            [sys.executable, "-c", probe, *options], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_the_version_is_that_of_the_package(invoke: Invoke) -> None:
+    assert invoke("--version").out == f"lutloom {__version__}\n"
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "boards"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_an_error() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, "boards"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == "lutloom: No space left on device\n"
+    assert done.returncode == 2
+
+
+def test_names_that_the_terminal_cannot_show_are_no_traceback(models: Path, tmp_path: Path) -> None:
+    process = start(
+        "compile", models / "float.onnx", "-o", "größe→", cwd=tmp_path, PYTHONIOENCODING="ascii"
+    )
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert r"project: gr\xf6\xdfe\u2192/hls" in out
+    assert (tmp_path / "größe→" / "build.json").exists()
+
+
+def test_the_boards_are_listed_with_their_resources(invoke: Invoke) -> None:
+    shown = invoke("boards").out
+    for word in ("pynq-z1", "pynq-z2", "xc7z020clg400-1", "53,200", "106,400", "280", "220"):
+        assert word in shown
+
+
+def test_inspect_counts_weights_and_operations(invoke: Invoke, models: Path) -> None:
+    shown = invoke("inspect", models / "float.onnx").out
+    assert "on the host, before: Binarize" in shown
+    assert "on the host, behind: Binary, Binary" in shown
+    # 12 x 8 weights of one bit, 8 x 4 of three
+    assert "on the FPGA: 128 weights, 192 bits, 128 MACs" in shown
+    assert "model: [N, 12] to [N, 4]" in shown
