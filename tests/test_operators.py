@@ -35,9 +35,13 @@ def test_the_module_is_named_like_the_operator_and_opens_with_its_equation(name:
 
 
 @pytest.mark.parametrize("name", sorted(OPERATORS))
-def test_the_operator_has_tests_of_its_own(name: str) -> None:
-    path = TESTS / "core" / "ops" / f"test_{name}.py"
-    assert path.is_file(), f"{name}: {path.relative_to(TESTS.parent)} is missing"
+def test_the_operator_is_under_test(name: str) -> None:
+    # One file holds what all have in common; an operator may have one of its own beside it.
+    tests = (TESTS / "core" / "ops").glob("test_*.py")
+    made = re.compile(rf"\b{OPERATORS[name].__name__}\(")
+    assert any(made.search(path.read_text(encoding="utf-8")) for path in tests), (
+        f"{name}: no test in tests/core/ops makes one"
+    )
 
 
 @pytest.mark.parametrize("name", PROCESSES)
