@@ -247,19 +247,22 @@ def _compile(
         objects.append(str(directory / f"{name}.o"))
         options = [*_FLAGS, *includes, "-isystem", str(headers)]
         waiting.append([compiler, *options, "-c", str(directory / name), "-o", objects[-1]])
-    _run(waiting)
+    _run(waiting, directory)
     library = directory / "design.so"
-    _run([[compiler, "-shared", "-pthread", *objects, "-o", str(library)]])
+    _run([[compiler, "-shared", "-pthread", *objects, "-o", str(library)]], directory)
     return library
 
 
-def _run(commands: list[list[str]]) -> None:
-    """Run compilers, a few at a time; none is left behind by a failure or by Ctrl-C."""
+def _run(commands: list[list[str]], directory: Path) -> None:
+    """Run compilers, a few at a time, with their own temporary files in ``directory``.
+
+    None is left behind by a failure or by Ctrl-C.
+    """
     waiting, running = list(commands), list[subprocess.Popen[str]]()
     try:
         while waiting or running:
             while waiting and len(running) < _PARALLEL_COMPILERS:
-                running.append(_start(waiting.pop(0)))
+                running.append(_start(waiting.pop(0), directory))
             _finish(running[0])
             running.pop(0)
     finally:
@@ -273,8 +276,8 @@ def _run(commands: list[list[str]]) -> None:
                 process.stderr.close()
 
 
-def _start(command: list[str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "LC_ALL": "C"}
+def _start(command: list[str], directory: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(directory)}
     try:
         return subprocess.Popen(
             command,
