@@ -205,7 +205,8 @@ def simulate(
 def verify(
     build: _BUILD,
     data: Annotated[
-        Path | None, typer.Option(help="Inputs of the model, a .npy file; else random ones.")
+        Path | None,
+        typer.Option(help="Inputs of the model (.npy); else compile's, or random."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="How many of them to use.")] = 100,
     csim: Annotated[bool, typer.Option(help="Compile and run the C++ as well.")] = True,
@@ -236,30 +237,35 @@ def main() -> None:
     """Run the command line, and end the process.
 
     The exit status is 0, or 1 where a verification failed, 2 where something is refused, 130
-    after Ctrl-C. What the user can act on is one message on standard error, never a traceback.
+    after Ctrl-C (as a shell has it: 128 and the signal). What the user can act on is one message
+    on standard error, never a traceback.
     """
-    interrupted = False
+    ended_by = 0
 
-    def interrupt(signal_number: int, frame: FrameType | None) -> None:
-        # Libraries make other exceptions of KeyboardInterrupt: the flag stays.
-        nonlocal interrupted
-        interrupted = True
-        signal.default_int_handler(signal_number, frame)
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        # Libraries make other exceptions of KeyboardInterrupt: the number stays.
+        nonlocal ended_by
+        ended_by = number
+        signal.default_int_handler(number, frame)
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, interrupt)
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        handler = signal.getsignal(number)
+        if handler in (signal.default_int_handler, signal.SIG_DFL):
+            before[number] = handler
+            signal.signal(number, interrupt)
     status = 0
     try:
         status = _run()
     except BaseException:
-        if not interrupted:
+        if not ended_by:
             raise
     finally:
-        signal.signal(signal.SIGINT, before)
-    if interrupted:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if ended_by:
         _complain("interrupted: nothing half-written was left behind")
-        status = 130
+        status = 128 + ended_by
     sys.exit(status)
 
 

@@ -58,14 +58,15 @@ def show_training(result: TrainResult) -> None:
 def show_inspection(result: Inspection) -> None:
     """Print the layers of a model."""
     network = result.network
-    table = _table(("layer", "operator", "input", "output", "bits", "weights", "MACs"))
+    table = _table(("layer", "operator", "from", "to", "integers", "bits", "weights", "MACs"))
     for layer in result.layers:
         table.add_row(
             _name(layer.name),
             layer.operator,
-            escape(", ".join(layer.inputs)),
-            escape(layer.output),
-            str(layer.bits),
+            ", ".join(_size(type_.shape) for type_ in layer.inputs),
+            _size(layer.output.shape),
+            str(layer.output.element).removeprefix("int<").removesuffix(">"),
+            str(layer.output.element.bits),
             f"{layer.weights:,} x {layer.weight_bits} bit" if layer.weights else "",
             f"{layer.macs:,}" if layer.macs else "",
         )
@@ -78,6 +79,7 @@ def show_inspection(result: Inspection) -> None:
     )
     shapes = f"[N, {_shape(network.input_shape)}] to [N, {_shape(network.output_shape)}]"
     _say("model", shapes)
+    _say("integers that go in", str(network.graph.inputs[network.input_value].element))
 
 
 def show_build(build: Build) -> None:
@@ -194,8 +196,7 @@ def show_boards(boards: Sequence[Board]) -> None:
 
 def _table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    numbers = {"bits", "weights", "MACs", "PE", "SIMD", "numbers", "differ", "explained"}
-    numbers |= {"LUT", "FF", "BRAM18", "DSP", "clock"}
+    numbers = set("from to bits weights MACs PE SIMD numbers LUT FF BRAM18 DSP clock".split())
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return table
@@ -222,6 +223,10 @@ def _plain(text: str) -> str:
 def _printable(text: str) -> str:
     """Return ``text`` without what moves the cursor or changes the terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _size(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape)) or "1"
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,18 +11,19 @@ from lutloom.input_type import raw_input
 
 if TYPE_CHECKING:
     from lutloom.core.graph import Graph, Node
+    from lutloom.core.host import HostStep
     from lutloom.core.network import Network
+    from lutloom.core.types import TensorType
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator of the integer graph: its types are ``int<lo..hi>[shape]``."""
+    """One operator of the integer graph."""
 
     name: str
     operator: str
-    inputs: tuple[str, ...]
-    output: str
-    bits: int
+    inputs: tuple[TensorType, ...]
+    output: TensorType
     weights: int
     weight_bits: int
     macs: int
@@ -71,9 +73,18 @@ def inspect(
         Path(model),
         network,
         tuple(_layer(network.graph, node) for node in network.graph.nodes),
-        tuple(type(step).__name__ for step in network.head),
-        tuple(type(step).__name__ for step in network.tail),
+        tuple(map(_step, network.head)),
+        tuple(map(_step, network.tail)),
     )
+
+
+def _step(step: HostStep) -> str:
+    """Return what a step on the host does, in a word or two."""
+    from lutloom.core.host import Binary, Unary
+
+    if isinstance(step, Binary | Unary):
+        return str(step.kind.value)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(step).__name__).lower()
 
 
 def _layer(graph: Graph, node: Node) -> Layer:
@@ -92,9 +103,8 @@ def _layer(graph: Graph, node: Node) -> Layer:
     return Layer(
         node.name,
         node.op.name,
-        tuple(str(graph.types[name]) for name in node.inputs),
-        str(output),
-        output.element.bits,
+        tuple(graph.types[name] for name in node.inputs),
+        output,
         weights,
         weight_bits,
         macs,

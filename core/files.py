@@ -59,6 +59,8 @@ def whole_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
         else:
             building.rename(path)
     except OSError as error:
+        if isinstance(error, OutputError):
+            raise OutputError(str(error).replace(str(building), str(path))) from error
         if isinstance(error, LutloomError):
             raise
         raise OutputError(f"{path} can't be written: {error.strerror or error}") from error

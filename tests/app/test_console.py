@@ -123,8 +123,8 @@ def test_the_boards_are_listed_with_their_resources(invoke: Invoke) -> None:
 
 def test_inspect_counts_weights_and_operations(invoke: Invoke, models: Path) -> None:
     shown = invoke("inspect", models / "float.onnx").out
-    assert "on the host, before: Binarize" in shown
-    assert "on the host, behind: Binary, Binary" in shown
+    assert "on the host, before: binarize" in shown
+    assert "on the host, behind: mul, add" in shown
     # 12 x 8 weights of one bit, 8 x 4 of three
     assert "on the FPGA: 128 weights, 192 bits, 128 MACs" in shown
     assert "model: [N, 12] to [N, 4]" in shown

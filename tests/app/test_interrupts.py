@@ -161,3 +161,19 @@ def test_the_handler_of_the_caller_is_put_back(invoke: Invoke) -> None:
     before = signal.getsignal(signal.SIGINT)
     assert invoke("--version").status == 0
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@needs_proc
+def test_other_signals_that_end_a_process_are_as_clean(build: Path, tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+    shutil.rmtree(build / ".cache", ignore_errors=True)
+    process = start("verify", build, cwd=tmp_path)
+    while not running("cc1plus", beside=build):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (143, SAID)
+    assert not running("", beside=build)
+    assert not list(build.glob(".cache/*"))
