@@ -22,7 +22,7 @@ from lutloom.codegen.kernels.kernel import (
     no_weights,
     number_table,
 )
-from lutloom.core.plan import Folding, Memory
+from lutloom.core.plan import Folding
 from lutloom.core.types import INT64_MAX, IntType
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _Staircase = tuple[int, list[tuple[int, int]]]
 
 
 def _legal(site: Site) -> Legal:
-    return Legal(divisors(site.inputs[0].channels), memory=tuple(Memory))
+    return Legal(divisors(site.inputs[0].channels))
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:

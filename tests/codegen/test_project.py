@@ -123,14 +123,14 @@ def test_a_unit_reads_like_its_network(tmp_path: Path) -> None:
         if line.endswith(");") and "::" in line and "stream" not in line
     ]
     assert calls == [
-        "lutloom::read_axis<64, 64, 1>(in, in_words, last);",
+        "lutloom::read_axis<64, 64, 1>(s_axis, in_words, last);",
         "lutloom::narrow<64, 4, 8>(in_words, fc0_in);",
         "tiny_design::fc0(fc0_in, fc0_out);",
         "tiny_design::act0(fc0_out, act0_out);",
         "tiny_design::fc1(act0_out, fc1_out);",
         "tiny_design::y(fc1_out, y_out);",
         "lutloom::gearbox<3, 64, 3>(y_out, out_words);",
-        "lutloom::write_axis<64, 64, 1>(out_words, last, out);",
+        "lutloom::write_axis<64, 64, 1>(out_words, last, m_axis);",
     ]
 
 
