@@ -77,6 +77,9 @@ def test_equal_nodes_merge_through_chains_and_different_ones_do_not() -> None:
     other = Threshold(Const([[1]]), Const([-1]), Const([[2]]))
     kept = Graph({"x": X}, (node("a", SIGN, "x"), node("b", other, "x")), ("a", "b"))
     assert merge_equal(kept) is kept
+    sums = (node("a", SIGN, "x"), node("b", add, "x", "a"), node("c", add, "x", "x"))
+    kept = Graph({"x": X}, sums, ("b", "c"))
+    assert merge_equal(kept) is kept
 
 
 def test_a_threshold_is_removed_only_where_no_value_changes() -> None:
