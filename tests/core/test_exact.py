@@ -24,10 +24,10 @@ def test_products_are_exact_at_every_magnitude(x_size: int, w_size: int, seed: i
 
 @pytest.mark.parametrize("edge", [2**24, 2**53])
 def test_products_just_beyond_a_float_are_exact(edge: int) -> None:
-    x = np.array([[edge - 1, 1, 1, 1]], dtype=np.int64)
-    ones = np.ones((4, 1), dtype=np.int8)
-    assert matmul(x, ones).tolist() == [[edge + 2]]
-    assert matmul(-x, ones).tolist() == [[-edge - 2]]
+    x = np.array([[edge // 2 + 1, edge // 2]], dtype=np.int64)
+    ones = np.ones((2, 1), dtype=np.int8)
+    assert matmul(x, ones).tolist() == [[edge + 1]]
+    assert matmul(-x, ones).tolist() == [[-edge - 1]]
 
 
 def test_huge_weights_do_not_pass_for_small_ones() -> None:
