@@ -16,9 +16,10 @@ class OutputError(LutloomError, OSError):
     """An output that can't be written, or that would overwrite what is there."""
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Write ``data`` to ``path``, replacing a file there in one step.
 
+    ``sync`` waits until the data are on the disk: what was there then survives a power cut too.
     Raises ``OutputError`` where that is impossible; what was there stays.
     """
     temporary: Path | None = None
@@ -27,6 +28,9 @@ def write_file(path: Path, data: bytes) -> None:
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
+from lutloom.core.files import write_file
 from lutloom.qat.classifier import Classifier, best_epoch
 from lutloom.qat.errors import TrainingError
-from lutloom.qat.files import write_atomically
 from lutloom.qat.settings import EpochReport, TrainSettings
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class EpochCheckpoint(Checkpoint):
         # The best first: if the run is killed between the two, the epoch is done again, and gives
         # the same file.
         if best_epoch(pl_module.history) == len(pl_module.history) - 1:
-            write_atomically(self._folder / BEST, content)
-        write_atomically(self._folder / LAST, content)
+            write_file(self._folder / BEST, content, sync=True)
+        write_file(self._folder / LAST, content, sync=True)
         self._after(pl_module.history[-1])
 
 

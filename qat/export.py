@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lutloom.core.files import write_file
 from lutloom.qat.brevitas_parts import export_qonnx as brevitas_export
 from lutloom.qat.errors import TrainingError
-from lutloom.qat.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +56,8 @@ def export_qonnx(
     if external_data:
         # the data first: a model is never there without its weights
         data_path = path.with_name(path.name + ".data")
-        write_atomically(data_path, _move_out(proto, data_path.name))
-    write_atomically(path, proto.SerializeToString())
+        write_file(data_path, _move_out(proto, data_path.name), sync=True)
+    write_file(path, proto.SerializeToString(), sync=True)
     return path
 
 

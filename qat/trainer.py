@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import lightning.pytorch as pl
 import torch
 
+from lutloom.core.files import write_file
 from lutloom.qat.checkpoint import (
     BEST,
     LAST,
@@ -33,7 +34,6 @@ from lutloom.qat.classifier import Classifier
 from lutloom.qat.data import Dataset, load_dataset
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
-from lutloom.qat.files import write_atomically
 from lutloom.qat.models import build_model, canonical_name
 from lutloom.qat.progress import TrainingProgress
 from lutloom.qat.run import classify, run_model
@@ -217,8 +217,8 @@ def _output_folder(output: Path, resume: Path | None) -> Path:
             best = resume.with_name(BEST)
             if not best.is_file():
                 raise TrainingError(f"{best} is missing: a run can't go on without its best epoch")
-            write_atomically(checkpoints / BEST, best.read_bytes())
-            write_atomically(checkpoints / LAST, resume.read_bytes())
+            write_file(checkpoints / BEST, best.read_bytes(), sync=True)
+            write_file(checkpoints / LAST, resume.read_bytes(), sync=True)
     except OSError as error:
         raise TrainingError(f"{output} can't be made: {error.strerror or error}") from error
     return output
@@ -234,7 +234,7 @@ def _write_csv(path: Path, history: list[EpochReport]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(EpochReport))
     writer.writerows(map(astuple, history))
-    write_atomically(path, text.getvalue().encode())
+    write_file(path, text.getvalue().encode(), sync=True)
 
 
 def _fit(

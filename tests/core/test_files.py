@@ -38,6 +38,21 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert names(tmp_path) == ["a.txt"]
 
 
+def test_a_file_that_must_reach_the_disk_waits_for_it_before_it_replaces_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "a.txt"
+    write_file(path, b"one")
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OutputError, match=r"a\.txt can't be written: Input/output error$"):
+        write_file(path, b"two", sync=True)
+    assert path.read_bytes() == b"one"
+    assert names(tmp_path) == ["a.txt"]
+
+
 def test_a_file_in_no_directory_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"b can't be written: No such file or directory$"):
         write_file(tmp_path / "a" / "b", b"")
