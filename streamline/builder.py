@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 
 # Modules that Brevitas puts between a layer and the node that it exports for it.
-_WRAPPERS = frozenset(
-    {"act_quant", "weight_quant", "input_quant", "tensor_quant", "export_handler"}
-)
+_WRAPPER = re.compile(r"(act_quant|weight_quant|input_quant|tensor_quant|export_handler)(_[0-9]+)?")
 
 
 def readable_name(name: str) -> str:
@@ -32,7 +31,7 @@ def readable_name(name: str) -> str:
     'layers.0.Quant'
     """
     parts = name.strip("/").replace("/", ".").split(".")
-    return ".".join(part for part in parts if part not in _WRAPPERS) or name
+    return ".".join(part for part in parts if not _WRAPPER.fullmatch(part)) or name
 
 
 @dataclass(eq=False)

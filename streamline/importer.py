@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from lutloom.core.host import Largest
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network
 from lutloom.core.types import BIPOLAR, IntType, TensorType
@@ -285,5 +286,6 @@ def _finish(
         input_shape=input_shape,
         output_shape=shape,
         raw_input=is_raw,
-        integer_output=isinstance(symbol, Indices),
+        integer_output=isinstance(symbol, Indices)
+        or any(isinstance(step, Largest) for step in tail),
     )
