@@ -68,7 +68,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where everything goes.")] = Path(
         "lutloom-demo"
     ),
-    model: Annotated[str, typer.Option(help="The network to train.")] = "TFC_1W1A",
+    model: Annotated[str, typer.Option(help="The network to train.")] = "SFC_1W1A",
     board: _BOARD = "pynq-z2",
     force: _FORCE = False,
 ) -> None:

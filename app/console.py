@@ -135,7 +135,8 @@ def show_verification(result: Verification) -> None:
         _say(titles[stage], stage.value)
     for check in result.checks:
         if check.remark:
-            _say(_shown(check.subject), check.remark)
+            stage_title = titles.get(check.stage, check.stage.value)
+            _say(f"{_shown(check.subject)} ({stage_title})", check.remark)
     failure = result.first_failure
     if failure is None:
         _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")

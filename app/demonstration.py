@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lutloom.build import Build
     from lutloom.qat.trainer import TrainResult
 
-MODEL, DATA = "TFC_1W1A", "digits"
+MODEL, DATA = "SFC_1W1A", "digits"
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,7 @@ def test_demo_trains_compiles_and_proves_all_stages_equal(tmp_path: Path) -> Non
     assert "All stages agree on 364 images." in shown
     for stage in ("export", "integers", "processes", "C++", "FIFOs"):
         assert f"\n{stage}: " in shown
-    for name in ("training/TFC_1W1A.onnx", "data/images.npy", "build/NEXT_STEPS.md"):
+    for name in ("training/SFC_1W1A.onnx", "data/images.npy", "build/NEXT_STEPS.md"):
         assert (tmp_path / "lutloom-demo" / name).is_file()
 
     again = start("demo", cwd=tmp_path)
