@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from enum import Enum
@@ -278,9 +279,13 @@ def _run() -> int:
             # Names of models and files may hold what the terminal's encoding doesn't.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="lutloom")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+        try:
+            app(prog_name="lutloom")
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0
+        else:
+            status = 0
+        sys.stdout.flush()
     except LutloomError as error:
         _complain(str(error))
         return 2
@@ -291,10 +296,21 @@ def _run() -> int:
         _complain(f"{error}: the installation is not complete; install lutloom again")
         return 2
     except OSError as error:
+        _drop_output()
+        if isinstance(error, BrokenPipeError):
+            return 1  # the reader has seen enough
         where = f"{error.filename}: " if error.filename else ""
         _complain(f"{where}{error.strerror or error}")
         return 2
-    return 0
+    return status
+
+
+def _drop_output() -> None:
+    """Forget what can't be written: the interpreter would try again, and complain, at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> None:
