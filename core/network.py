@@ -55,6 +55,18 @@ class Network:
         """The name of the graph's output."""
         return self.graph.outputs[0]
 
+    def check(self, data: NDArray[Any]) -> None:
+        """Raise ``RangeError`` unless ``data`` has the shape of the model's input, ``[N, ...]``,
+        and holds numbers.
+        """
+        if data.ndim != len(self.input_shape) + 1 or data.shape[1:] != self.input_shape:
+            raise RangeError(
+                f"the data should have the shape {['N', *self.input_shape]},"
+                f" as the model's input '{self.input_name}', not {list(data.shape)}"
+            )
+        if data.dtype.kind not in "fiub":
+            raise RangeError(f"the data should be numbers, not {data.dtype}")
+
     def encode(self, data: NDArray[Any]) -> IntArray:
         """Return the graph's input ``[batch, *shape]`` for the model's input ``data``.
 
@@ -63,13 +75,7 @@ class Network:
         """
         import numpy as np
 
-        if data.ndim != len(self.input_shape) + 1 or data.shape[1:] != self.input_shape:
-            raise RangeError(
-                f"the data should have the shape {['N', *self.input_shape]},"
-                f" as the model's input '{self.input_name}', not {list(data.shape)}"
-            )
-        if data.dtype.kind not in "fiub":
-            raise RangeError(f"the data should be numbers, not {data.dtype}")
+        self.check(data)
         meaning, type_ = self.meaning[self.input_value], self.graph.inputs[self.input_value]
         order = (0, *(axis + 1 for axis in meaning.axes))
         if self.raw_input:

@@ -56,6 +56,12 @@ def test_floats_go_in_and_come_out_as_the_executor_gives_them(
         assert same(lutloom.simulate(float_build, given).outputs, wanted)
 
 
+def test_data_of_a_wrong_shape_are_named_with_their_own(float_build: Path) -> None:
+    data = np.zeros((3, 13), dtype=np.float32)
+    with pytest.raises(lutloom.LutloomError, match=r"shape \['N', 12\], .* not \[3, 13\]$"):
+        lutloom.simulate(float_build, data)
+
+
 @pytest.mark.parametrize("count", COUNTS)
 def test_raw_bytes_and_the_floats_they_stand_for_give_the_same(
     count: int, raw_build: Path, models: Path
