@@ -45,6 +45,9 @@ def fold(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Con
                 return Constant(np.asarray(getattr(np, _ELEMENTARY[node.op_type])(*given)))
             if layout is not None and inputs and inputs[0] is not None:
                 return _relayout(inputs[0], layout(node, given))
+            if node.op_type in _SAME_ORDER and inputs and inputs[0] is not None:
+                shape = _run(node, inputs, opset).shape
+                return _relayout(inputs[0], lambda x: x.reshape(shape))
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise ModelError(f"{node} can't be evaluated: {error}") from error
     return Constant(_run(node, inputs, opset))
@@ -87,6 +90,10 @@ _LAYOUT: Mapping[str, Callable[[SourceNode, Sequence[Array]], Callable[[Array], 
     "Reshape": _reshape,
     "Identity": _identity,
 }
+
+
+# The elements stay in their order, and only the shape is new, whatever the opset calls its axes.
+_SAME_ORDER = frozenset({"Flatten", "Squeeze", "Unsqueeze"})
 
 
 def _run(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Array:

@@ -27,7 +27,11 @@ def fold(operation: Operation, inputs: Sequence[Known | None]) -> list[Known]:
         return [first]
     if operation.kind in {"Reshape", "Transpose"} and first is not None:
         return [Known(_moved(operation, inputs, first.array), _moved_exact(operation, inputs))]
-    return [Known(np.asarray(array)) for array in _evaluated(operation, inputs)]
+    results = _evaluated(operation, inputs)
+    if operation.kind in {"Flatten", "Squeeze", "Unsqueeze"} and first is not None:
+        exact = None if first.exact is None else first.exact.reshape(results[0].shape)
+        return [Known(results[0], exact)]
+    return [Known(array) for array in results]
 
 
 def _constant(operation: Operation) -> Array:
