@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline.error_bound import Bounded, follow
+from lutloom.streamline.index_comparison import unexplained_indices
 from lutloom.streamline.rounding import rounding_named, step_up
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ class Comparison:
     """All quantizers, and the model's output behind the executor's own last integers.
 
     ``outside`` of ``outputs`` numbers of the output differ by more than twice the bound on the
-    float32 error of the host's part: ours and the executor's. None where the host's part holds an
-    operator without a bound.
+    float32 error of the host's part: ours and the executor's; of indices, by more than the bounds
+    of the values that they choose from. None where the host's part holds an operator without a
+    bound.
     """
 
     layers: tuple[LayerComparison, ...]
@@ -103,16 +105,16 @@ def compare(network: Network, source: Source, tensors: Tensors, encoded: IntArra
         )
     output = network.decode(values[network.output_value])
     theirs = tensors[source.outputs[0].name].reshape(output.shape)
-    return Comparison(
-        tuple(layers), output.size, _outside(output, theirs, known.get(source.outputs[0].name))
-    )
+    if output.dtype.kind == "i":
+        outside: int | None = unexplained_indices(output, theirs, source, known)
+    else:
+        outside = _outside(output, theirs, known.get(source.outputs[0].name))
+    return Comparison(tuple(layers), output.size, outside)
 
 
 def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) -> int | None:
     import numpy as np
 
-    if ours.dtype.kind == "i":
-        return int((ours != theirs).sum())
     if bounded is None:
         return None
     distance = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from lutloom.core.graph import Graph
 from lutloom.core.ops import Threshold
@@ -179,3 +180,53 @@ def _floats_within_bounds(sample: Sample, directory: Path) -> int:
         assert (distances <= rationals(known[name].error)).all(), f"{name} is off by more"
         checked += distances.size
     return checked
+
+
+def tied_columns(directory: Path, *, kind: str, bias: float = 0.0) -> Path:
+    """Columns of equal sums, whose terms come in other orders: float32 tells them apart."""
+    random = np.random.default_rng(0)
+    column = random.integers(-7, 8, 64)
+    weights = np.stack([random.permutation(column) for _ in range(8)], axis=1) * 0.1
+    model = Writer()
+    x = model.matmul(model.quant("x", 0.3, bits=3), weights, bits=4, scale=0.1)
+    if bias:
+        x = model.binary("Add", x, [0.0] * 7 + [bias])
+    if kind == "ArgMax":
+        x = model.node(kind, [x], axis=1, keepdims=0)
+    else:
+        k = model.constant([3], np.int64)
+        outputs = ("values", "indices")
+        model.node(kind, [x, k], outputs=outputs, axis=1)
+        x = "indices"
+    output = model.model(x, 64, output_type=TensorProto.INT64)
+    return write(output, directory)
+
+
+@pytest.mark.parametrize("kind", ["ArgMax", "TopK"])
+def test_a_tie_that_float32_breaks_is_explained(tmp_path: Path, kind: str) -> None:
+    path = tied_columns(tmp_path, kind=kind)
+    network, data = streamline(path), np.full((4, 64), 0.9, dtype=np.float32)
+    encoded = network.encode(data)
+    tensors = execute(path, data)
+    (node,) = (node for node in network.graph.nodes if node.op.name == "top_k")
+    ours = network.decode(_run(network, encoded))
+    assert (ours != tensors[read_source(path).outputs[0].name].reshape(ours.shape)).any()
+    assert node.name == network.output_value
+    assert compare(network, read_source(path), tensors, encoded).outside == 0
+
+
+@pytest.mark.parametrize("kind", ["ArgMax", "TopK"])
+def test_a_wrong_index_is_not_explained(tmp_path: Path, kind: str) -> None:
+    path = tied_columns(tmp_path, kind=kind, bias=0.01)
+    network, data = streamline(path), np.full((4, 64), 0.9, dtype=np.float32)
+    tensors = dict(execute(path, data))
+    name = read_source(path).outputs[0].name
+    tensors[name] = (tensors[name] + 1) % 8
+    assert compare(network, read_source(path), tensors, network.encode(data)).outside
+
+
+def _run(network: Network, encoded: NDArray[np.int64]) -> NDArray[np.int64]:
+    values = {network.input_value: encoded}
+    for node in network.graph.nodes:
+        (values[node.name],) = node.op.reference(*(values[name] for name in node.inputs))
+    return values[network.output_value]
