@@ -210,6 +210,9 @@ def verify(
         typer.Option(help="Inputs of the model (.npy); else compile's, or random."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="How many of them to use.")] = 100,
+    exact: Annotated[
+        int, typer.Option(min=0, help="Interpret that many of them in rational numbers; slow.")
+    ] = 0,
     csim: Annotated[bool, typer.Option(help="Compile and run the C++ as well.")] = True,
     seed: Annotated[int, typer.Option(help="For random inputs.")] = 0,
 ) -> None:
@@ -218,7 +221,7 @@ def verify(
     from lutloom import console
 
     result = lutloom.verify(
-        build, data, samples=samples, csim=csim, seed=seed, on_step=console.step
+        build, data, samples=samples, exact=exact, csim=csim, seed=seed, on_step=console.step
     )
     console.show_verification(result)
     if not result.passed:

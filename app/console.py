@@ -114,6 +114,7 @@ def show_verification(result: Verification) -> None:
 
     titles = {
         Stage.EXPORT: "export",
+        Stage.EXACT: "exact",
         Stage.MODEL: "integers",
         Stage.PROCESSES: "processes",
         Stage.CSIM: "C++",

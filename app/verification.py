@@ -1,5 +1,6 @@
 """``verify``: every stage of a build against the one before it, element by element.
 
+the model, read exactly         every value's rational numbers, if asked for
 the model in qonnx's executor   the quantizers' integers, layer by layer, and the output
 the integer graph               its reference, fed the executor's integers
 the graph of processes          its reference
@@ -35,6 +36,7 @@ class Stage(Enum):
     """What is compared with what: two neighbours of the pipeline."""
 
     EXPORT = "Brevitas and its QONNX export"
+    EXACT = "the exact interpreter of the model and the integer graph"
     MODEL = "qonnx and the integer graph"
     PROCESSES = "the integer graph and the processes"
     CSIM = "the processes and the compiled C++"
@@ -85,6 +87,7 @@ def verify(
     data: DataSource | None = None,
     *,
     samples: int = SAMPLES,
+    exact: int = 0,
     csim: bool = True,
     seed: int = 0,
     on_step: Callable[[str], None] | None = None,
@@ -92,7 +95,8 @@ def verify(
     """Compare every stage of ``build`` with the one before it.
 
     ``data [N, ...]`` are inputs of the model, of which the first ``samples`` are used; without
-    them, the samples that ``compile`` was given, else random numbers from ``seed``. ``csim``
+    them, the samples that ``compile`` was given, else random numbers from ``seed``. The first
+    ``exact`` of them are interpreted in rational numbers as well, which is slow. ``csim``
     compiles and runs the C++ as well, which needs a C++ compiler and the ap_types headers.
     ``on_step`` is called with a sentence before each step.
 
@@ -114,7 +118,8 @@ def verify(
         # Said before anything of it runs: damaged C++ may crash.
         tell(f"Changed since it was compiled: {_listed(files)}")
     try:
-        checks, count = _checks(loaded, data, samples, seed, csim=csim, tell=tell)
+        images = _images(loaded, data, samples, seed)
+        checks = _checks(loaded, images, exact=exact, csim=csim, tell=tell)
     except LutloomError:
         raise
     except Exception as error:
@@ -124,30 +129,43 @@ def verify(
             f"{loaded.directory / files[0]} is damaged ({type(error).__name__}: {error}):"
             " compile the model again"
         ) from error
-    return Verification((*checks, _file_check(changed)), count)
+    return Verification((*checks, _file_check(changed)), len(images))
 
 
 def _checks(
     build: Build,
-    data: DataSource | None,
-    samples: int,
-    seed: int,
+    images: NDArray[Any],
     *,
+    exact: int,
     csim: bool,
     tell: Callable[[str], None],
-) -> tuple[list[Check], int]:
-    images = _images(build, data, samples, seed)
+) -> list[Check]:
     encoded = build.network.encode(images)
     if csim:
         from lutloom.sim.toolchain import find_ap_headers, find_compiler
 
         find_compiler()  # what is missing is said before minutes are spent
         find_ap_headers()
+    checks = []
+    if exact > 0:
+        tell(f"Interpreting the model exactly, {len(images[:exact]):,} images")
+        checks += _exact_checks(build, encoded[:exact])
     tell(f"Running the model in qonnx's executor, {len(images):,} images")
-    checks = [*_model_checks(build, images, encoded), *_process_checks(build, encoded)]
+    checks += [*_model_checks(build, images, encoded), *_process_checks(build, encoded)]
     if csim:
         checks += _csim_checks(build, encoded, tell)
-    return checks, len(images)
+    return checks
+
+
+def _exact_checks(build: Build, encoded: IntArray) -> list[Check]:
+    from lutloom.sim.reference import run
+    from lutloom.streamline.exact_comparison import compare_exactly
+
+    values = run(build.network.graph, {build.network.input_value: encoded})
+    return [
+        Check(Stage.EXACT, entry.value, entry.elements, entry.differing)
+        for entry in compare_exactly(build.network, build.model, values)
+    ]
 
 
 def _file_check(changed: Changes) -> Check:

@@ -10,6 +10,7 @@ import numpy as np
 from onnx import ModelProto, numpy_helper
 
 from lutloom.sim.reference import run
+from lutloom.streamline.exact_comparison import compare_exactly, meant
 from lutloom.streamline.importer import RawInput, import_model
 from lutloom.streamline.oracle import evaluate
 from lutloom.streamline.pipeline import run_passes, streamline
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.graph import Graph
-    from lutloom.core.meaning import ValueMeaning
     from lutloom.core.network import Network
 
     Array: TypeAlias = NDArray[Any]
@@ -42,14 +42,6 @@ class Tally:
         self.ties += other.ties
 
 
-def meant(entry: ValueMeaning, integers: Array) -> Array:
-    """Return the exact reals that ``integers [batch, *shape]`` stand for, in the model's order."""
-    scale, bias = (np.array(numbers, dtype=object) for numbers in (entry.scale, entry.bias))
-    back = np.argsort(entry.axes) + 1
-    reals: Array = integers.astype(object) * scale + bias
-    return reals.transpose(0, *back)
-
-
 def compare(
     model: ModelProto, directory: Path, data: Array, raw: RawInput | None = None
 ) -> tuple[Network, Tally]:
@@ -67,13 +59,11 @@ def compare(
     exact = evaluate(model, data if given else reals, given=given)
 
     tally = Tally(networks=1, ties=_ties(model, exact))
-    for name, entry in network.meaning.items():
-        found, wanted = meant(entry, values[name]), exact[entry.tensor]
-        if network.integer_output and name == network.output_value:
-            found = found.reshape(wanted.shape)  # the axis that was searched may be dropped
-        assert found.shape == wanted.shape, (name, entry)
-        assert (found == wanted).all(), (name, entry)
-        tally.numbers += found.size
+    comparisons = compare_exactly(network, path, values)
+    assert {entry.value for entry in comparisons} == set(network.meaning)
+    for comparison in comparisons:
+        assert comparison.differing == 0, comparison
+        tally.numbers += comparison.elements
     _compare_output(network, values, exact, model)
     _passes_keep_outputs(path, raw, integers, values[network.output_value])
     return network, tally

@@ -54,6 +54,18 @@ def test_a_whole_build_passes(float_build: Path) -> None:
     assert all(check.elements > 0 for check in result.checks)
 
 
+def test_the_exact_interpreter_is_a_stage_where_it_is_asked_for(
+    invoke: Invoke, build: Path
+) -> None:
+    ended = invoke("verify", build, "--exact", "3", "--samples", "5", "--no-csim")
+    assert ended.status == 0
+    assert "exact: the exact interpreter of the model and the integer graph" in ended.out
+    name = mutate(build / "model")
+    result = lutloom.verify(build, samples=40, exact=40, csim=False)
+    assert result.first_failure is not None
+    assert (result.first_failure.stage, result.first_failure.subject) == (Stage.EXACT, name)
+
+
 def test_another_model_differs_from_the_integers(build: Path) -> None:
     model = onnx.load(build / "model.onnx")
     matmul = next(node for node in model.graph.node if node.op_type == "MatMul")

@@ -1,0 +1,83 @@
+"""Compare the integer graph with the exact interpreter of its model: equality, and nothing else.
+
+The interpreter (``oracle``) reads the file by itself, in rational numbers, and shares no code with
+the lowering. It is fed the graph's own input, so that the comparison runs between the borders of
+the host; it is slow: fractions of a second to minutes an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.oracle import evaluate
+from lutloom.streamline.oracle_values import OracleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from lutloom.core.meaning import ValueMeaning
+    from lutloom.core.network import Network
+    from lutloom.core.types import IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class ExactComparison:
+    """One value of the graph: how many of its numbers do not stand for the exact ones."""
+
+    value: str
+    elements: int
+    differing: int
+
+
+def compare_exactly(
+    network: Network, path: Path, values: Mapping[str, IntArray]
+) -> tuple[ExactComparison, ...]:
+    """Compare every value of ``network`` that stands for a tensor of the model at ``path``.
+
+    ``values`` are those of the graph on one batch, its input among them.
+
+    Raises ``ModelError`` where the model holds what has no exact reading.
+    """
+    start = network.meaning[network.input_value]
+    reals = meant(start, values[network.input_value])
+    # A quantizer on the host rounds floats: what it gave is where the comparison begins.
+    given = {} if start.tensor == network.input_name else {start.tensor: reals}
+    try:
+        exact = evaluate(path, _model_input(network, reals, given), given=given)
+    except OracleError as error:
+        raise ModelError(f"{path} can't be interpreted exactly: {error}") from error
+    comparisons = []
+    for name, entry in network.meaning.items():
+        wanted = exact.get(entry.tensor)
+        if wanted is None or name not in values:
+            continue
+        found = meant(entry, values[name])
+        if name == network.output_value and network.integer_output:
+            found = found.reshape(wanted.shape)  # the axis that was searched may be dropped
+        differing = int((found != wanted).sum())
+        comparisons.append(ExactComparison(name, found.size, differing))
+    return tuple(comparisons)
+
+
+def meant(entry: ValueMeaning, integers: IntArray) -> NDArray[Any]:
+    """Return the exact reals that ``integers [batch, *shape]`` stand for, in the model's order."""
+    import numpy as np
+
+    scale, bias = (np.array(numbers, dtype=object) for numbers in (entry.scale, entry.bias))
+    back = np.argsort(entry.axes) + 1
+    reals = integers.astype(object) * scale + bias
+    return np.asarray(reals.transpose(0, *back))
+
+
+def _model_input(
+    network: Network, reals: NDArray[Any], given: Mapping[str, NDArray[Any]]
+) -> NDArray[Any]:
+    """Return the model's input; zeros where the comparison begins behind the host's quantizer."""
+    import numpy as np
+
+    return np.zeros((len(reals), *network.input_shape)) if given else reals
