@@ -149,7 +149,7 @@ def _checks(
     checks = []
     if exact > 0:
         tell(f"Interpreting the model exactly, {len(images[:exact]):,} images")
-        checks += _exact_checks(build, encoded[:exact])
+        checks += _exact_checks(build, images[:exact], encoded[:exact])
     tell(f"Running the model in qonnx's executor, {len(images):,} images")
     checks += [*_model_checks(build, images, encoded), *_process_checks(build, encoded)]
     if csim:
@@ -157,14 +157,14 @@ def _checks(
     return checks
 
 
-def _exact_checks(build: Build, encoded: IntArray) -> list[Check]:
+def _exact_checks(build: Build, images: NDArray[Any], encoded: IntArray) -> list[Check]:
     from lutloom.sim.reference import run
     from lutloom.streamline.exact_comparison import compare_exactly
 
     values = run(build.network.graph, {build.network.input_value: encoded})
     return [
         Check(Stage.EXACT, entry.value, entry.elements, entry.differing)
-        for entry in compare_exactly(build.network, build.model, values)
+        for entry in compare_exactly(build.network, build.model, images, values)
     ]
 
 

@@ -35,11 +35,11 @@ class ExactComparison:
 
 
 def compare_exactly(
-    network: Network, path: Path, values: Mapping[str, IntArray]
+    network: Network, path: Path, images: NDArray[Any], values: Mapping[str, IntArray]
 ) -> tuple[ExactComparison, ...]:
     """Compare every value of ``network`` that stands for a tensor of the model at ``path``.
 
-    ``values`` are those of the graph on one batch, its input among them.
+    ``values`` are those of the graph on the batch ``images`` of the model's input.
 
     Raises ``ModelError`` where the model holds what has no exact reading.
     """
@@ -48,7 +48,7 @@ def compare_exactly(
     # A quantizer on the host rounds floats: what it gave is where the comparison begins.
     given = {} if start.tensor == network.input_name else {start.tensor: reals}
     try:
-        exact = evaluate(path, _model_input(network, reals, given), given=given)
+        exact = evaluate(path, images if given else reals, given=given)
     except OracleError as error:
         raise ModelError(f"{path} can't be interpreted exactly: {error}") from error
     comparisons = []
@@ -72,12 +72,3 @@ def meant(entry: ValueMeaning, integers: IntArray) -> NDArray[Any]:
     back = np.argsort(entry.axes) + 1
     reals = integers.astype(object) * scale + bias
     return np.asarray(reals.transpose(0, *back))
-
-
-def _model_input(
-    network: Network, reals: NDArray[Any], given: Mapping[str, NDArray[Any]]
-) -> NDArray[Any]:
-    """Return the model's input; zeros where the comparison begins behind the host's quantizer."""
-    import numpy as np
-
-    return np.zeros((len(reals), *network.input_shape)) if given else reals

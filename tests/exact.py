@@ -59,7 +59,7 @@ def compare(
     exact = evaluate(model, data if given else reals, given=given)
 
     tally = Tally(networks=1, ties=_ties(model, exact))
-    comparisons = compare_exactly(network, path, values)
+    comparisons = compare_exactly(network, path, data, values)
     assert {entry.value for entry in comparisons} == set(network.meaning)
     for comparison in comparisons:
         assert comparison.differing == 0, comparison

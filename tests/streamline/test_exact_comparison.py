@@ -34,7 +34,7 @@ def tied(directory: Path) -> Path:
 def differing(network: Network, path: Path) -> dict[str, int]:
     data = np.tile(np.arange(-16, 16, dtype=np.float32)[:, np.newaxis], (1, 4))
     values = run(network.graph, {network.input_value: network.encode(data)})
-    return {entry.value: entry.differing for entry in compare_exactly(network, path, values)}
+    return {entry.value: entry.differing for entry in compare_exactly(network, path, data, values)}
 
 
 def test_ties_to_even_are_equal(tmp_path: Path) -> None:
@@ -61,6 +61,7 @@ def test_a_model_without_an_exact_reading_is_refused(tmp_path: Path) -> None:
     network = streamline(path)
     other = Writer()
     strange = write(other.model(other.node("Det", ["x"]), 4), tmp_path, "strange.onnx")
-    values = run(network.graph, {network.input_value: network.encode(np.zeros((1, 4)))})
+    data = np.zeros((1, 4))
+    values = run(network.graph, {network.input_value: network.encode(data)})
     with pytest.raises(ModelError, match=r"strange\.onnx can't be interpreted exactly: "):
-        compare_exactly(network, strange, values)
+        compare_exactly(network, strange, data, values)
