@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.build import PLAN, Build, BuildError, Changes, changes, load_build
 from lutloom.core.errors import LutloomError
@@ -21,13 +21,15 @@ from lutloom.data import load_images
 from lutloom.simulation import COMPILED_BATCH, cache_of, classes, in_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
     from lutloom.sim.csim import CSim, CSimError
+
+    Values: TypeAlias = Mapping[str, IntArray]
 
 SAMPLES = 100
 
@@ -140,28 +142,32 @@ def _checks(
     csim: bool,
     tell: Callable[[str], None],
 ) -> list[Check]:
+    from lutloom.sim.reference import run
+
     encoded = build.network.encode(images)
     if csim:
         from lutloom.sim.toolchain import find_ap_headers, find_compiler
 
         find_compiler()  # what is missing is said before minutes are spent
         find_ap_headers()
+    integers = run(build.network.graph, {build.network.input_value: encoded})
+    processed = run(build.processes, {build.network.input_value: encoded})
     checks = []
     if exact > 0:
         tell(f"Interpreting the model exactly, {len(images[:exact]):,} images")
-        checks += _exact_checks(build, images[:exact], encoded[:exact])
+        few = {name: value[:exact] for name, value in integers.items()}
+        checks += _exact_checks(build, images[:exact], few)
     tell(f"Running the model in qonnx's executor, {len(images):,} images")
-    checks += [*_model_checks(build, images, encoded), *_process_checks(build, encoded)]
+    checks += _model_checks(build, images, integers)
+    checks += _process_checks(build, integers, processed)
     if csim:
-        checks += _csim_checks(build, encoded, tell)
+        checks += _csim_checks(build, processed, tell)
     return checks
 
 
-def _exact_checks(build: Build, images: NDArray[Any], encoded: IntArray) -> list[Check]:
-    from lutloom.sim.reference import run
+def _exact_checks(build: Build, images: NDArray[Any], values: Values) -> list[Check]:
     from lutloom.streamline.exact_comparison import compare_exactly
 
-    values = run(build.network.graph, {build.network.input_value: encoded})
     return [
         Check(Stage.EXACT, entry.value, entry.elements, entry.differing)
         for entry in compare_exactly(build.network, build.model, images, values)
@@ -210,20 +216,17 @@ def _compare(stage: Stage, subject: str, found: IntArray, wanted: IntArray) -> C
     return Check(stage, subject, wanted.size, len(differs), remark=remark)
 
 
-def _model_checks(build: Build, images: NDArray[Any], encoded: IntArray) -> list[Check]:
-    import numpy as np
-
-    from lutloom.sim.reference import run
+def _model_checks(build: Build, images: NDArray[Any], integers: Values) -> list[Check]:
     from lutloom.streamline.comparison import compare
     from lutloom.streamline.executor import execute
     from lutloom.streamline.source import read_source
 
     network = build.network
+    encoded = integers[network.input_value]
     floats = images
     if network.raw_input:
         meaning = network.meaning[network.input_value]
-        back = (0, *(int(axis) + 1 for axis in np.argsort(meaning.axes)))
-        floats = meaning.to_real(encoded).transpose(back)
+        floats = meaning.in_model_order(meaning.to_real(encoded))
     source = read_source(build.model)
     tensors = execute(build.model, floats)
     checks = []
@@ -242,8 +245,7 @@ def _model_checks(build: Build, images: NDArray[Any], encoded: IntArray) -> list
                 remark,
             )
         )
-    values = run(network.graph, {network.input_value: encoded})
-    ours = network.decode(values[network.output_value])
+    ours = network.decode(integers[network.output_value])
     theirs = tensors[source.outputs[0].name].reshape(ours.shape)
     earlier = sum(check.differing for check in checks)
     if comparison.outside is not None:
@@ -283,30 +285,24 @@ def _ties(rows: NDArray[Any]) -> int:
     return int(((rows == largest).sum(axis=1) > 1).sum())
 
 
-def _process_checks(build: Build, encoded: IntArray) -> list[Check]:
-    from lutloom.sim.reference import run
-
-    network = build.network
-    integers = run(network.graph, {network.input_value: encoded})
-    processes = run(build.processes, {network.input_value: encoded})
+def _process_checks(build: Build, integers: Values, processed: Values) -> list[Check]:
     (output,) = build.processes.outputs
     checks = []
-    for name, value in processes.items():
+    for name, value in processed.items():
         twin = integers.get(name)
         if name == output:
-            twin = integers[network.output_value]
+            twin = integers[build.network.output_value]
         if twin is None or name in build.processes.inputs:
             continue
         checks.append(_compare(Stage.PROCESSES, name, value, twin))
     return checks
 
 
-def _csim_checks(build: Build, encoded: IntArray, tell: Callable[[str], None]) -> list[Check]:
+def _csim_checks(build: Build, reference: Values, tell: Callable[[str], None]) -> list[Check]:
     from lutloom.sim.csim import CSimError
     from lutloom.sim.csim import build as build_simulation
-    from lutloom.sim.reference import run
 
-    reference = run(build.processes, {build.network.input_value: encoded})
+    encoded = reference[build.network.input_value]
     (output,) = build.processes.outputs
     tell("Compiling and running the C++")
     simulation = build_simulation(build.directory, cache=cache_of(build))

@@ -31,6 +31,16 @@ class ValueMeaning:
     is_quantized: bool
     """Whether a quantizer of the model made it: its integers are then the model's own."""
 
+    def in_model_order(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return ``array [batch, *shape]`` of the value with the axes of the model's tensor."""
+        import numpy as np
+
+        return array.transpose(0, *(int(axis) + 1 for axis in np.argsort(self.axes)))
+
+    def in_value_order(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return ``array [batch, ...]`` of the model's tensor with the axes of the value."""
+        return array.transpose(0, *(axis + 1 for axis in self.axes))
+
     def to_real(self, integers: IntArray) -> NDArray[np.float32]:
         """Return the reals that ``integers [batch, *shape]`` stand for, as float32.
 

@@ -77,9 +77,8 @@ class Network:
 
         self.check(data)
         meaning, type_ = self.meaning[self.input_value], self.graph.inputs[self.input_value]
-        order = (0, *(axis + 1 for axis in meaning.axes))
         if self.raw_input:
-            moved = data.transpose(order)
+            moved = meaning.in_value_order(data)
             return (
                 _checked(moved, type_)
                 if data.dtype.kind in "iu"
@@ -89,18 +88,15 @@ class Network:
             floats = data.astype(np.float32)
         if not np.isfinite(floats).all():
             raise RangeError("the data hold NaN or infinity: clean them first")
-        integers = run_host(self.head, floats).transpose(order)
+        integers = meaning.in_value_order(run_host(self.head, floats))
         return np.ascontiguousarray(integers, dtype=np.int64)
 
     def decode(self, integers: IntArray) -> NDArray[Any]:
         """Return the model's output for the graph's output ``[batch, *shape]``."""
-        import numpy as np
-
         meaning = self.meaning[self.output_value]
-        back = tuple(int(axis) + 1 for axis in np.argsort(meaning.axes))
         if self.integer_output and not self.tail:
-            return integers.transpose(0, *back).reshape(-1, *self.output_shape)
-        reals = meaning.to_real(integers).transpose(0, *back)
+            return meaning.in_model_order(integers).reshape(-1, *self.output_shape)
+        reals = meaning.in_model_order(meaning.to_real(integers))
         return run_host(self.tail, reals).reshape(-1, *self.output_shape)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.streamline.error_bound import Bounded, follow
+from lutloom.streamline.error_bound import FLOAT64_MARGIN, Bounded, follow
 from lutloom.streamline.index_comparison import unexplained_indices
 from lutloom.streamline.rounding import rounding_named, step_up
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 # An executor's float counts as an integer of the grid if it is this near to it, in steps.
 _ON_GRID = 2.0**-16
-# The value is computed in float64: its error is about a 2^-29th of the float32 bound.
-_FLOAT64_MARGIN = 2.0**-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +129,7 @@ def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, 
     meaning = network.meaning[network.input_value]
     scale = np.array([float(value) for value in meaning.scale])
     bias = np.array([float(value) for value in meaning.bias])
-    back = (0, *(int(axis) + 1 for axis in np.argsort(meaning.axes)))
-    exact = (encoded * scale + bias).transpose(back)
+    exact = meaning.in_model_order(encoded * scale + bias)
     # The last term covers the float64 roundings of `exact` itself.
     return {network.input_name: Bounded(exact, np.abs(floats - exact) + 2.0**-50 * np.abs(exact))}
 
@@ -141,7 +138,7 @@ def _integers(meaning: ValueMeaning, tensor: NDArray[Any]) -> tuple[IntArray, in
     """Return the integers that an executor's floats stand for, in the value's axes."""
     import numpy as np
 
-    moved = tensor.astype(np.float64).transpose(0, *(axis + 1 for axis in meaning.axes))
+    moved = meaning.in_value_order(tensor.astype(np.float64))
     scale = np.array([float(value) for value in meaning.scale])
     bias = np.array([float(value) for value in meaning.bias])
     quotients = (moved - bias) / scale
@@ -162,8 +159,7 @@ def _explained(
     """Return how many of the differing elements are explained, and the worst ratio of those."""
     if bounded is None or node is None:
         return 0, 0.0
-    order = (0, *(axis + 1 for axis in meaning.axes))
-    value, error = bounded.value.transpose(order), bounded.error.transpose(order)
+    value, error = (meaning.in_value_order(x) for x in (bounded.value, bounded.error))
     explained, worst = 0, 0.0
     for index in map(tuple, differs):
         rises = int(theirs[index]) > int(ours[index])
@@ -173,7 +169,7 @@ def _explained(
         sign, bound = (1 if rises else -1), float(error[index])
         room = sign * (own_end - value[index])
         gap = max(0.0, float(sign * (their_end - value[index])))
-        if bound > 0 and room >= -bound * _FLOAT64_MARGIN and gap <= bound:
+        if bound > 0 and room >= -bound * FLOAT64_MARGIN and gap <= bound:
             explained += 1
             worst = max(worst, gap / bound)
     return explained, worst

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.streamline.rules.batch_norm import epsilon_of
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = NDArray[np.float64]
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+
+FLOAT64_MARGIN = 2.0**-20
+"""What of a bound is left to the float64 arithmetic of its value, which errs by a 2^-29th."""
 
 _U = 2.0**-24
 # The values are float64 themselves: their own rounding is a 2^-29th of what is bounded here.
@@ -205,7 +209,7 @@ def _batch_norm(node: SourceNode, operands: Sequence[Bounded], _: Tensors) -> Bo
     x = operands[0]
     column = (1, -1, *[1] * (x.value.ndim - 2))
     gamma, beta, mean, variance = (operand.value.reshape(column) for operand in operands[1:5])
-    scale = gamma / np.sqrt(variance + float(np.float32(node.number("epsilon", 1e-5))))
+    scale = gamma / np.sqrt(variance + epsilon_of(node))
     value = (x.value - mean) * scale + beta
     terms = (np.abs(x.value) + np.abs(mean)) * np.abs(scale) + np.abs(beta)
     inherited = np.abs(scale) * x.error

@@ -69,6 +69,4 @@ def meant(entry: ValueMeaning, integers: IntArray) -> NDArray[Any]:
     import numpy as np
 
     scale, bias = (np.array(numbers, dtype=object) for numbers in (entry.scale, entry.bias))
-    back = np.argsort(entry.axes) + 1
-    reals = integers.astype(object) * scale + bias
-    return np.asarray(reals.transpose(0, *back))
+    return entry.in_model_order(integers.astype(object) * scale + bias)

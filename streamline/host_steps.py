@@ -20,6 +20,7 @@ from lutloom.core.host import (
 )
 from lutloom.streamline.context import shape_of
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.rules.batch_norm import epsilon_of
 from lutloom.streamline.rules.clamp import clip_bounds
 from lutloom.streamline.rules.top_k import selection
 from lutloom.streamline.symbols import Constant, ShapeOf
@@ -121,7 +122,7 @@ def _normalize(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, 
 
     arrays = [symbol.array.astype(np.float32) for symbol in inputs if isinstance(symbol, Constant)]
     gamma, beta, mean, variance = arrays
-    return (Normalize(gamma, beta, mean, variance, node.number("epsilon", 9.999999747378752e-06)),)
+    return (Normalize(gamma, beta, mean, variance, epsilon_of(node)),)
 
 
 def _softmax(node: SourceNode, inputs: Inputs, context: Context) -> tuple[HostStep, ...]:

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lutloom.streamline.error_bound import FLOAT64_MARGIN
 from lutloom.streamline.source import STANDARD_DOMAINS
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
     from lutloom.streamline.error_bound import Bounded, Floats
     from lutloom.streamline.source import Source, SourceNode
-
-# The values are computed in float64: their error is about a 2^-29th of the float32 bound.
-_FLOAT64_MARGIN = 2.0**-20
 
 
 def unexplained_indices(
@@ -49,7 +47,7 @@ def unexplained_indices(
 
     bound = at(values.error, mine) + at(values.error, other)
     lead = at(values.value, mine) - at(values.value, other)
-    is_ours_exact = lead >= -bound * _FLOAT64_MARGIN
+    is_ours_exact = lead >= -bound * FLOAT64_MARGIN
     explained = is_ours_exact & (lead <= bound) & (bound > 0)
     return int((differs.reshape(shape) & ~explained).sum())
 

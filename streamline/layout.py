@@ -10,8 +10,6 @@ from lutloom.core.ops import Permute, Reshape
 from lutloom.streamline.align import compact
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from lutloom.core.rational import Rationals
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.source import SourceNode
@@ -72,12 +70,3 @@ def _reshape(array: Rationals, old: tuple[int, ...], new: tuple[int, ...]) -> Ra
         return array.reshape((1,) * len(new))
     assert prod(old) == prod(new)
     return compact(np.broadcast_to(array, old).reshape(new))
-
-
-def constant_array(value: object, rank: int) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
-    """Return one rational as an array of ``rank`` axes of size 1."""
-    import numpy as np
-
-    array = np.empty((1,) * rank, dtype=object)
-    array.fill(value)
-    return array

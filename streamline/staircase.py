@@ -53,11 +53,7 @@ def staircase(ramps: Sequence[Ramp], steps: Sequence[Steps]) -> Threshold:
     rows = [_row(ramp, of) for ramp, of in zip(ramps, steps, strict=True)]
     if all(row == rows[0] for row in rows):
         rows = rows[:1]
-    width = (
-        max(1, *(len(row.thresholds) for row in rows))
-        if len(rows) > 1
-        else (max(1, len(rows[0].thresholds)))
-    )
+    width = max([1, *(len(row.thresholds) for row in rows)])
     never = max(ramp.hi for ramp in ramps) + 1
     filled = [(*row.thresholds, *[never] * (width - len(row.thresholds))) for row in rows]
     return Threshold(

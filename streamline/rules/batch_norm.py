@@ -45,13 +45,20 @@ def batch_norm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         aligned(node, x, array.reshape(channels), name)
         for array, name in zip((gamma, beta, mean, variance), names, strict=True)
     ]
-    epsilon = Fraction(float(np.float32(node.number("epsilon", _DEFAULT_EPSILON))))
+    epsilon = Fraction(epsilon_of(node))
     squares = exact[3] + epsilon
     if any(value <= 0 for value in np.asarray(squares).ravel()):
         raise ModelError(f"{node}: a variance plus epsilon is not positive: train the model again")
     factor = compact(_factors(exact[0], np.asarray(squares)))
     shift = np.asarray(exact[1] - exact[2] * factor)
     return scale_and_shift(x, factor, shift).after(node)
+
+
+def epsilon_of(node: SourceNode) -> float:
+    """Return the float32 epsilon of a batch normalization, exactly."""
+    import numpy as np
+
+    return float(np.float32(node.number("epsilon", _DEFAULT_EPSILON)))
 
 
 def _factors(gamma: NDArray[Any], squares: NDArray[Any]) -> NDArray[Any]:

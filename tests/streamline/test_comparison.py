@@ -164,8 +164,7 @@ def _floats_within_bounds(sample: Sample, directory: Path) -> int:
     floats = sample.data[:16].astype(np.float32)
     if network.raw_input:
         meaning = network.meaning[network.input_value]
-        back = (0, *(int(axis) + 1 for axis in np.argsort(meaning.axes)))
-        floats = meaning.to_real(network.encode(sample.data[:16])).transpose(back)
+        floats = meaning.in_model_order(meaning.to_real(network.encode(sample.data[:16])))
     tensors = execute(path, floats)
     inputs = {source.inputs[0].name: Bounded(floats.astype(np.float64), np.zeros(floats.shape))}
     seen, known = follow(source, tensors, inputs)
