@@ -1,7 +1,10 @@
-"""Constant folding: subgraphs that no input reaches, node by node in float32, as qonnx folds them.
+"""Constant folding: subgraphs that no input reaches, node by node, each in one way only.
 
-Elementary arithmetic and layout are NumPy's, which is IEEE 754 like any runtime's; a weight
-quantizer keeps its exact grid besides. Anything else is run by ONNX Runtime, one node a session.
+- What a quantizer of constants gave is exact, its integers times its scale, and stays so under
+  Add, Sub, Mul, Div and Neg, and wherever elements only move (``constant_grids``).
+- Elementary arithmetic is IEEE 754's, in the constants' own type: NumPy's, like any runtime's.
+- Functions and sums are the exact real, rounded once to the type (``constant_functions``).
+- Anything else is run by ONNX Runtime, one node a session.
 """
 
 from __future__ import annotations
@@ -9,9 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.streamline.errors import ModelError
-from lutloom.streamline.source import STANDARD_DOMAINS, SourceNode, show
-from lutloom.streamline.symbols import Constant, Grid
+from lutloom.streamline.constant_functions import FUNCTIONS
+from lutloom.streamline.constant_grids import combined, moved, picked
+from lutloom.streamline.constant_quantizers import dequantized, quantized
+from lutloom.streamline.errors import ModelError, show
+from lutloom.streamline.run_node import run_node
+from lutloom.streamline.source import STANDARD_DOMAINS, SourceNode
+from lutloom.streamline.symbols import Constant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +34,11 @@ _ELEMENTARY: Mapping[str, str] = {
     "Sqrt": "sqrt",
     "Ceil": "ceil",
     "Floor": "floor",
+    "Round": "rint",
 }
+# Of integers, ONNX has quotients of its own.
+_FLOAT_ELEMENTARY = {"Div": "divide", "Reciprocal": "reciprocal"}
+_ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "Neg"})
 
 
 def fold(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Constant:
@@ -37,105 +48,70 @@ def fold(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Con
     """
     import numpy as np
 
-    given = [constant.array for constant in inputs if constant is not None]
-    layout = _LAYOUT.get(node.op_type) if node.domain in STANDARD_DOMAINS else None
-    try:
-        with np.errstate(all="ignore"):
-            if node.op_type in _ELEMENTARY and node.domain in STANDARD_DOMAINS:
-                return Constant(np.asarray(getattr(np, _ELEMENTARY[node.op_type])(*given)))
-            if layout is not None and inputs and inputs[0] is not None:
-                return _relayout(inputs[0], layout(node, given))
-            if node.op_type in _SAME_ORDER and inputs and inputs[0] is not None:
-                shape = _run(node, inputs, opset).shape
-                return _relayout(inputs[0], lambda x: x.reshape(shape))
-    except (ValueError, IndexError, TypeError, OverflowError) as error:
-        raise ModelError(f"{node} can't be evaluated: {error}") from error
-    return Constant(_run(node, inputs, opset))
-
-
-def _relayout(x: Constant, move: Callable[[Array], Array]) -> Constant:
-    import numpy as np
-
-    array = move(x.array)
-    if x.grid is None:
-        return Constant(array)
-    scale = (
-        x.grid.scale.reshape(())
-        if x.grid.scale.size == 1
-        else move(np.broadcast_to(x.grid.scale, x.grid.integers.shape))
-    )
-    return Constant(array, Grid(move(x.grid.integers), scale))
-
-
-def _transpose(node: SourceNode, _: Sequence[Array]) -> Callable[[Array], Array]:
-    axes = node.integers("perm")
-    return lambda x: x.transpose(axes)
-
-
-def _reshape(_: SourceNode, given: Sequence[Array]) -> Callable[[Array], Array]:
-    sizes = [int(size) for size in given[1].ravel()]
-
-    def move(x: Array) -> Array:
-        return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(sizes)])
-
-    return move
-
-
-def _identity(_: SourceNode, __: Sequence[Array]) -> Callable[[Array], Array]:
-    return lambda x: x
-
-
-_LAYOUT: Mapping[str, Callable[[SourceNode, Sequence[Array]], Callable[[Array], Array]]] = {
-    "Transpose": _transpose,
-    "Reshape": _reshape,
-    "Identity": _identity,
-}
-
-
-# The elements stay in their order, and only the shape is new, whatever the opset calls its axes.
-_SAME_ORDER = frozenset({"Flatten", "Squeeze", "Unsqueeze"})
-
-
-def _run(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Array:
-    """Run one node of the standard domain in ONNX Runtime."""
-    import numpy as np
-    import onnx
-    import onnxruntime
-    from onnx import helper, numpy_helper
-
     if node.domain not in STANDARD_DOMAINS:
         raise ModelError(
             f"{node}: the operator {show(node.domain)}.{node.op_type} is not known;"
             " export the model without it"
         )
-    attributes: dict[str, Any] = {
-        key: numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
-        for key, value in node.attributes.items()
-    }
-    feeds: dict[str, Array] = {}
-    names: list[str] = []
-    for index, constant in enumerate(inputs):
-        names.append("" if constant is None else f"x{index}")
-        if constant is not None:
-            feeds[f"x{index}"] = constant.array
-    ports = [
-        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-        for name, x in feeds.items()
-    ]
     try:
-        graph = helper.make_graph(
-            [helper.make_node(node.op_type, names, ["y"], **attributes)],
-            "fold",
-            ports,
-            [onnx.ValueInfoProto(name="y")],
-        )
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8
-        )
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-        return np.asarray(session.run(None, feeds)[0])
-    except Exception as error:  # onnx and ONNX Runtime raise many unrelated classes
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        raise ModelError(f"{node} can't be evaluated: {reason}") from error
+        with np.errstate(all="ignore"):
+            return _folded(node, inputs, opset)
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+        raise ModelError(f"{node} can't be evaluated: {error}") from error
+
+
+def _folded(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Constant:
+    import numpy as np
+
+    given = [constant for constant in inputs if constant is not None]
+    arrays = [constant.array for constant in given]
+    match node.op_type:
+        case "QuantizeLinear":
+            return quantized(node, inputs)
+        case "DequantizeLinear":
+            return dequantized(node, inputs)
+    if node.op_type in FUNCTIONS and arrays and arrays[0].dtype.kind == "f":
+        return Constant(FUNCTIONS[node.op_type](node, arrays))
+    if node.op_type in _ELEMENTARY:
+        array = np.asarray(getattr(np, _ELEMENTARY[node.op_type])(*arrays))
+    elif node.op_type in _FLOAT_ELEMENTARY and arrays[0].dtype.kind == "f":
+        array = np.asarray(getattr(np, _FLOAT_ELEMENTARY[node.op_type])(*arrays))
+    elif node.op_type in _LAYOUT and inputs[0] is not None:
+        return moved(given[0], lambda x: _LAYOUT[node.op_type](node, (x, *arrays[1:])))
+    elif node.op_type in _MOVES and inputs[0] is not None:
+        return picked(given[:1], lambda x: run_node(node, (x[0], *_rest(inputs)), opset))
+    elif node.op_type == "Concat":
+        return picked(given, lambda x: run_node(node, x, opset))
+    else:
+        array = run_node(node, [None if x is None else x.array for x in inputs], opset)
+    if node.op_type in _ARITHMETIC and any(constant.grid is not None for constant in given):
+        return combined(node, given, array)
+    return Constant(array)
+
+
+def _rest(inputs: Sequence[Constant | None]) -> list[Array | None]:
+    return [None if constant is None else constant.array for constant in inputs[1:]]
+
+
+def _transpose(node: SourceNode, given: Sequence[Array]) -> Array:
+    return given[0].transpose(node.integers("perm"))
+
+
+def _reshape(_: SourceNode, given: Sequence[Array]) -> Array:
+    x = given[0]
+    sizes = [int(size) for size in given[1].ravel()]
+    return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(sizes)])
+
+
+def _identity(_: SourceNode, given: Sequence[Array]) -> Array:
+    return given[0]
+
+
+# By NumPy, since these come with all weights of a model ...
+_LAYOUT: Mapping[str, Callable[[SourceNode, Sequence[Array]], Array]] = {
+    "Identity": _identity,
+    "Reshape": _reshape,
+    "Transpose": _transpose,
+}
+# ... and these by ONNX Runtime, which knows their attributes in every opset.
+_MOVES = frozenset({"Expand", "Flatten", "Gather", "Slice", "Squeeze", "Tile", "Unsqueeze"})

@@ -27,6 +27,13 @@ _NAMES = {
     "ROUND_TO_ZERO": Rounding.DOWN,
 }
 
+# What Brevitas can name besides; of weights it exports what they round to, so data are meant.
+_REFUSED = {
+    "DPU": "has no meaning in QONNX: train with ROUND",
+    "LEARNED_ROUND": "has parameters that the file does not hold: train activations with ROUND",
+    "STOCHASTIC_ROUND": "is random: train activations with ROUND",
+}
+
 
 def rounding_named(name: str) -> Rounding:
     """Return the rounding mode called ``name`` in QONNX or Brevitas.
@@ -34,6 +41,8 @@ def rounding_named(name: str) -> Rounding:
     Raises ``ValueError`` listing the known ones.
     """
     mode = _NAMES.get(name.upper())
+    if name.upper() in _REFUSED:
+        raise ValueError(f"the rounding mode '{name}' {_REFUSED[name.upper()]}")
     if mode is None:
         raise ValueError(f"the rounding mode '{name}' is unknown: use one of {sorted(_NAMES)}")
     return mode

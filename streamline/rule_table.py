@@ -13,7 +13,7 @@ from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.identity import identity
 from lutloom.streamline.rules.linear import gemm, matmul
 from lutloom.streamline.rules.multi_threshold import multi_threshold
-from lutloom.streamline.rules.quant import bipolar_quant, quant
+from lutloom.streamline.rules.quant import OTHER_QUANTIZERS, bipolar_quant, other_quantizer, quant
 from lutloom.streamline.rules.shape import flatten, reshape, squeeze, transpose, unsqueeze
 from lutloom.streamline.rules.shape_arithmetic import concat, gather, shape, slice_
 from lutloom.streamline.rules.top_k import arg_max, top_k
@@ -62,4 +62,9 @@ _QUANTIZERS: Mapping[str, Rule] = {
 RULES: Mapping[tuple[str, str], Rule] = MappingProxyType(
     {(domain, name): rule for domain in STANDARD_DOMAINS for name, rule in _STANDARD.items()}
     | {(domain, name): rule for domain in QUANTIZER_DOMAINS for name, rule in _QUANTIZERS.items()}
+    | {
+        (domain, name): other_quantizer
+        for domain in STANDARD_DOMAINS | QUANTIZER_DOMAINS
+        for name in OTHER_QUANTIZERS
+    }
 )

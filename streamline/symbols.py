@@ -39,6 +39,10 @@ class Constant:
     array: Array
     grid: Grid | None = None
 
+    def reals(self) -> Array:
+        """Return the numbers that it stands for: what a quantizer gave as Fractions, unrounded."""
+        return self.array if self.grid is None else self.grid.integers * self.grid.scale
+
 
 @dataclass(frozen=True)
 class ShapeOf:

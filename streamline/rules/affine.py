@@ -37,10 +37,10 @@ def _with_constant(
     left, right = required(node, inputs, 0), required(node, inputs, 1)
     match left, right:
         case Scaled(), Constant():
-            shift = aligned(node, left, right.array, "addend")
+            shift = aligned(node, left, right.reals(), "addend")
             return scale_and_shift(left, rationals(scale), np.asarray(shift * sign)).after(node)
         case Constant(), Scaled():
-            shift = aligned(node, right, left.array, "addend")
+            shift = aligned(node, right, left.reals(), "addend")
             return scale_and_shift(right, rationals(scale * sign), shift).after(node)
         case Scaled(), Scaled():
             return join(node, left, right, context, sign=sign)
@@ -52,8 +52,9 @@ def mul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x * c``."""
     left, right = required(node, inputs, 0), required(node, inputs, 1)
     match left, right:
-        case (Scaled() as x, Constant(array=array)) | (Constant(array=array), Scaled() as x):
-            return scale_and_shift(x, aligned(node, x, array, "factor"), rationals(0)).after(node)
+        case (Scaled() as x, Constant() as factor) | (Constant() as factor, Scaled() as x):
+            factors = aligned(node, x, factor.reals(), "factor")
+            return scale_and_shift(x, factors, rationals(0)).after(node)
         case _:
             return host_only(node, inputs, context)
 
@@ -68,7 +69,7 @@ def div(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     left, right = required(node, inputs, 0), required(node, inputs, 1)
     match left, right:
         case Scaled(), Constant():
-            divisor = aligned(node, left, right.array, "divisor")
+            divisor = aligned(node, left, right.reals(), "divisor")
             if 0 in divisor.ravel():
                 raise ModelError(f"{node} divides by zero: train or export the model again")
             return scale_and_shift(left, np.asarray(1 / divisor), rationals(0)).after(node)

@@ -32,11 +32,16 @@ def batch_norm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     import numpy as np
 
     x = required(node, inputs, 0)
-    if node.integer("training_mode", 0):
+    # Before opset 14 the statistics of the batch are what a node in training mode returns.
+    if node.integer("training_mode", 0) or any(node.outputs[1:]):
         raise ModelError(f"{node} is in training mode: export the model in evaluation mode")
+    if not node.integer("spatial", 1):
+        raise ModelError(
+            f"{node} normalizes every element by itself (spatial=0); export it with opset 9"
+        )
     names = ("scale", "bias", "mean", "variance")
     gamma, beta, mean, variance = (
-        required_constant(node, inputs, index, name).array for index, name in enumerate(names, 1)
+        required_constant(node, inputs, index, name).reals() for index, name in enumerate(names, 1)
     )
     if not isinstance(x, Scaled):
         return host_only(node, inputs, context)

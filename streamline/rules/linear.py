@@ -8,6 +8,7 @@ where all inputs share one scale.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from lutloom.core.ops import Linear
 from lutloom.core.rational import common_divisor, rationals
 from lutloom.core.types import Const
 from lutloom.streamline.align import aligned, compact, varying_axes
+from lutloom.streamline.constant_grids import moved, transposed
 from lutloom.streamline.context import required, required_constant, required_scaled
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.layout import in_model_order
+from lutloom.streamline.layout import in_model_order, reshaped
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import Constant, Grid, Scaled
 from lutloom.streamline.weights import grid_of
@@ -35,19 +37,47 @@ _MOST_MULTIPLIER_BITS = 32
 
 
 def matmul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """``x @ w`` over the last axis.
+    """``x @ w`` over the last axis, or ``w @ x`` over the last but one: a transpose away from it.
 
-    Raises ``ModelError`` for a product of two results, or with the constant on the left.
+    Raises ``ModelError`` for a product of two results, or with the batch.
     """
-    if isinstance(required(node, inputs, 0), Constant):
-        raise ModelError(f"{node} has its weights on the left: export it as x @ w")
-    weights = required(node, inputs, 1)
-    if not isinstance(weights, Constant):
+    import numpy as np
+
+    left, right = required(node, inputs, 0), required(node, inputs, 1)
+    if isinstance(left, Constant):
+        x = required_scaled(node, inputs, 1, "a product")
+        if len(x.shape) < _MATRIX or left.array.ndim != _MATRIX:
+            raise ModelError(
+                f"{node} has its weights on the left of {['N', *x.shape]}, which mixes images of a"
+                " batch: export it as x @ w"
+            )
+        y = _product(node, _exchanged(x), transposed(left), context)
+        return _exchanged(y)
+    if not isinstance(right, Constant):
         raise ModelError(
             f"{node} multiplies two results of the network, which this version has no hardware for"
         )
     x = required_scaled(node, inputs, 0, "a product")
-    return _product(node, x, weights, context)
+    if right.array.ndim == 1:  # a vector: the axis of the sum is gone
+        column = moved(right, lambda array: array[:, np.newaxis])
+        y = _product(node, x, column, context)
+        return reshaped(context.build, node, y, x.shape[:-1])
+    if _MATRIX < right.array.ndim <= len(x.shape) + 1:
+        leading = right.array.shape[:-_MATRIX]
+        if all(size == 1 for size in leading):
+            right = moved(right, lambda array: array.reshape(array.shape[-_MATRIX:]))
+    return _product(node, x, right, context)
+
+
+def _exchanged(x: Scaled) -> Scaled:
+    """Return the tensor with its last two axes exchanged; nothing moves."""
+    last = len(x.shape) - 1
+    places = {last: last - 1, last - 1: last}
+    return replace(
+        x,
+        axes=tuple(places.get(axis, axis) for axis in x.axes),
+        shape=(*x.shape[:-2], x.shape[-1], x.shape[-2]),
+    )
 
 
 def gemm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -59,17 +89,12 @@ def gemm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         raise ModelError(f"{node} should multiply a matrix [N, K] by its weights from the right")
     weights = required_constant(node, inputs, 1, "weight matrix")
     if node.integer("transB", 0):
-        grid = weights.grid
-        scale = None if grid is None else np.broadcast_to(grid.scale, grid.integers.shape)
-        weights = Constant(
-            weights.array.T,
-            None if grid is None or scale is None else Grid(grid.integers.T, scale.T),
-        )
+        weights = transposed(weights)
     y = _product(node, x, weights, context)
     alpha = rationals(np.float32(node.number("alpha", 1.0)))
     y = scale_and_shift(y, alpha, rationals(0))
     if len(inputs) > _MATRIX and inputs[2] is not None:
-        bias = aligned(node, y, required_constant(node, inputs, 2, "bias").array, "bias")
+        bias = aligned(node, y, required_constant(node, inputs, 2, "bias").reals(), "bias")
         beta = Fraction(float(np.float32(node.number("beta", 1.0))))
         y = scale_and_shift(y, rationals(1), np.asarray(bias * beta))
     return y

@@ -7,9 +7,9 @@ the bias is a multiple of the scale; or -1 and 1 where two values lie opposite e
 from __future__ import annotations
 
 from fractions import Fraction
+from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING
 
-from lutloom.core.rational import rationals
 from lutloom.streamline.context import required_constant, required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.quantize import thresholded
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lutloom.streamline.symbols import Symbol
 
 _MATRIX = 2
+_OUTPUT = {"out_scale": 1.0, "out_bias": 0.0}
 # What qonnx takes an absent layout to be, by the number of dimensions.
 _LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 
@@ -30,10 +31,13 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
     import numpy as np
 
     x = required_scaled(node, inputs, 0, "a quantizer")
-    table = required_constant(node, inputs, 1, "threshold table").array
+    constant = required_constant(node, inputs, 1, "threshold table")
+    table = constant.array
     if table.ndim != _MATRIX:
         raise ModelError(f"{node}: its thresholds should be [channels, steps], not {table.shape}")
     layout = node.text("data_layout", "") or _LAYOUTS.get(len(x.shape) + 1, "NC")
+    if layout.startswith("C"):
+        raise ModelError(f"{node}: in its layout {layout} the channels are the batch: export 'NC'")
     axis = max(layout.find("C"), 1) - 1
     if axis >= len(x.shape):
         raise ModelError(f"{node}: data of {len(x.shape) + 1} dimensions have no layout {layout}")
@@ -42,18 +46,15 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
         raise ModelError(
             f"{node}: it has thresholds for {channels} channels, the data have {x.shape[axis]}"
         )
-    try:
-        rows = np.sort(rationals(table), axis=1)
-    except ValueError as error:
-        raise ModelError(f"{node}: its thresholds are no numbers: {error}") from error
-    scale = Fraction(node.number("out_scale", 1.0))
-    bias = Fraction(node.number("out_bias", 0.0))
+    scale, bias = (_number(node, name, default) for name, default in _OUTPUT.items())
     if scale == 0:
         raise ModelError(f"{node}: its out_scale is zero: export the model again")
     unit, offset, first, height = _coding(scale, bias, count)
-    inclusive = (True,) * count
     steps = np.empty(channels, dtype=object)
-    steps[:] = [Steps(tuple(row), inclusive, first, height) for row in rows.tolist()]
+    steps[:] = [
+        _steps(node, reals, floats, first, height)
+        for reals, floats in zip(constant.reals().tolist(), table.tolist(), strict=True)
+    ]
     place = [1] * len(x.shape)
     place[x.axes.index(axis)] = channels
     ones = (1,) * len(x.shape)
@@ -65,6 +66,24 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
         np.full(ones, offset, dtype=object),
         context,
     )
+
+
+def _number(node: SourceNode, name: str, default: float) -> Fraction:
+    value = node.number(name, default)
+    if not isfinite(value):
+        raise ModelError(f"{node}: its {name} is {value}: export the model again")
+    return Fraction(value)
+
+
+def _steps(
+    node: SourceNode, reals: list[Fraction], floats: list[float], first: int, height: int
+) -> Steps:
+    """Return the staircase of one row, in any order; every number reaches minus infinity."""
+    if any(isnan(value) for value in floats):
+        raise ModelError(f"{node}: its thresholds are no numbers: it holds NaN or infinity")
+    finite = [Fraction(x) for x, value in zip(reals, floats, strict=True) if isfinite(value)]
+    always = sum(value == -inf for value in floats)
+    return Steps(tuple(sorted(finite)), (True,) * len(finite), first + height * always, height)
 
 
 def _coding(scale: Fraction, bias: Fraction, count: int) -> tuple[Fraction, Fraction, int, int]:

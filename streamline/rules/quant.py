@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.host import round_by
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lutloom.streamline.symbols import Symbol
 
 _MOST_BITS = 32
+_FINEST_ZERO_POINT = 256
 
 
 def bipolar_quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -31,7 +33,7 @@ def bipolar_quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     if isinstance(x, Constant):
         _check_weights(node, x, scale, np.zeros(1))
         signs = np.where(x.array >= 0, 1, -1)
-        return _weights(signs, scale, np.asarray(signs * scale))
+        return _weights(node, signs, np.zeros(1, dtype=np.float32), scale)
     one = np.ones(1, dtype=np.float32)
     return quantize(Uniform(node, None, one, 0 * one, scale, -1, 1), x, context)
 
@@ -59,18 +61,44 @@ def quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     if bits == 1 and is_signed:
         # qonnx takes a signed bit to be bipolar: the sign, and not the integers -1 and 0.
         if isinstance(x, Constant):
-            scaled = x.array / scale + zero_point
-            signs = np.where(scaled >= 0, 1, -1)
-            return _weights(_centred(node, signs, zero_point), scale, None)
+            signs = np.where(_levels(x, scale, zero_point) >= 0, 1, -1)
+            return _weights(node, signs, zero_point, scale)
         return quantize(Uniform(node, None, scale, zero_point, scale, -1, 1), x, context)
     lo = -(2 ** (bits - 1)) + is_narrow if is_signed else 0
     hi = 2 ** (bits - 1) - 1 if is_signed else 2**bits - 1 - is_narrow
     if lo > hi:
         raise ModelError(f"{node}: {bits} bits, narrow, leave no value: use more bits")
     if isinstance(x, Constant):
-        levels = round_by(mode, np.clip(x.array / scale + zero_point, lo, hi)).astype(np.int64)
-        return _weights(_centred(node, levels, zero_point), scale, None)
+        levels = round_by(mode, np.clip(_levels(x, scale, zero_point), lo, hi)).astype(np.int64)
+        return _weights(node, levels, zero_point, scale)
     return quantize(Uniform(node, mode, scale, zero_point, scale, lo, hi), x, context)
+
+
+def other_quantizer(node: SourceNode, _: Inputs, __: Context) -> Symbol:
+    """Refuse a quantizer of another kind, with its reason."""
+    raise ModelError(f"{node}: {OTHER_QUANTIZERS[node.op_type]}")
+
+
+OTHER_QUANTIZERS: Mapping[str, str] = {
+    "DequantizeLinear": "quantized data in the QCDQ form (QuantizeLinear, DequantizeLinear) are not"
+    " read by this version, constants are; export with brevitas.export.export_qonnx",
+    "DynamicQuantizeLinear": "its scale depends on the data, which no fixed hardware can follow;"
+    " train with a scale that is learned or calibrated",
+    "FloatQuant": "it quantizes to floats of few bits, whose sums are no integers; train with an"
+    " integer quantizer (Int8WeightPerTensorFloat, Int8ActPerTensorFloat or the like)",
+    "QuantizeLinear": "quantized data in the QCDQ form (QuantizeLinear, DequantizeLinear) are not"
+    " read by this version, constants are; export with brevitas.export.export_qonnx",
+    "Trunc": "this version does not truncate integers; leave the TruncAvgPool or TruncIdentity out,"
+    " or put a QuantIdentity in its place",
+}
+
+
+def _levels(x: Constant, scale: NDArray[Any], zero_point: NDArray[Any]) -> NDArray[Any]:
+    """Return ``x / scale + zero_point`` in float32, as qonnx computes it."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):  # beyond float32 lies infinity, which is clamped
+        return np.asarray(x.array.astype(np.float32) / scale + zero_point)
 
 
 def _check_weights(
@@ -94,21 +122,25 @@ def _check_weights(
             ) from error
 
 
-def _weights(integers: NDArray[Any], scale: NDArray[Any], floats: NDArray[Any] | None) -> Constant:
+def _weights(
+    node: SourceNode, levels: NDArray[Any], zero_point: NDArray[Any], scale: NDArray[Any]
+) -> Constant:
+    """Return ``(levels - zero_point) * scale``: a zero point between integers refines the grid."""
     import numpy as np
 
-    array = (integers * scale).astype(np.float32) if floats is None else floats.astype(np.float32)
-    return Constant(array, Grid(integers.astype(np.int64), rationals(scale)))
-
-
-def _centred(node: SourceNode, levels: NDArray[Any], zero_point: NDArray[Any]) -> NDArray[Any]:
-    import numpy as np
-
-    if (zero_point != np.round(zero_point)).any():
+    # What is rounded here stands for nothing: it is what a float32 program goes on with.
+    with np.errstate(all="ignore"):
+        array = ((levels - zero_point) * scale).astype(np.float32)
+    exact = rationals(zero_point)
+    finest = max((number.denominator for number in exact.ravel().tolist()), default=1)
+    if finest > _FINEST_ZERO_POINT:
         raise ModelError(
-            f"{node}: the zero point of its weights is no integer; quantize weights symmetrically"
+            f"{node}: the zero point of its weights is no multiple of 1/{_FINEST_ZERO_POINT}, so"
+            " that they are no small integers; quantize weights symmetrically"
         )
-    return np.asarray(levels - zero_point.astype(np.int64))
+    shift = np.asarray(exact * finest).astype(np.int64)
+    integers = levels.astype(np.int64) * finest - shift
+    return Constant(array, Grid(integers, np.asarray(rationals(scale) / finest, dtype=object)))
 
 
 def _scale(node: SourceNode, inputs: Inputs) -> NDArray[Any]:

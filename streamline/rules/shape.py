@@ -41,7 +41,7 @@ def reshape(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
 def _resolved(
     node: SourceNode, sizes: tuple[int | None, ...], shape: tuple[int, ...], context: Context
 ) -> tuple[int, ...]:
-    """Return the target without its batch; its first size must be the batch."""
+    """Return the target without its batch; its first size must be the batch, or that of a trace."""
     size = prod(shape)
     rest = sizes[1:]
     known = prod(s for s in rest if s is not None and s > 0)
@@ -50,6 +50,8 @@ def _resolved(
         sizes[0] is None
         or (sizes[0] == -1 and not open_ended)
         or (sizes[0] == context.batch and sizes[0] is not None)
+        # An exporter that traced one image wrote down its batch: every image becomes such a row.
+        or (sizes[0] == 1 and context.batch is None)
     )
     if open_ended and known and size % known == 0:
         rest = (*rest[: open_ended[0]], size // known, *rest[open_ended[0] + 1 :])

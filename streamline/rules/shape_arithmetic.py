@@ -1,4 +1,7 @@
-"""Shapes that the model computes: Shape, and Gather, Slice and Concat of what it gives."""
+"""Shapes that the model computes: Shape, and Gather, Slice and Concat of what it gives.
+
+Sizes without the batch among them are constants, with which the model may calculate.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,16 @@ def shape(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     """Return the shape of the data; its first size is the batch."""
     sizes = (None, *shape_of(node, required(node, inputs, 0)))
     start, end = node.integer("start", 0), node.integer("end", len(sizes))
-    return ShapeOf(sizes[start:end])
+    return _known(sizes[start:end])
+
+
+def _known(sizes: tuple[int | None, ...], *, is_scalar: bool = False) -> Symbol:
+    import numpy as np
+
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes):
+        return ShapeOf(sizes, is_scalar=is_scalar)
+    return Constant(np.array(known[0] if is_scalar else known, dtype=np.int64))
 
 
 def gather(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
@@ -29,7 +41,7 @@ def gather(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
         picked = tuple(sizes[int(index)] for index in indices.ravel())
     except IndexError as error:
         raise ModelError(f"{node}: its index lies outside of {len(sizes)} dimensions") from error
-    return ShapeOf(picked, is_scalar=indices.ndim == 0)
+    return _known(picked, is_scalar=indices.ndim == 0)
 
 
 def slice_(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
@@ -45,7 +57,7 @@ def slice_(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
         return int(required_constant(node, inputs, index, name).array.reshape(-1)[0])
 
     start, end, step = number(1, "starts", 0), number(2, "ends", len(sizes)), number(4, "steps", 1)
-    return ShapeOf(sizes[start:end:step])
+    return _known(sizes[start:end:step])
 
 
 def concat(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
@@ -53,7 +65,7 @@ def concat(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     sizes: tuple[int | None, ...] = ()
     for symbol in inputs:
         sizes += _sizes(node, symbol)
-    return ShapeOf(sizes)
+    return _known(sizes)
 
 
 def _sizes(node: SourceNode, symbol: Symbol | None) -> tuple[int | None, ...]:
