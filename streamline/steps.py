@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
+from math import lcm
 from typing import TYPE_CHECKING
 
 from lutloom.streamline.rounding import step_up
@@ -12,18 +15,40 @@ if TYPE_CHECKING:
     from lutloom.core.rounding import Rounding
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Steps:
     """``first`` below the first boundary, and ``height`` more from every boundary on.
 
     ``inclusive[i]`` tells whether ``boundaries[i]`` itself takes step ``i``. Boundaries do not
-    descend.
+    descend, and of equal ones those that are inclusive come first.
     """
 
     boundaries: tuple[Fraction, ...]
     inclusive: tuple[bool, ...]
     first: int
     height: int
+
+    @cached_property
+    def denominator(self) -> int:
+        """The smallest common denominator of the boundaries."""
+        return lcm(*(boundary.denominator for boundary in self.boundaries))
+
+    @cached_property
+    def numerators(self) -> tuple[int, ...]:
+        """The boundaries times their common denominator."""
+        return tuple(
+            boundary.numerator * (self.denominator // boundary.denominator)
+            for boundary in self.boundaries
+        )
+
+    def taken_by(self, value: Fraction) -> int:
+        """Return how many steps ``value`` takes: always the first so many."""
+        at, rest = divmod(value.numerator * self.denominator, value.denominator)
+        through = bisect_right(self.numerators, at)
+        if rest:
+            return through
+        before = bisect_left(self.numerators, at, hi=through)
+        return before + sum(self.inclusive[before:through])
 
 
 def sign_steps() -> Steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from lutloom.core.types import Const, IntType, TensorType
@@ -46,7 +47,14 @@ class Threshold:
         channels = self.thresholds.shape[0]
         if channels not in (1, x.channels):
             raise TypeError(f"the thresholds are for {channels} channels, but the input is {x}")
-        return (TensorType(self._reach(x.element), x.shape),)
+        if x.element not in self._reaches:
+            self._reaches[x.element] = self._reach(x.element)
+        return (TensorType(self._reaches[x.element], x.shape),)
+
+    @cached_property
+    def _reaches(self) -> dict[IntType, IntType]:
+        # Every pass types a graph anew, and a table may hold a million thresholds.
+        return {}
 
     def _reach(self, x: IntType) -> IntType:
         import numpy as np
