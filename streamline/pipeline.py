@@ -10,6 +10,7 @@ from lutloom.streamline.errors import ModelError
 from lutloom.streamline.importer import RawInput, import_model
 from lutloom.streamline.passes.absorb_permute import absorb_permute
 from lutloom.streamline.passes.merge_equal import merge_equal
+from lutloom.streamline.passes.narrow_sums import narrow_sums
 from lutloom.streamline.passes.remove_dead import remove_dead
 from lutloom.streamline.passes.remove_identity import remove_identity
 from lutloom.streamline.source import read_source
@@ -52,7 +53,8 @@ def streamline(path: Path, raw_input: RawInput | None = None) -> Network:
     Raises ``ModelFileError`` and ``ModelError``, as ``read_source`` and ``import_model`` do.
     """
     network = import_model(read_source(path), raw_input)
-    graph = run_passes(network.graph)
+    # Narrowing looks at every sum anew, and finds the smallest at once: it is no part of the loop.
+    graph = run_passes(narrow_sums(run_passes(network.graph)))
     if not graph.nodes:
         raise ModelError(
             f"{path}: the output holds the integers of the input, so there is nothing to build;"

@@ -1,0 +1,212 @@
+"""``sum(m[i] * q[i]) >= T[k]``  =  ``sum(n[i] * q[i]) >= U[k]``, with multipliers ``n`` as small as
+can be proved.
+
+A sum that only thresholds look at need not be the sum itself: any other weights will do that
+keep all points ``q`` of its domain that are at or above a threshold above all that are below
+it. With two inputs this is a convex condition on the ratio of the weights: the ratios that
+satisfy it are an interval around the true one, and the simplest fraction in it is the first that
+one meets on the way to the true one in the Stern-Brocot tree. No smaller numerator and no
+smaller denominator exists. With more inputs the true weights are rounded to ever more bits until
+the condition holds.
+
+The condition is checked for the whole domain: the least sum at or above a threshold and the
+greatest below it are extremes of a linear function along a staircase (``weighted_floor``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import gcd, prod
+from typing import TYPE_CHECKING
+
+from lutloom.streamline.weighted_floor import greatest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+# The staircases of two inputs are followed as a whole, those of the others one by one.
+_MOST_STAIRCASES = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """``multiplier * q`` for ``q`` in ``lo, lo + step, ..., hi``."""
+
+    multiplier: int
+    lo: int
+    hi: int
+    step: int = 1
+
+    @property
+    def count(self) -> int:
+        """How many values ``q`` has."""
+        return (self.hi - self.lo) // self.step + 1
+
+    @property
+    def weight(self) -> int:
+        """By how much the sum rises from one value to the next, in the rising direction."""
+        return abs(self.multiplier) * self.step
+
+    @property
+    def least(self) -> int:
+        """The least value of the term."""
+        return self.multiplier * (self.lo if self.multiplier >= 0 else self.hi)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """Multipliers, and the thresholds that go with them: one for each that was given."""
+
+    multipliers: tuple[int, ...]
+    thresholds: tuple[int, ...]
+
+
+def narrowed(terms: Sequence[Term], thresholds: Sequence[int]) -> Narrow | None:
+    """Return the smallest multipliers found for which all ``thresholds`` of the sum can be told.
+
+    For every choice of the terms' values, the new sum is at or above ``thresholds[k]`` of the
+    result if and only if the sum of ``terms`` is at or above ``thresholds[k]`` as given. New
+    thresholds ascend where the given ones do. None where there are too many terms to try.
+    """
+    active = [i for i, term in enumerate(terms) if term.multiplier and term.count > 1]
+    # The two with the most values last: their staircases are followed as a whole.
+    active.sort(key=lambda i: terms[i].count)
+    live = [terms[i] for i in active]
+    if prod(term.count for term in live[:-2]) > _MOST_STAIRCASES:
+        return None
+    base = sum(term.least for term in terms)
+    points = _Points(tuple(term.weight for term in live), tuple(term.count for term in live))
+    steps = [term.step for term in live]
+    # Thresholds that all or none of the sums reach decide nothing.
+    undecided = [t - base for t in sorted(set(thresholds)) if 0 < t - base <= points.most]
+
+    def tells(candidate: Sequence[int]) -> bool:
+        weights = tuple(m * step for m, step in zip(candidate, steps, strict=True))
+        for place, threshold in enumerate(undecided):
+            least, most = points.split(weights, threshold)
+            if least <= most:
+                # The next candidate is likely to fail here too.
+                undecided.insert(0, undecided.pop(place))
+                return False
+        return True
+
+    found = (
+        _simplest([abs(term.multiplier) for term in live], tells) if undecided else [0] * len(live)
+    )
+    multipliers = [0] * len(terms)
+    for i, multiplier in zip(active, found, strict=True):
+        multipliers[i] = multiplier if terms[i].multiplier > 0 else -multiplier
+    weights = tuple(m * step for m, step in zip(found, steps, strict=True))
+    shift = sum(
+        m * (term.lo if m >= 0 else term.hi) for m, term in zip(multipliers, terms, strict=True)
+    )
+    never = shift + sum(w * (n - 1) for w, n in zip(weights, points.counts, strict=True)) + 1
+
+    def moved(threshold: int) -> int:
+        if threshold <= 0:
+            return shift
+        return never if threshold > points.most else shift + points.split(weights, threshold)[0]
+
+    return Narrow(tuple(multipliers), tuple(moved(t - base) for t in thresholds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """``sum(weights[i] * x[i])`` for ``x[i]`` from 0 to ``counts[i] - 1``; weights are positive."""
+
+    weights: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def most(self) -> int:
+        """The greatest sum."""
+        return sum(w * (n - 1) for w, n in zip(self.weights, self.counts, strict=True))
+
+    def split(self, others: tuple[int, ...], threshold: int) -> tuple[int, int]:
+        """Return the least sum with the weights ``others`` (not negative) of a point at or above
+        ``threshold``, and the greatest of one below it. Both exist: 0 < threshold <= ``most``.
+        """
+        least: int | None = None
+        most: int | None = None
+        for place in product(*map(range, self.counts[:-2])):
+            rest = threshold - sum(w * x for w, x in zip(self.weights, place, strict=False))
+            extra = sum(w * x for w, x in zip(others, place, strict=False))
+            above, below = self._split_last(others, rest)
+            if above is not None and (least is None or above + extra < least):
+                least = above + extra
+            if below is not None and (most is None or below + extra > most):
+                most = below + extra
+        assert least is not None
+        assert most is not None
+        return least, most
+
+    def _split_last(self, others: tuple[int, ...], threshold: int) -> tuple[int | None, int | None]:
+        """Return the same for the last two terms alone; None where there is no such point."""
+        if len(self.weights) == 1:
+            (w,), (n,), (v,) = self.weights, self.counts, others
+            first = max(0, -(-threshold // w))
+            return v * first if first < n else None, v * (first - 1) if first > 0 else None
+        (w, u), (n, m), (v, z) = self.weights[-2:], self.counts[-2:], others[-2:]
+        # The points at or above the threshold begin, at each x, with y = ceil((T - w x) / u):
+        # above the last y for x < first, at 1 .. last for first <= x < after, and at 0 from there.
+        first = min(n, max(0, -(-(threshold - u * (m - 1)) // w)))
+        after = min(n, max(0, -(-threshold // w)))
+        least = None if after == n else v * after
+        most = None if first == 0 else v * (first - 1) + z * (m - 1)
+        if first < after:
+            # ceil((T - w x) / u) = -floor((w x - T) / u), for x = first + x'.
+            start = w * first - threshold
+            above = v * first - greatest(after - first, -v, z, w, start, u)
+            below = v * first - z + greatest(after - first, v, -z, w, start, u)
+            least = above if least is None else min(least, above)
+            most = below if most is None else max(most, below)
+        return least, most
+
+
+def _simplest(true: list[int], tells: Callable[[Sequence[int]], bool]) -> list[int]:
+    match len(true):
+        case 1:
+            return [1]
+        case 2:
+            return _simplest_pair(true[0], true[1], tells)
+        case _:
+            return next(c for c in _roundings(true) if tells(c))
+
+
+def _simplest_pair(p: int, q: int, tells: Callable[[Sequence[int]], bool]) -> list[int]:
+    """Return the first pair on the way to ``p / q`` that tells the thresholds.
+
+    The way begins at 0/1 and 1/0, which do without one of the terms. Then it is made of runs
+    ``before + t * towards``, whose ratios approach the true one from one side: where one of a run
+    tells the thresholds, those that follow it do.
+    """
+    before, towards = [0, 1], [1, 0]
+    for alone in (before, towards):
+        if tells(alone):
+            return alone
+
+    def at(t: int) -> list[int]:
+        return [a + t * b for a, b in zip(before, towards, strict=True)]
+
+    while True:
+        low = 1
+        high, rest = divmod(p, q)
+        if rest == 0 or (high and tells(at(high))):
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (low, middle) if tells(at(middle)) else (middle + 1, high)
+            return at(high)
+        before, towards = towards, at(high)
+        p, q = q, rest
+
+
+def _roundings(true: list[int]) -> Iterator[list[int]]:
+    """Yield the true multipliers rounded to 1, 2, ... bits, and at last themselves."""
+    whole = gcd(*true)
+    exact = [m // whole for m in true]
+    largest = max(exact)
+    for bits in range(1, largest.bit_length()):
+        scale = (1 << bits) - 1
+        yield [(2 * m * scale + largest) // (2 * largest) for m in exact]
+    yield exact
