@@ -11,22 +11,27 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from lutloom.core.errors import LutloomError
 from lutloom.core.host import Largest
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.builder import GraphBuilder
 from lutloom.streamline.context import Context
-from lutloom.streamline.errors import ModelError
+from lutloom.streamline.errors import ModelError, UnforeseenError, show
 from lutloom.streamline.fold import fold
 from lutloom.streamline.host_steps import host_program
 from lutloom.streamline.rule_table import RULES
-from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode, show
+from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode
 from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf, Symbol
 
 if TYPE_CHECKING:
     from lutloom.core.host import HostProgram
     from lutloom.core.rational import Rationals
+
+
+# Each node keeps the nodes since the last quantizer: their number is squared.
+_LONGEST_TRAIL = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def import_model(source: Source, raw_input: RawInput | None = None) -> Network:
         for name in node.inputs:
             if name and name not in context.symbols:
                 raise ModelError(_further(f"{node} reads", name, producers[name]))
-        _interpret(node, context)
+        _read(node, context)
     if output.name not in context.symbols:
         raise ModelError(_further("the output is", output.name, producers[output.name]))
     return _finish(source, port, output, shape, context, is_raw=annotated is not None)
@@ -125,7 +130,8 @@ def _annotated(source: Source, port: Port) -> RawInput | None:
     if name in _ANNOTATIONS:
         return RawInput(_ANNOTATIONS[name])
     digits = name.removeprefix("U").removeprefix("INT")
-    if digits.isdecimal() and 1 <= int(digits) <= 32 and name.endswith(f"INT{digits}"):
+    is_short = digits.isdecimal() and len(digits) <= 2
+    if is_short and 1 <= int(digits) <= 32 and name.endswith(f"INT{digits}"):
         bits = int(digits)
         if name.startswith("U"):
             return RawInput(IntType(0, 2**bits - 1))
@@ -171,6 +177,19 @@ def _last(numbers: tuple[Fraction, ...], rank: int) -> Rationals:
     return array.reshape((*[1] * (rank - 1), len(numbers)) if rank else ())
 
 
+def _read(node: SourceNode, context: Context) -> None:
+    """Interpret ``node``; what no rule foresaw names the node as well."""
+    try:
+        _interpret(node, context)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, LutloomError):
+            raise
+        raise UnforeseenError(
+            f"{node} can't be read ({type(error).__name__}: {error}): it is damaged, or this is an"
+            " error of lutloom, which is worth a report with the model"
+        ) from error
+
+
 def _interpret(node: SourceNode, context: Context) -> None:
     inputs = [context.symbols[name] if name else None for name in node.inputs]
     rule = RULES.get((node.domain, node.op_type))
@@ -187,6 +206,12 @@ def _interpret(node: SourceNode, context: Context) -> None:
         raise ModelError(_unknown(node))
     else:
         symbol = rule(node, inputs, context)
+    trail = getattr(symbol, "trail", ())
+    if len(trail) > _LONGEST_TRAIL:
+        raise ModelError(
+            f"{node} is the last of {len(trail)} nodes in a row without a quantizer, more than any"
+            " network needs: is the file damaged?"
+        )
     place = 1 if node.op_type == "TopK" and len(node.outputs) > 1 else 0
     if isinstance(symbol, Scaled):
         symbol = _remembered(node, symbol, context)

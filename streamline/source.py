@@ -6,12 +6,23 @@ NumPy arrays, in an order in which every tensor is defined before it is used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.streamline.errors import ModelError, ModelFileError
+from lutloom.streamline.errors import ModelError, ModelFileError, show
+from lutloom.streamline.external_data import LARGEST_FILE, take_in
+from lutloom.streamline.node_order import in_order
+from lutloom.streamline.source_checks import (
+    check_format,
+    check_input,
+    check_words,
+    opset_of,
+)
+from lutloom.streamline.tensors import number_type, to_array, type_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +36,8 @@ STANDARD_DOMAINS = frozenset({"", "ai.onnx"})
 QUANTIZER_DOMAINS = frozenset(
     {"qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas"}
 )
+
+_LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,21 +59,29 @@ class SourceNode:
         """Return an integer attribute."""
         value = self.attributes.get(name, default)
         if not isinstance(value, int):
-            raise ModelError(f"{self}: the attribute '{name}' should be an integer, not {value!r}")
+            raise self._wrong(name, "an integer", value)
         return value
 
-    def number(self, name: str, default: float) -> float:
+    def number(self, name: str, default: float, *, may_be_infinite: bool = False) -> float:
         """Return a float attribute, exactly as the float32 that the file holds."""
         value = self.attributes.get(name, default)
         if not isinstance(value, (int, float)):
-            raise ModelError(f"{self}: the attribute '{name}' should be a number, not {value!r}")
+            raise self._wrong(name, "a number", value)
+        if math.isnan(value) or (math.isinf(value) and not may_be_infinite):
+            raise self._wrong(name, "a finite number", value)
         return float(value)
+
+    def _wrong(self, name: str, wanted: str, value: object) -> ModelError:
+        found = ascii(value)
+        if len(found) > _LONGEST_VALUE:
+            found = found[: _LONGEST_VALUE - 3] + "..."
+        return ModelError(f"{self}: the attribute '{name}' should be {wanted}, not {found}")
 
     def text(self, name: str, default: str) -> str:
         """Return a string attribute."""
         value = self.attributes.get(name, default)
         if not isinstance(value, str):
-            raise ModelError(f"{self}: the attribute '{name}' should be a string, not {value!r}")
+            raise self._wrong(name, "a string", value)
         return value
 
     def integers(self, name: str) -> tuple[int, ...] | None:
@@ -69,7 +90,7 @@ class SourceNode:
         if value is None:
             return None
         if not isinstance(value, tuple) or not all(isinstance(item, int) for item in value):
-            raise ModelError(f"{self}: the attribute '{name}' should be integers, not {value!r}")
+            raise self._wrong(name, "integers", value)
         return tuple(int(item) for item in value)
 
 
@@ -96,12 +117,6 @@ class Source:
     """Annotated datatypes (``finn_datatype``) by tensor."""
 
 
-def show(name: str) -> str:
-    """Return ``name`` for a message: quoted, without control characters, of readable length."""
-    readable = name if len(name) <= 80 else name[:77] + "..."
-    return "'" + readable.encode("unicode_escape").decode("ascii") + "'"
-
-
 def read_source(path: Path) -> Source:
     """Read the model at ``path``; weights beside the file (external data) are read too.
 
@@ -110,14 +125,19 @@ def read_source(path: Path) -> Source:
     """
     model = load_model(path)
     graph = model.graph
-    if not graph.node:
-        raise ModelFileError(f"{path} holds no nodes: is it an ONNX model?")
+    check_format(path, model.ir_version)
+    versions = {e.version for e in model.opset_import if e.domain in STANDARD_DOMAINS}
+    opset = opset_of(path, versions)
     if model.functions:
         raise ModelError(f"{path} defines functions: inline them (onnx.inliner) and export again")
     if not all(isinstance(text, str) for text in _texts(graph)):
         raise ModelFileError(f"{path} holds a name that is no text: the file is damaged")
+    check_words(path, graph)
     constants = _constants(path, graph)
-    nodes = _sorted(path, _nodes(graph), constants, graph)
+    inputs = [port for port in graph.input if port.name not in constants]
+    for port in inputs:
+        check_input(path, port)
+    nodes = in_order(path, _nodes(path, graph), {*constants, *(port.name for port in graph.input)})
     defined = {name for node in nodes for name in node.outputs}.union(
         constants, (port.name for port in graph.input)
     )
@@ -126,12 +146,11 @@ def read_source(path: Path) -> Source:
             raise ModelFileError(
                 f"{path}: its output {show(port.name)} is one that nothing defines"
             )
-    opsets = {entry.domain: entry.version for entry in model.opset_import}
     return Source(
         path=path,
-        opset=opsets.get("", opsets.get("ai.onnx", 9)),
-        inputs=tuple(_port(port) for port in graph.input if port.name not in constants),
-        outputs=tuple(_port(port) for port in graph.output),
+        opset=opset,
+        inputs=tuple(_port(path, port) for port in inputs),
+        outputs=tuple(_port(path, port) for port in graph.output),
         nodes=nodes,
         constants=constants,
         datatypes={
@@ -151,23 +170,54 @@ def load_model(path: Path) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
 
-    if path.is_dir():
-        raise ModelFileError(f"{path} is a directory: name the .onnx file")
+    data = _bytes(path)
+    for beginning, what in _OTHER_KINDS.items():
+        if data.startswith(beginning):
+            raise ModelFileError(f"{path} can't be read as an ONNX model: {what}")
     try:
-        model = onnx.load(path, format="protobuf", load_external_data=False)
-    except FileNotFoundError as error:
-        raise ModelFileError(f"{path} does not exist") from error
-    except (OSError, DecodeError, ValueError) as error:
+        model = onnx.ModelProto()
+        model.ParseFromString(data)
+    except (DecodeError, ValueError) as error:
         raise ModelFileError(
             f"{path} can't be read as an ONNX model, it is damaged or cut off: {error}"
         ) from error
-    try:
-        onnx.load_external_data_for_model(model, str(path.parent))
-    except Exception as error:  # onnx raises half a dozen unrelated classes here
-        raise ModelFileError(
-            f"{path}: its external data can't be read: {str(error).splitlines()[0]}"
-        ) from error
+    if not model.graph.node:
+        raise ModelFileError(f"{path} holds no nodes: is it an ONNX model?")
+    take_in(model, path)
     return model
+
+
+# What lies under the name of a model now and then, by its first bytes.
+_OTHER_KINDS = {
+    b"version https://git-lfs": "it is a pointer of Git LFS; fetch the file itself (git lfs pull)",
+    b"PK\x03\x04": "it is a zip archive, as PyTorch saves; unpack it, or export the model as QONNX",
+    b"\x1f\x8b": "it is compressed; unpack it first (gunzip)",
+    b"\x80": "it is a pickle, as PyTorch saves; export the model as QONNX",
+    b"\x89HDF": "it is HDF5, as Keras saves; export the model as QONNX",
+    b"<": "it is a page of HTML or XML; download the file itself",
+}
+
+
+def _bytes(path: Path) -> bytes:
+    """Return what the file at ``path`` holds; a model is never larger than 2 GB."""
+    try:
+        status = path.stat()
+        if S_ISDIR(status.st_mode):
+            raise ModelFileError(f"{path} is a directory: name the .onnx file")
+        if not S_ISREG(status.st_mode):
+            raise ModelFileError(f"{path} is no regular file: name the .onnx file")
+        if status.st_size > LARGEST_FILE:
+            raise ModelFileError(
+                f"{path} is larger than 2 GB, which no ONNX file can be: it is damaged; export the"
+                " model again"
+            )
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path} does not exist") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path} can't be read as an ONNX model: {error}") from error
 
 
 def _texts(graph: onnx.GraphProto) -> Iterator[object]:
@@ -184,33 +234,32 @@ def _texts(graph: onnx.GraphProto) -> Iterator[object]:
 
 
 def _constants(path: Path, graph: onnx.GraphProto) -> dict[str, Array]:
-    from onnx import numpy_helper
-
     if graph.sparse_initializer:
         raise ModelError(f"{path} holds sparse constants: export them dense")
     constants: dict[str, Array] = {}
     for tensor in graph.initializer:
-        try:
-            array = numpy_helper.to_array(tensor)
-        except Exception as error:  # as above: truncated or mistyped contents
-            raise ModelFileError(
-                f"{path}: the constant {show(tensor.name)} is damaged: {error}"
-            ) from error
         if tensor.name in constants:
             raise ModelFileError(f"{path} defines the constant {show(tensor.name)} twice")
-        array.setflags(write=False)
-        constants[tensor.name] = array
+        if not tensor.name:
+            raise ModelFileError(f"{path} defines a constant without a name: export it again")
+        constants[tensor.name] = to_array(path, tensor)
     return constants
 
 
-def _port(value: onnx.ValueInfoProto) -> Port:
-    from onnx import helper
-
+def _port(path: Path, value: onnx.ValueInfoProto) -> Port:
+    where = f"{path}: {show(value.name)}"
     tensor = value.type.tensor_type
-    try:
-        dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{show(value.name)} is no tensor of numbers") from error
+    if not value.type.HasField("tensor_type") or not tensor.elem_type:
+        raise ModelError(
+            f"{where} is no tensor of numbers: a model's input and output should be tensors of"
+            " float32; export it so"
+        )
+    dtype = number_type(tensor.elem_type)
+    if dtype is None:
+        raise ModelError(
+            f"{where} is a tensor of {type_name(tensor.elem_type)}, which is no kind of number"
+            " known here: export the model with float32"
+        )
     if not tensor.HasField("shape"):
         return Port(value.name, None, dtype)
     dims = tuple(
@@ -220,7 +269,7 @@ def _port(value: onnx.ValueInfoProto) -> Port:
     return Port(value.name, dims, dtype)
 
 
-def _nodes(graph: onnx.GraphProto) -> list[SourceNode]:
+def _nodes(path: Path, graph: onnx.GraphProto) -> list[SourceNode]:
     return [
         SourceNode(
             name=node.name or (node.output[0] if node.output else f"{node.op_type}_{index}"),
@@ -228,14 +277,14 @@ def _nodes(graph: onnx.GraphProto) -> list[SourceNode]:
             domain=node.domain,
             inputs=tuple(node.input),
             outputs=tuple(node.output),
-            attributes={entry.name: _attribute(node, entry) for entry in node.attribute},
+            attributes={entry.name: _attribute(path, node, entry) for entry in node.attribute},
         )
         for index, node in enumerate(graph.node)
     ]
 
 
-def _attribute(node: onnx.NodeProto, entry: onnx.AttributeProto) -> Attribute:
-    from onnx import AttributeProto, numpy_helper
+def _attribute(path: Path, node: onnx.NodeProto, entry: onnx.AttributeProto) -> Attribute:
+    from onnx import AttributeProto
 
     where = f"{node.op_type} node {show(node.name)}"
     match entry.type:
@@ -251,48 +300,22 @@ def _attribute(node: onnx.NodeProto, entry: onnx.AttributeProto) -> Attribute:
             return tuple(float(item) for item in entry.floats)
         case AttributeProto.TENSOR:
             try:
-                return numpy_helper.to_array(entry.t)
-            except Exception as error:  # as for constants
+                return to_array(path, entry.t)
+            except ModelFileError as error:
                 raise ModelFileError(
-                    f"{where}: its attribute {show(entry.name)} is damaged: {error}"
+                    f"{where}: its attribute '{entry.name}' is damaged: {error}"
                 ) from error
         case AttributeProto.GRAPH | AttributeProto.GRAPHS:
             raise ModelError(
                 f"{where} holds a subgraph: control flow has no dataflow hardware;"
                 " export the model without it"
             )
+    if entry.ref_attr_name:
+        raise ModelError(
+            f"{where}: the attribute '{entry.name}' is a function's, and no function is there:"
+            " inline them (onnx.inliner) and export again"
+        )
     raise ModelError(f"{where}: the attribute '{entry.name}' is of a kind that isn't supported")
-
-
-def _sorted(
-    path: Path, nodes: list[SourceNode], constants: Mapping[str, Array], graph: onnx.GraphProto
-) -> tuple[SourceNode, ...]:
-    """Return ``nodes`` in topological order, in the file's own where that is one."""
-    defined = set(constants) | {port.name for port in graph.input} | {""}
-    producers: dict[str, SourceNode] = {}
-    for node in nodes:
-        for name in node.outputs:
-            if name and (name in producers or name in defined):
-                raise ModelFileError(f"{path} defines the tensor {show(name)} twice")
-            producers[name] = node
-    for node in nodes:
-        for name in node.inputs:
-            if name not in defined and name not in producers:
-                raise ModelFileError(f"{path}: {node} reads {show(name)}, which nothing defines")
-    ordered: list[SourceNode] = []
-    waiting = nodes
-    while waiting:
-        later = []
-        for node in waiting:
-            if all(name in defined for name in node.inputs):
-                ordered.append(node)
-                defined.update(node.outputs)
-            else:
-                later.append(node)
-        if len(later) == len(waiting):
-            raise ModelFileError(f"{path}: {later[0]} depends on its own result")
-        waiting = later
-    return tuple(ordered)
 
 
 def whole_model(path: Path) -> bytes:
