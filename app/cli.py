@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lutloom import __version__
+from lutloom.core.errors import LutloomError, readable
+from lutloom.entry import INTERRUPTED, leave
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -255,7 +257,7 @@ def main() -> None:
     before = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         handler = signal.getsignal(number)
-        if handler in (signal.default_int_handler, signal.SIG_DFL):
+        if handler in (signal.default_int_handler, signal.SIG_DFL, leave):
             before[number] = handler
             signal.signal(number, interrupt)
     status = 0
@@ -268,15 +270,13 @@ def main() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     if ended_by:
-        _complain("interrupted: nothing half-written was left behind")
+        _complain(INTERRUPTED)
         status = 128 + ended_by
     sys.exit(status)
 
 
 def _run() -> int:
     """Run the command line and return its exit status."""
-    from lutloom.core.errors import LutloomError
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Names of models and files may hold what the terminal's encoding doesn't.
@@ -296,14 +296,15 @@ def _run() -> int:
         _complain("there is not enough memory for this")
         return 2
     except ImportError as error:
-        _complain(f"{error}: the installation is not complete; install lutloom again")
+        text = f"{error}: the installation is not complete; install lutloom again"
+        _complain(readable(text))
         return 2
     except OSError as error:
         _drop_output()
         if isinstance(error, BrokenPipeError):
             return 1  # the reader has seen enough
         where = f"{error.filename}: " if error.filename else ""
-        _complain(f"{where}{error.strerror or error}")
+        _complain(readable(f"{where}{error.strerror or error}"))
         return 2
     return status
 
@@ -317,4 +318,5 @@ def _drop_output() -> None:
 
 
 def _complain(message: str) -> None:
+    """Say on standard error what is wrong."""
     typer.echo(f"lutloom: {message}", err=True)

@@ -14,6 +14,8 @@ from lutloom.core.errors import LutloomError
 class CSimError(LutloomError, RuntimeError):
     """C simulation that can't be built, or that found the design to be wrong."""
 
+    has_lines = True
+
 
 def find_compiler(compiler: str | None = None) -> str:
     """Return the C++ compiler: ``compiler``, else ``$CXX``, else g++, clang++ or c++ on the path.

@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from tests.models import Writer, write
 
-MAIN = "from lutloom.cli import main; main()"
+MAIN = "from lutloom.entry import main; main()"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""The program's first moments: Ctrl-C has its answer before anything else is loaded."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+INTERRUPTED = "interrupted: nothing half-written was left behind"
+
+
+def main() -> None:
+    """Run the command line, and end the process: see ``lutloom.cli.main``."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, leave)
+    from lutloom.cli import main as run
+
+    run()
+
+
+def leave(number: int, _: FrameType | None) -> None:
+    """End the process on a signal: nothing has been begun, so that there is nothing to undo."""
+    os.write(2, f"lutloom: {INTERRUPTED}\n".encode())
+    os._exit(128 + number)
