@@ -53,6 +53,15 @@ class Binary:
     operand_first: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Combine:
+    """``left(x) OP right(x)``: two programs on the same numbers, ``x * sigmoid(x)`` for one."""
+
+    kind: BinaryKind
+    left: HostProgram
+    right: HostProgram
+
+
 @dataclass(frozen=True, slots=True)
 class Unary:
     """A function of each element."""
@@ -130,6 +139,7 @@ class Largest:
 
 HostStep: TypeAlias = (
     Binary
+    | Combine
     | Unary
     | Clamp
     | Normalize
@@ -141,7 +151,7 @@ HostStep: TypeAlias = (
     | Largest
 )
 
-HostProgram: TypeAlias = tuple[HostStep, ...]
+HostProgram: TypeAlias = "tuple[HostStep, ...]"
 
 
 def run_host(program: HostProgram, x: Array) -> Array:
@@ -149,8 +159,12 @@ def run_host(program: HostProgram, x: Array) -> Array:
     import numpy as np
 
     with np.errstate(all="ignore"):
-        for step in program:
-            x = _run(step, x)
+        return _run_all(program, x)
+
+
+def _run_all(program: HostProgram, x: Array) -> Array:
+    for step in program:
+        x = _run(step, x)
     return x
 
 
@@ -160,12 +174,12 @@ def _run(step: HostStep, x: Array) -> Array:
     match step:
         case Binary(kind, operand, first):
             return _binary(kind, operand, x) if first else _binary(kind, x, operand)
+        case Combine(kind, left, right):
+            return _binary(kind, _run_all(left, x), _run_all(right, x))
         case Unary(kind):
             return _unary(kind, x)
         case Clamp(lo, hi):
-            if lo is not None:
-                x = np.maximum(x, np.float32(lo))
-            return x if hi is None else np.minimum(x, np.float32(hi))
+            return _clamp(x, lo, hi)
         case Normalize():
             return _normalize(step, x)
         case Softmax(axis, logarithm):
@@ -187,6 +201,14 @@ def _run(step: HostStep, x: Array) -> Array:
             return np.take(order, np.arange(k), axis=axis + 1).astype(np.int64)
         case _:
             assert_never(step)
+
+
+def _clamp(x: Array, lo: float | None, hi: float | None) -> Array:
+    import numpy as np
+
+    if lo is not None:
+        x = np.maximum(x, np.float32(lo))
+    return x if hi is None else np.minimum(x, np.float32(hi))
 
 
 def _binary(kind: BinaryKind, left: Array, right: Array) -> Array:

@@ -40,11 +40,14 @@ def program_from_json(document: Sequence[Mapping[str, Any]]) -> host.HostProgram
 def _to_json(value: object) -> object:
     import numpy as np
 
+    if isinstance(value, get_args(host.HostStep)):
+        (document,) = program_to_json((value,))
+        return document
     match value:
         case Enum():
             return {type(value).__name__: value.value}
         case tuple():
-            return list(value)
+            return [_to_json(entry) for entry in value]
         case np.ndarray():
             raw = np.ascontiguousarray(value, dtype="<f4").tobytes()
             return {"float32": base64.b64encode(raw).decode("ascii"), "shape": list(value.shape)}
@@ -56,9 +59,12 @@ def _from_json(value: Any) -> object:  # noqa: ANN401 - whatever JSON holds
     import numpy as np
 
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(map(_from_json, value))
     if not isinstance(value, dict):
         return value
+    if "step" in value:
+        (step,) = program_from_json((value,))
+        return step
     if "float32" in value:
         raw = base64.b64decode(value["float32"], validate=True)
         return np.frombuffer(raw, dtype="<f4").reshape(value["shape"]).astype(np.float32)

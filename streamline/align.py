@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from lutloom.core.rational import Rationals
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Scaled
+    from lutloom.streamline.symbols import Formula
 
 
-def aligned(node: SourceNode, x: Scaled, array: NDArray[Any], what: str) -> Rationals:
+def aligned(node: SourceNode, x: Formula, array: NDArray[Any], what: str) -> Rationals:
     """Return ``array``, which broadcasts against the model's tensor, in the axes of ``x.value``.
 
     Raises ``ModelError`` if it is not finite, or makes the tensor larger.

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf, Symbol
+from lutloom.streamline.symbols import (
+    Constant,
+    Curve,
+    Formula,
+    HostFloat,
+    Indices,
+    Scaled,
+    ShapeOf,
+    Symbol,
+)
 
 if TYPE_CHECKING:
     from lutloom.core.host import HostProgram
@@ -55,9 +64,20 @@ def required_constant(node: SourceNode, inputs: Inputs, index: int, what: str) -
 
 def required_scaled(node: SourceNode, inputs: Inputs, index: int, wanted: str) -> Scaled:
     """Return an input that must be integers in disguise; say otherwise what made it a float."""
+    x = required_formula(node, inputs, index, wanted)
+    if isinstance(x, Curve):
+        raise ModelError(
+            f"{node}: {wanted} needs integers, but {x.trail[-1]} before it makes floats and is not"
+            " followed by a quantizer; quantize the activations of that layer"
+        )
+    return x
+
+
+def required_formula(node: SourceNode, inputs: Inputs, index: int, wanted: str) -> Formula:
+    """Return an input that must be a function of integers; say otherwise what made it a float."""
     symbol = required(node, inputs, index)
     match symbol:
-        case Scaled():
+        case Scaled() | Curve():
             return symbol
         case HostFloat(start=None):
             raise ModelError(
@@ -79,7 +99,9 @@ def required_scaled(node: SourceNode, inputs: Inputs, index: int, wanted: str) -
 def shape_of(node: SourceNode, symbol: Symbol) -> tuple[int, ...]:
     """Return the model's shape of a data-dependent tensor, without the batch."""
     match symbol:
-        case Scaled(shape=shape) | HostFloat(shape=shape) | Indices(shape=shape):
+        case (
+            Scaled(shape=shape) | Curve(shape=shape) | HostFloat(shape=shape) | Indices(shape=shape)
+        ):
             return shape
         case Constant() | ShapeOf():
             raise ModelError(f"{node}: its input should be the data, not a constant")

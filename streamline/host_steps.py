@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.host import (
     Binary,
     BinaryKind,
     Clamp,
+    Combine,
     HostStep,
     Largest,
     Normalize,
@@ -23,7 +24,7 @@ from lutloom.streamline.errors import ModelError
 from lutloom.streamline.rules.batch_norm import epsilon_of
 from lutloom.streamline.rules.clamp import clip_bounds
 from lutloom.streamline.rules.top_k import selection
-from lutloom.streamline.symbols import Constant, ShapeOf
+from lutloom.streamline.symbols import Constant, Fork, ShapeOf
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from lutloom.core.host import HostProgram
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Trail
 
 _BINARY = {
     "Add": BinaryKind.ADD,
@@ -53,12 +55,12 @@ _UNARY = {
 _COERCED_SOFTMAX_UNTIL = 13
 
 
-def host_program(trail: Sequence[SourceNode], context: Context) -> HostProgram:
-    """Return the steps of ``trail``, a chain of nodes.
+def host_program(trail: Trail, context: Context) -> HostProgram:
+    """Return the steps of ``trail``.
 
     Raises ``ModelError`` for a node that has no step.
     """
-    return tuple(step for node in trail for step in _steps(node, context))
+    return tuple(step for entry in trail for step in _steps(entry, context))
 
 
 def without_batch(
@@ -84,7 +86,10 @@ def without_batch(
     return operand
 
 
-def _steps(node: SourceNode, context: Context) -> tuple[HostStep, ...]:
+def _steps(node: SourceNode | Fork, context: Context) -> tuple[HostStep, ...]:
+    if isinstance(node, Fork):
+        left, right = (host_program(side, context) for side in (node.left, node.right))
+        return (Combine(_BINARY[node.node.op_type], left, right),)
     inputs = [context.symbols.get(name) if name else None for name in node.inputs]
     make = _STEPS.get(node.op_type)
     if make is None:

@@ -23,7 +23,7 @@ from lutloom.streamline.fold import fold
 from lutloom.streamline.host_steps import host_program
 from lutloom.streamline.rule_table import RULES
 from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode
-from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf, Symbol
+from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf, Symbol
 
 if TYPE_CHECKING:
     from lutloom.core.host import HostProgram
@@ -275,7 +275,9 @@ def _finish(
     symbol = context.symbols[output.name]
     tail: HostProgram = ()
     match symbol:
-        case Scaled(root=value, shape=shape, trail=trail):
+        case Scaled(root=value, shape=shape, trail=trail) | Curve(
+            root=value, shape=shape, trail=trail
+        ):
             tail = host_program(trail, context)
         case Indices(value=value, shape=shape):
             rank = len(context.build.types[value].shape)
@@ -287,7 +289,7 @@ def _finish(
                 axes=tuple(range(rank)),
                 is_quantized=False,
             )
-        case HostFloat(start=Scaled(root=value), shape=shape, trail=trail):
+        case HostFloat(start=(Scaled(root=value) | Curve(root=value)), shape=shape, trail=trail):
             tail = host_program(trail, context)
         case HostFloat(start=None):
             raise ModelError(

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.core.ops import Permute, Reshape
 from lutloom.streamline.align import compact
+from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
+    from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Scaled
+
+F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
 
-def reordered(build: GraphBuilder, node: SourceNode, x: Scaled, axes: tuple[int, ...]) -> Scaled:
+def reordered(build: GraphBuilder, node: SourceNode, x: F, axes: tuple[int, ...]) -> F:
     """Return ``x`` with its value's axes in the order ``axes`` of the model's."""
     if x.axes == axes:
         return x
@@ -26,41 +29,34 @@ def reordered(build: GraphBuilder, node: SourceNode, x: Scaled, axes: tuple[int,
     moved = [axis for axis in moves if shape[axis] > 1]
     if moved == sorted(moved):
         target = tuple(shape[axis] for axis in moves)
-        value = build.add(node, "/reshape", Reshape(target), (x.value,))
+        value = _moved(build, node, "/reshape", Reshape(target), x.value)
     else:
-        value = build.add(node, "/permute", Permute(moves), (x.value,))
-    return replace(
-        x,
-        value=value,
-        axes=axes,
-        slope=x.slope.transpose(moves),
-        offset=x.offset.transpose(moves),
-        lower=None if x.lower is None else x.lower.transpose(moves),
-        upper=None if x.upper is None else x.upper.transpose(moves),
-    )
+        value = _moved(build, node, "/permute", Permute(moves), x.value)
+    moved_arrays = x.with_arrays(lambda array: array.transpose(moves))
+    return replace(moved_arrays, value=value, axes=axes)
 
 
-def in_model_order(build: GraphBuilder, node: SourceNode, x: Scaled) -> Scaled:
+def _moved(build: GraphBuilder, node: SourceNode, suffix: str, op: Op, source: str) -> str:
+    """Return the result of ``op``: the one that is there, so that equal branches meet again."""
+    for known in build.nodes:
+        if known.inputs == (source,) and known.op == op:
+            return known.results[0]
+    return build.add(node, suffix, op, (source,))
+
+
+def in_model_order(build: GraphBuilder, node: SourceNode, x: F) -> F:
     """Return ``x`` with its value's axes in the model's own order."""
     return reordered(build, node, x, tuple(range(len(x.shape))))
 
 
-def reshaped(build: GraphBuilder, node: SourceNode, x: Scaled, shape: tuple[int, ...]) -> Scaled:
+def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]) -> F:
     """Return ``x`` as a tensor of the model's ``shape``, elements in the model's order."""
     x = in_model_order(build, node, x)
-    value = x.value
-    if shape != x.shape:
-        value = build.add(node, "", Reshape(shape), (x.value,))
-    return replace(
-        x,
-        value=value,
-        axes=tuple(range(len(shape))),
-        shape=shape,
-        slope=_reshape(x.slope, x.shape, shape),
-        offset=_reshape(x.offset, x.shape, shape),
-        lower=None if x.lower is None else _reshape(x.lower, x.shape, shape),
-        upper=None if x.upper is None else _reshape(x.upper, x.shape, shape),
-    )
+    value, old = x.value, x.shape
+    if shape != old:
+        value = _moved(build, node, "", Reshape(shape), x.value)
+    moved = x.with_arrays(lambda array: _reshape(array, old, shape))
+    return replace(moved, value=value, axes=tuple(range(len(shape))), shape=shape)
 
 
 def _reshape(array: Rationals, old: tuple[int, ...], new: tuple[int, ...]) -> Rationals:

@@ -12,14 +12,14 @@ from lutloom.core.meaning import ValueMeaning
 from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, compact, varying_axes
-from lutloom.streamline.context import required_scaled
+from lutloom.streamline.context import required_formula
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.host_steps import host_program, without_batch
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.staircase import Ramp, staircase
 from lutloom.streamline.steps import Steps, rounding_steps, sign_steps
-from lutloom.streamline.symbols import HostFloat, Scaled
+from lutloom.streamline.symbols import Curve, HostFloat, Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.host import HostProgram, HostStep
+    from lutloom.core.ops import Threshold
     from lutloom.core.rational import Rationals
     from lutloom.core.rounding import Rounding
     from lutloom.streamline.context import Context
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Symbol
+    from lutloom.streamline.symbols import Formula, Symbol
 
 # More parallel comparators than this on every lane are no hardware: 12 bits.
 _MOST_STEPS = 4096
@@ -69,7 +70,7 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
     node = quantizer.node
     if isinstance(x, HostFloat) and x.start is None:
         return _at_the_input(quantizer, x, context)
-    x = required_scaled(node, (x,), 0, "a quantizer")
+    x = required_formula(node, (x,), 0, "a quantizer")
     scale = aligned(node, x, quantizer.scale, "scale")
     zero_point = aligned(node, x, quantizer.zero_point, "zero point")
     unit = aligned(node, x, quantizer.unit, "scale")
@@ -79,20 +80,10 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
     return thresholded(node, y, shared, unit, np.asarray(-unit * zero_point), context)
 
 
-def _reachable(quantizer: Uniform, y: Scaled, context: Context) -> Steps:
+def _reachable(quantizer: Uniform, y: Formula, context: Context) -> Steps:
     """Return the steps of the levels that ``y`` can come near to."""
-    import numpy as np
-
     assert quantizer.rounding is not None
-    element = context.build.types[y.value].element
-    ends = [np.asarray(y.slope * end + y.offset) for end in (element.lo, element.hi)]
-    # A clamp moves both ends: all of a range may lie on the other side of its bound.
-    if y.lower is not None:
-        ends = [_limited(max, end, y.lower) for end in ends]
-    if y.upper is not None:
-        ends = [_limited(min, end, y.upper) for end in ends]
-    least = min(floor(value) for end in ends for value in end.ravel())
-    most = max(ceil(value) for end in ends for value in end.ravel())
+    least, most = _reach(y, context)
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
     if hi - lo > _MOST_STEPS:
@@ -101,6 +92,26 @@ def _reachable(quantizer: Uniform, y: Scaled, context: Context) -> Steps:
             f" with at most {_MOST_STEPS} thresholds: quantize to 12 bits or fewer"
         )
     return rounding_steps(quantizer.rounding, lo, hi)
+
+
+def _reach(y: Formula, context: Context) -> tuple[int, int]:
+    """Return integers below and above everything that ``y`` can be."""
+    import numpy as np
+
+    element = context.build.types[y.value].element
+    if isinstance(y, Curve):
+        # NumPy at module level there.
+        from lutloom.streamline.curve_steps import reach
+
+        return reach(y.expression, element.lo, element.hi)
+    ends = [np.asarray(y.slope * end + y.offset) for end in (element.lo, element.hi)]
+    # A clamp moves both ends: all of a range may lie on the other side of its bound.
+    if y.lower is not None:
+        ends = [_limited(max, end, y.lower) for end in ends]
+    if y.upper is not None:
+        ends = [_limited(min, end, y.upper) for end in ends]
+    least = min(floor(value) for end in ends for value in end.ravel())
+    return least, max(ceil(value) for end in ends for value in end.ravel())
 
 
 def _limited(
@@ -114,7 +125,7 @@ def _limited(
 
 def thresholded(
     node: SourceNode,
-    y: Scaled,
+    y: Formula,
     steps: Rationals,
     unit: Rationals,
     bias: Rationals,
@@ -130,8 +141,7 @@ def thresholded(
     out_axes = varying_axes(unit, bias)
     if len(out_axes) > 1:
         raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
-    arrays = (y.slope, y.offset, y.lower, y.upper, steps, unit, bias)
-    axes = varying_axes(*arrays)
+    axes = varying_axes(*y.arrays, steps, unit, bias)
     rank = len(y.shape)
     if len(axes) == 1 and axes[0] != rank - 1:
         order = (*(a for a in range(rank) if a != axes[0]), axes[0])
@@ -139,14 +149,13 @@ def thresholded(
         steps, unit, bias = (array.transpose(order) for array in (steps, unit, bias))
     if len(axes) > 1:
         return _by_element(node, y, steps, unit, bias, context)
-    op = staircase(*_rows(y, steps, context))
-    value = build.add(node, "", op, (y.value,))
+    value = _levels(node, y, steps, context)
     return named(node, Scaled(value, y.axes, y.shape, unit, bias), context)
 
 
 def _by_element(
     node: SourceNode,
-    y: Scaled,
+    y: Formula,
     steps: Rationals,
     unit: Rationals,
     bias: Rationals,
@@ -161,7 +170,7 @@ def _by_element(
     size = (int(np.prod(y.shape)),)
     flat = reshaped(context.build, node, y, size)
     flat_steps = compact(np.broadcast_to(steps, y.shape).reshape(size))
-    value = context.build.add(node, "", staircase(*_rows(flat, flat_steps, context)), (flat.value,))
+    value = _levels(node, flat, flat_steps, context)
     one, zero = rationals([1]), rationals([0])
     # No tensor of the model is flat: this value's meaning is recorded behind the next reshape.
     levels = Scaled(value, flat.axes, flat.shape, one, zero)
@@ -173,12 +182,17 @@ def _by_element(
     return named(node, replace(back, slope=unit, offset=bias), context)
 
 
-def _rows(y: Scaled, steps: Rationals, context: Context) -> tuple[list[Ramp], list[Steps]]:
+def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> str:
+    """Return the value that holds ``steps(y)``; channels are the last axis."""
+    return context.build.add(node, "", _staircase(node, y, steps, context), (y.value,))
+
+
+def _staircase(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Threshold:
+    """Return the operator that computes ``steps(y)``; channels are the last axis."""
     import numpy as np
 
     element = context.build.types[y.value].element
-    arrays = (y.slope, y.offset, y.lower, y.upper, steps)
-    channels = max((a.shape[-1] for a in arrays if a is not None and a.ndim), default=1)
+    channels = max((array.shape[-1] for array in (*y.arrays, steps) if array.ndim), default=1)
     lows, highs = context.build.bounds(y.value)
     if channels == 1:
         lows, highs = [element.lo], [element.hi]
@@ -188,11 +202,15 @@ def _rows(y: Scaled, steps: Rationals, context: Context) -> tuple[list[Ramp], li
             return [None] * channels
         return list(np.broadcast_to(array.reshape(-1), (channels,)).tolist())
 
-    ramps = [
-        Ramp(*numbers)
-        for numbers in zip(*(column(array) for array in arrays[:4]), lows, highs, strict=True)
-    ]
-    return ramps, column(steps)
+    if isinstance(y, Curve):
+        # NumPy at module level there.
+        from lutloom.streamline.curve_steps import curve_staircase
+
+        shared = steps.reshape(-1).tolist()
+        return curve_staircase(node, y.expression, shared, (lows, highs), element.step)
+    numbers = (column(array) for array in (y.slope, y.offset, y.lower, y.upper))
+    ramps = [Ramp(*entries) for entries in zip(*numbers, lows, highs, strict=True)]
+    return staircase(ramps, column(steps))
 
 
 def named(node: SourceNode, x: Scaled, context: Context) -> Scaled:

@@ -6,9 +6,27 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lutloom.streamline.expression import Function
 from lutloom.streamline.rules.affine import add, div, mul, neg, sub
 from lutloom.streamline.rules.batch_norm import batch_norm
 from lutloom.streamline.rules.clamp import clip, relu
+from lutloom.streamline.rules.functions import (
+    celu,
+    elu,
+    gelu,
+    hard_swish,
+    leaky_relu,
+    mish,
+    power,
+    prelu,
+    primitive,
+    reciprocal,
+    selu,
+    softsign,
+    square_root,
+    swish,
+    thresholded_relu,
+)
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.identity import identity
 from lutloom.streamline.rules.linear import gemm, matmul
@@ -47,9 +65,29 @@ _STANDARD: Mapping[str, Rule] = {
     "TopK": top_k,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
-    **dict.fromkeys(
-        ("Abs", "Exp", "Log", "LogSoftmax", "Pow", "Sigmoid", "Softmax", "Sqrt", "Tanh"), host_only
-    ),
+    "Abs": primitive(Function.ABSOLUTE),
+    "Celu": celu,
+    "Elu": elu,
+    "Erf": primitive(Function.ERF),
+    "Exp": primitive(Function.EXP),
+    "Gelu": gelu,
+    "HardSwish": hard_swish,
+    "LeakyRelu": leaky_relu,
+    "Log": primitive(Function.LOG),
+    "LogSoftmax": host_only,
+    "Mish": mish,
+    "PRelu": prelu,
+    "Pow": power,
+    "Reciprocal": reciprocal,
+    "Selu": selu,
+    "Sigmoid": primitive(Function.SIGMOID),
+    "Softmax": host_only,
+    "Softplus": primitive(Function.SOFTPLUS),
+    "Softsign": softsign,
+    "Sqrt": square_root,
+    "Swish": swish,
+    "Tanh": primitive(Function.TANH),
+    "ThresholdedRelu": thresholded_relu,
 }
 
 _QUANTIZERS: Mapping[str, Rule] = {

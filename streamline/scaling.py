@@ -1,24 +1,34 @@
 """``scale * clamp(a x + b, lower, upper) + shift``  =  a clamp of an affine map again.
 
-Exact: rational arithmetic; a negative scale swaps the bounds, a scale of zero makes them meet.
+Exact: rational arithmetic; a negative scale swaps the bounds, a scale of zero makes them meet. Of
+any other curve it is the curve with an affine map behind it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.streamline.align import compact
+from lutloom.streamline.curve import affine
+from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from lutloom.core.rational import Rationals
-    from lutloom.streamline.symbols import Scaled
+
+F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
 
-def scale_and_shift(x: Scaled, scale: Rationals, shift: Rationals) -> Scaled:
+def scale_and_shift(x: F, scale: Rationals, shift: Rationals) -> F:
     """Return ``scale * x + shift``; a negative scale turns the bounds of a clamp round."""
+    if isinstance(x, Curve):
+        return replace(x, expression=affine(len(x.shape), x.expression, scale, shift))
+    return _of_clamp(x, scale, shift)
+
+
+def _of_clamp(x: Scaled, scale: Rationals, shift: Rationals) -> Scaled:
     import numpy as np
 
     lower, upper = x.lower, x.upper

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.streamline.expression import Expression, arrays_of, with_arrays
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -53,6 +55,21 @@ class ShapeOf:
 
 
 @dataclass(frozen=True, eq=False)
+class Fork:
+    """Two chains of nodes that begin at one tensor, and ``node``, which combines their ends."""
+
+    node: SourceNode
+    left: Trail
+    right: Trail
+
+    def __str__(self) -> str:
+        return str(self.node)
+
+
+Trail: TypeAlias = "tuple[SourceNode | Fork, ...]"
+
+
+@dataclass(frozen=True, eq=False)
 class Scaled:
     """``clamp(slope * value + offset, lower, upper)`` of a value in the integer graph.
 
@@ -70,16 +87,64 @@ class Scaled:
     lower: Rationals | None = None
     upper: Rationals | None = None
     root: str = ""
-    trail: tuple[SourceNode, ...] = ()
+    trail: Trail = ()
 
     @property
     def is_clamped(self) -> bool:
         """Whether a ReLU or clip lies between the value and this tensor."""
         return self.lower is not None or self.upper is not None
 
+    @property
+    def arrays(self) -> tuple[Rationals, ...]:
+        """The rationals that it is made of."""
+        arrays = (self.slope, self.offset, self.lower, self.upper)
+        return tuple(array for array in arrays if array is not None)
+
+    def with_arrays(self, change: Callable[[Rationals], Rationals]) -> Scaled:
+        """Return the tensor with each of its arrays changed."""
+        return replace(
+            self,
+            slope=change(self.slope),
+            offset=change(self.offset),
+            lower=None if self.lower is None else change(self.lower),
+            upper=None if self.upper is None else change(self.upper),
+        )
+
     def after(self, node: SourceNode) -> Scaled:
         """Return the same numbers, one node further."""
         return replace(self, trail=(*self.trail, node))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """``expression`` of a value in the integer graph, element by element: any real function.
+
+    The other fields are those of ``Scaled``, which is the special case that stays simple.
+    """
+
+    value: str
+    axes: tuple[int, ...]
+    shape: tuple[int, ...]
+    expression: Expression
+    root: str
+    trail: Trail
+
+    @property
+    def arrays(self) -> tuple[Rationals, ...]:
+        """The rationals that it is made of."""
+        return arrays_of(self.expression)
+
+    def with_arrays(self, change: Callable[[Rationals], Rationals]) -> Curve:
+        """Return the tensor with each of its arrays changed."""
+        return replace(self, expression=with_arrays(self.expression, change))
+
+    def after(self, node: SourceNode) -> Curve:
+        """Return the same numbers, one node further."""
+        return replace(self, trail=(*self.trail, node))
+
+
+Formula: TypeAlias = Scaled | Curve
+"""A tensor that is a function of one value of the graph, element by element."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +155,9 @@ class HostFloat:
     is the node that made it so: the first of ``trail`` that has no integer form.
     """
 
-    start: Scaled | None
+    start: Formula | None
     shape: tuple[int, ...]
-    trail: tuple[SourceNode, ...]
+    trail: Trail
     because: SourceNode | None
 
 
@@ -104,7 +169,7 @@ class Indices:
     shape: tuple[int, ...]
 
 
-Symbol: TypeAlias = Constant | ShapeOf | Scaled | HostFloat | Indices
+Symbol: TypeAlias = Constant | ShapeOf | Scaled | Curve | HostFloat | Indices
 Environment: TypeAlias = "Mapping[str, Symbol]"
 
 ONE, ZERO = Fraction(1), Fraction(0)

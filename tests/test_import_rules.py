@@ -34,6 +34,7 @@ MAY_IMPORT = {
 # Which folders may import which libraries; libraries that are not named are anybody's.
 LIBRARIES = {
     "brevitas": ("qat",),
+    "flint": ("streamline",),
     "lightning": ("qat",),
     "pytorch_lightning": ("qat",),
     "sklearn": ("qat",),
@@ -49,6 +50,7 @@ LIBRARIES = {
 
 HEAVY = (
     "brevitas",
+    "flint",
     "hls4ml",
     "jinja2",
     "lightning",

@@ -1,4 +1,4 @@
-"""Add, Sub, Mul, Div and Neg: exact affine maps of a real, and the sum of two branches."""
+"""Add, Sub, Mul, Div and Neg: affine maps, functions of one value, the sum of two branches."""
 
 from __future__ import annotations
 
@@ -7,72 +7,99 @@ from typing import TYPE_CHECKING
 from lutloom.core.rational import rationals
 from lutloom.streamline.align import aligned
 from lutloom.streamline.context import required
+from lutloom.streamline.curve import are_of_one_value, curve, diamond, expression_of
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.expression import Apply, Function, Numbers
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.join import join
 from lutloom.streamline.scaling import scale_and_shift
-from lutloom.streamline.symbols import Constant, Scaled
+from lutloom.streamline.symbols import Constant, Curve, Scaled
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Symbol
+    from lutloom.streamline.symbols import Formula, Symbol
 
 
 def add(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x + c``, or the sum of two branches."""
-    return _with_constant(node, inputs, context, scale=1, sign=1)
+    return _sum(node, inputs, context, 1)
 
 
 def sub(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x - c``, ``c - x``, or the difference of two branches."""
-    return _with_constant(node, inputs, context, scale=1, sign=-1)
+    return _sum(node, inputs, context, -1)
 
 
-def _with_constant(
-    node: SourceNode, inputs: Inputs, context: Context, *, scale: int, sign: int
-) -> Symbol:
+def _sum(node: SourceNode, inputs: Inputs, context: Context, sign: int) -> Symbol:
     import numpy as np
 
     left, right = required(node, inputs, 0), required(node, inputs, 1)
     match left, right:
-        case Scaled(), Constant():
+        case Scaled() | Curve(), Constant():
             shift = aligned(node, left, right.reals(), "addend")
-            return scale_and_shift(left, rationals(scale), np.asarray(shift * sign)).after(node)
-        case Constant(), Scaled():
+            return scale_and_shift(left, rationals(1), np.asarray(shift * sign)).after(node)
+        case Constant(), Scaled() | Curve():
             shift = aligned(node, right, left.reals(), "addend")
-            return scale_and_shift(right, rationals(scale * sign), shift).after(node)
-        case Scaled(), Scaled():
-            return join(node, left, right, context, sign=sign)
+            return scale_and_shift(right, rationals(sign), shift).after(node)
+        case Scaled() | Curve(), Scaled() | Curve() if are_of_one_value(left, right):
+            function = Function.ADD if sign > 0 else Function.SUBTRACT
+            return diamond(node, function, left, right)
+        case Scaled() | Curve(), Scaled() | Curve():
+            return join(node, *_branches(node, left, right), context, sign=sign)
         case _:
             return host_only(node, inputs, context)
 
 
+def _branches(node: SourceNode, left: Formula, right: Formula) -> tuple[Scaled, Scaled]:
+    """Return two branches whose integers can meet."""
+    for branch in (left, right):
+        if isinstance(branch, Curve):
+            raise ModelError(
+                f"{node} adds floats: {branch.trail[-1]} before it is not followed by a quantizer;"
+                " put a quantizer on that branch"
+            )
+    assert isinstance(left, Scaled)
+    assert isinstance(right, Scaled)
+    return left, right
+
+
 def mul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """``x * c``."""
+    """``x * c``, or the product of two functions of one value."""
     left, right = required(node, inputs, 0), required(node, inputs, 1)
     match left, right:
-        case (Scaled() as x, Constant() as factor) | (Constant() as factor, Scaled() as x):
+        case (Scaled() | Curve() as x, Constant() as factor) | (
+            Constant() as factor,
+            Scaled() | Curve() as x,
+        ):
             factors = aligned(node, x, factor.reals(), "factor")
             return scale_and_shift(x, factors, rationals(0)).after(node)
+        case Scaled() | Curve(), Scaled() | Curve() if are_of_one_value(left, right):
+            return diamond(node, Function.MULTIPLY, left, right)
         case _:
             return host_only(node, inputs, context)
 
 
 def div(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """``x / c``; ``c / x`` has no integer form.
+    """``x / c``, ``c / x``, or the quotient of two functions of one value.
 
-    Raises ``ModelError`` for a division by zero.
+    Raises ``ModelError`` for a division by a constant zero.
     """
     import numpy as np
 
     left, right = required(node, inputs, 0), required(node, inputs, 1)
     match left, right:
-        case Scaled(), Constant():
+        case Scaled() | Curve(), Constant():
             divisor = aligned(node, left, right.reals(), "divisor")
             if 0 in divisor.ravel():
                 raise ModelError(f"{node} divides by zero: train or export the model again")
             return scale_and_shift(left, np.asarray(1 / divisor), rationals(0)).after(node)
+        case Constant(), Scaled() | Curve():
+            dividend = Numbers(aligned(node, right, left.reals(), "dividend"))
+            quotient = Apply(Function.DIVIDE, (dividend, expression_of(node, right)), node)
+            return curve(node, right, quotient)
+        case Scaled() | Curve(), Scaled() | Curve() if are_of_one_value(left, right):
+            return diamond(node, Function.DIVIDE, left, right)
         case _:
             return host_only(node, inputs, context)
 
@@ -80,6 +107,6 @@ def div(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
 def neg(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``-x``."""
     x = required(node, inputs, 0)
-    if not isinstance(x, Scaled):
+    if not isinstance(x, (Scaled, Curve)):
         return host_only(node, inputs, context)
     return scale_and_shift(x, rationals(-1), rationals(0)).after(node)

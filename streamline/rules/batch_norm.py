@@ -15,7 +15,7 @@ from lutloom.streamline.context import required, required_constant
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.scaling import scale_and_shift
-from lutloom.streamline.symbols import Scaled
+from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def batch_norm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     gamma, beta, mean, variance = (
         required_constant(node, inputs, index, name).reals() for index, name in enumerate(names, 1)
     )
-    if not isinstance(x, Scaled):
+    if not isinstance(x, (Scaled, Curve)):
         return host_only(node, inputs, context)
     channels = (1, -1, *[1] * (len(x.shape) - 1))
     exact = [

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from lutloom.streamline.align import compact
 from lutloom.streamline.context import required, required_constant
+from lutloom.streamline.curve import curve, number
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.expression import Apply, Function
 from lutloom.streamline.rules.host import host_only
-from lutloom.streamline.symbols import Scaled
+from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from lutloom.core.rational import Rationals
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Symbol
+    from lutloom.streamline.symbols import Formula, Symbol
 
 
 def relu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -58,8 +60,19 @@ def _clamp(
     node: SourceNode, inputs: Inputs, context: Context, lo: Fraction | None, hi: Fraction | None
 ) -> Symbol:
     x = required(node, inputs, 0)
-    if not isinstance(x, Scaled):
+    if not isinstance(x, (Scaled, Curve)):
         return host_only(node, inputs, context)
+    return clamped(node, x, lo, hi)
+
+
+def clamped(node: SourceNode, x: Formula, lo: Fraction | None, hi: Fraction | None) -> Formula:
+    """Return ``min(max(x, lo), hi)``, one node further; a bound that is None is absent."""
+    if isinstance(x, Curve):
+        expression = x.expression
+        for bound, function in ((lo, Function.MAXIMUM), (hi, Function.MINIMUM)):
+            if bound is not None:
+                expression = Apply(function, (expression, number(x, bound)), node)
+        return curve(node, x, expression)
     if lo is not None and hi is not None and lo > hi:
         lo = hi  # ONNX: where the bounds cross, everything becomes the upper one
     lower, upper = x.lower, x.upper

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf
+from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -25,7 +25,7 @@ def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
             " on each branch, so that integers meet"
         )
     match data[0]:
-        case Scaled() as x:
+        case (Scaled() | Curve()) as x:
             return HostFloat(x, x.shape, (*x.trail, node), node)
         case HostFloat(start, shape, trail, because):
             return HostFloat(start, shape, (*trail, node), because or node)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.streamline.context import required
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf
+from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -37,7 +37,7 @@ def _harmless(x: Symbol, to: int) -> bool:
     match x:
         case ShapeOf() | Indices():
             return to in (_INT32, _INT64)
-        case Scaled() | HostFloat():
+        case Scaled() | Curve() | HostFloat():
             return to in (_FLOAT, _DOUBLE)
         case Constant():
             return False

@@ -10,10 +10,11 @@ from fractions import Fraction
 from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING
 
-from lutloom.streamline.context import required_constant, required_scaled
+from lutloom.streamline.context import required_constant, required_formula
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.quantize import thresholded
+from lutloom.streamline.quantize import Uniform, quantize, thresholded
 from lutloom.streamline.steps import Steps
+from lutloom.streamline.symbols import HostFloat
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -30,7 +31,12 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
     """Return the levels; channels are where the layout has its C."""
     import numpy as np
 
-    x = required_scaled(node, inputs, 0, "a quantizer")
+    if isinstance(inputs[0], HostFloat) and _is_sign(node, inputs):
+        # The host has no tables, but it has this one.
+        unit = np.asarray([-node.number("out_bias", 0.0)], dtype=np.float32)
+        one = np.ones(1, dtype=np.float32)
+        return quantize(Uniform(node, None, one, 0 * one, unit, -1, 1), inputs[0], context)
+    x = required_formula(node, inputs, 0, "a quantizer")
     constant = required_constant(node, inputs, 1, "threshold table")
     table = constant.array
     if table.ndim != _MATRIX:
@@ -66,6 +72,13 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
         np.full(ones, offset, dtype=object),
         context,
     )
+
+
+def _is_sign(node: SourceNode, inputs: Inputs) -> bool:
+    """Return whether the levels are two opposite ones, and the threshold between them is 0."""
+    scale, bias = (_number(node, name, default) for name, default in _OUTPUT.items())
+    table = required_constant(node, inputs, 1, "threshold table").array
+    return table.shape == (1, 1) and not table.any() and scale != 0 and bias == -scale / 2
 
 
 def _number(node: SourceNode, name: str, default: float) -> Fraction:

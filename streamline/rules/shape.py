@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lutloom.streamline.context import required, shape_of
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reshaped
-from lutloom.streamline.symbols import Constant, HostFloat, Indices, Scaled, ShapeOf
+from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -67,7 +67,7 @@ def _resolved(
 
 def _to(node: SourceNode, x: Symbol, shape: tuple[int, ...], context: Context) -> Symbol:
     match x:
-        case Scaled():
+        case Scaled() | Curve():
             return reshaped(context.build, node, x, shape).after(node)
         case HostFloat():
             return replace(x, shape=shape, trail=(*x.trail, node))
@@ -146,7 +146,7 @@ def transpose(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     moves = tuple(axis - 1 for axis in axes[1:])
     moved = tuple(shape[axis] for axis in moves)
     match x:
-        case Scaled():
+        case Scaled() | Curve():
             # Model axis moves[j] is now axis j.
             places = tuple(moves.index(axis) for axis in x.axes)
             return replace(x, axes=places, shape=moved).after(node)

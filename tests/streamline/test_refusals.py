@@ -485,7 +485,7 @@ def test_hostile_names_pass_through_or_are_shown_escaped(name: str, tmp_path: Pa
         weights = w.quant(w.constant(WEIGHTS))
         x = w.node("MatMul", [w.quant("x", name="q"), weights], name=name)
         if broken:
-            x = w.node("Sigmoid", [x], name=f"s{name}")
+            x = w.node("Softmax", [x], name=f"s{name}")
         return w.model(w.quant(x, name=f"{name}/2"), 2)
 
     network, _ = compare(model(broken=False), tmp_path, data)

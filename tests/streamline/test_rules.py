@@ -107,7 +107,7 @@ def test_branches_whose_numbers_vary_along_two_axes_are_refused(tmp_path: Path) 
     w = Writer()
     x = w.quant("x")
     left = w.binary("Add", x, [[[0.25], [0.5], [-3.0]]])
-    right = w.binary("Mul", x, [0.5, 0.25])
+    right = w.binary("Mul", w.quant(x, bits=3), [0.5, 0.25])
     model = w.model(w.quant(w.node("Add", [left, right], name="sum")), 3, 2)
     with pytest.raises(
         ModelError, match=r"^Add node 'sum': the scales and biases of its branches "
