@@ -197,8 +197,8 @@ def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_P
 
 def _process(wiring: Wiring, name: str, identifier: str) -> Process:
     node = wiring.processes[name]
-    site, folding = site_of(wiring.graph, node), wiring.plan.foldings[name]
-    kernel = KERNELS[node.op.name]
+    site, kernel = site_of(wiring.graph, node), KERNELS[node.op.name]
+    folding = kernel.settled(site, wiring.plan.foldings[name])
     lanes_in, lanes_out = kernel.lanes(site, folding)
     ins = [n * t.element.bits for n, t in zip(lanes_in, site.inputs, strict=True)]
     outs = [n * t.element.bits for n, t in zip(lanes_out, site.outputs, strict=True)]

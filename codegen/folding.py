@@ -7,6 +7,7 @@ a weight memory or inside a width converter is wider than 4096 bits, and no proc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels import KERNELS, Legal, Site
@@ -15,7 +16,7 @@ from lutloom.codegen.kernels.kernel import MOST_OPERATORS, WIDEST_WORD
 from lutloom.codegen.lower import check_lowered
 from lutloom.codegen.streams import Stream, Wiring, processes_of, site_of, streams_of
 from lutloom.core.errors import PlanError
-from lutloom.core.plan import Folding, Plan
+from lutloom.core.plan import Comparison, Folding, Plan
 from lutloom.core.text import graph_digest
 
 if TYPE_CHECKING:
@@ -41,8 +42,31 @@ def legal_values(graph: Graph, name: str) -> dict[str, tuple[int, ...]]:
     processes = processes_of(graph)
     if name not in processes:
         raise PlanError(_unknown(name, list(processes)))
-    legal = KERNELS[processes[name].op.name].legal(site_of(graph, processes[name]))
+    legal = KERNELS[processes[name].op.name].legal(site_of(graph, processes[name]), Folding())
     return {"pe": legal.pe, "simd": legal.simd}
+
+
+def legal_choices(graph: Graph, name: str, folding: Folding) -> Legal:
+    """Return what each entry of the process ``name`` may be beside the others of ``folding``.
+
+    Raises ``PlanError`` listing the processes if there is none of that name.
+    """
+    processes = processes_of(graph)
+    if name not in processes:
+        raise PlanError(_unknown(name, list(processes)))
+    return KERNELS[processes[name].op.name].legal(site_of(graph, processes[name]), folding)
+
+
+def settled_plan(graph: Graph, plan: Plan) -> Plan:
+    """Return ``plan``, legal for the lowered ``graph``, with the forms that it leaves open chosen.
+
+    The C++ of both is the same.
+    """
+    foldings = {
+        name: KERNELS[node.op.name].settled(site_of(graph, node), plan.foldings[name])
+        for name, node in processes_of(graph).items()
+    }
+    return replace(plan, foldings=foldings)
 
 
 def unfolded_plan(graph: Graph, *, word_bits: int = 64) -> Plan:
@@ -129,14 +153,18 @@ def fifo_depth(plan: Plan, value: str) -> int:
 
 
 def _plan(graph: Graph, choose: Callable[[str, Site], Folding], word_bits: int) -> Plan:
-    foldings = {n: choose(n, site_of(graph, node)) for n, node in processes_of(graph).items()}
+    foldings = {
+        name: KERNELS[node.op.name].settled(site, choose(name, site))
+        for name, node in processes_of(graph).items()
+        for site in (site_of(graph, node),)
+    }
     plan = Plan(graph_digest(graph), foldings, {}, word_bits)
     return Plan(plan.graph, foldings, _reconvergent_fifos(Wiring(graph, plan)), word_bits)
 
 
 def _candidates(site: Site) -> Iterator[Folding]:
     """Yield the foldings of one process that the limits allow, whatever its neighbours."""
-    legal = KERNELS[site.op.name].legal(site)
+    legal = KERNELS[site.op.name].legal(site, Folding())
     found = False
     for pe in legal.pe:
         for simd in legal.simd:
@@ -180,17 +208,22 @@ def _over_limit(site: Site, folding: Folding, widest: int = WIDEST_WORD) -> str 
 
 
 def _check_folding(name: str, site: Site, folding: Folding) -> None:
-    legal = KERNELS[site.op.name].legal(site)
+    kernel = KERNELS[site.op.name]
+    legal = kernel.legal(site, replace(folding, comparison=Comparison.AUTO))
+    if folding.comparison in legal.comparison:
+        legal = kernel.legal(site, folding)
     for key, value, values in (
         ("pe", folding.pe, legal.pe),
         ("simd", folding.simd, legal.simd),
+        ("comparison", folding.comparison, legal.comparison),
         ("memory", folding.memory, legal.memory),
         ("multiplier", folding.multiplier, legal.multiplier),
     ):
         if value not in values:
             shown = value if isinstance(value, int) else repr(value.value)
             allowed = [v if isinstance(v, int) else v.value for v in values]
-            raise PlanError(f"{name}: {key} is {shown}: use one of {allowed}")
+            reason = f", but {legal.because[value]}" if value in legal.because else ""
+            raise PlanError(f"{name}: {key} is {shown}{reason}: use one of {allowed}")
     problem = _over_limit(site, folding)
     if problem is not None:
         raise PlanError(f"{name}: with pe {folding.pe} and simd {folding.simd} it {problem}")
@@ -251,6 +284,8 @@ __all__ = [
     "default_plan",
     "fifo_depth",
     "largest_plan",
+    "legal_choices",
     "legal_values",
+    "settled_plan",
     "unfolded_plan",
 ]

@@ -29,6 +29,7 @@ from lutloom.core.files import write_file
 from lutloom.core.text import graph_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lutloom.core.graph import Graph
@@ -111,7 +112,7 @@ def project_files(design: Design, golden: Golden, digest: str) -> dict[str, str]
         files[source] = render("unit.cpp.j2", unit=unit, **common)
         for process in unit.processes:
             files[f"src/params/{process.identifier}.hpp"] = _process_text(process, common)
-    for header in _headers(design):
+    for header in _headers(files):
         files[f"include/lutloom/{header}.hpp"] = resource(f"include/lutloom/{header}.hpp")
     for stand_in in ("ap_axi_sdata.h", "hls_stream.h", "simulation.h"):
         files[f"csim/{stand_in}"] = resource(f"csim/{stand_in}")
@@ -146,17 +147,19 @@ def _process_text(process: Process, common: dict[str, Any]) -> str:
     )
 
 
-def _headers(design: Design) -> list[str]:
-    """Return the kernel headers that the design uses, and those that they include."""
-    wanted = {kernel for unit in design.units for kernel in unit.kernels}
-    wanted |= {p.kernel for unit in design.units for p in unit.processes}
+def _headers(files: Mapping[str, str]) -> list[str]:
+    """Return the kernel headers that ``files`` include, and those that these include."""
+    wanted = {header for text in files.values() for header in _included(text)}
     found: set[str] = set()
     while wanted:
         header = wanted.pop()
         found.add(header)
-        text = resource(f"include/lutloom/{header}.hpp")
-        wanted |= set(re.findall(r'#include "lutloom/(\w+)\.hpp"', text)) - found
+        wanted |= _included(resource(f"include/lutloom/{header}.hpp")) - found
     return sorted(found)
+
+
+def _included(text: str) -> set[str]:
+    return set(re.findall(r'#include "lutloom/(\w+)\.hpp"', text))
 
 
 def _golden_text(design: Design, golden: Golden) -> str:
@@ -226,8 +229,7 @@ def _unit_hash(unit: Unit, files: dict[str, str]) -> str:
     while own:
         path = own.pop(0)
         state.update(f"{path}\0{files[path]}\0".encode())
-        found = re.findall(r'#include "lutloom/(\w+)\.hpp"', files[path])
-        fresh = {f"include/lutloom/{header}.hpp" for header in found} - included
+        fresh = {f"include/lutloom/{header}.hpp" for header in _included(files[path])} - included
         included |= fresh
         own += sorted(fresh)
     return state.hexdigest()

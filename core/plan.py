@@ -32,6 +32,19 @@ class Multiplier(Enum):
     DSP = "dsp"
 
 
+class Comparison(Enum):
+    """How a threshold process finds the level of a number.
+
+    ``PARALLEL`` compares with all thresholds at once, ``SEARCH`` with one a pipeline stage;
+    ``MULTIPLY`` compares with none, but multiplies, adds, shifts and clamps.
+    """
+
+    AUTO = "auto"
+    PARALLEL = "parallel"
+    SEARCH = "search"
+    MULTIPLY = "multiply"
+
+
 @dataclass(frozen=True, slots=True)
 class Folding:
     """How much of a process works in one clock cycle, and out of what it is built.
@@ -43,6 +56,7 @@ class Folding:
     simd: int = 1
     memory: Memory = Memory.AUTO
     multiplier: Multiplier = Multiplier.AUTO
+    comparison: Comparison = Comparison.AUTO
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,7 @@ def print_plan(plan: Plan) -> str:
             "simd": folding.simd,
             "memory": folding.memory.value,
             "multiplier": folding.multiplier.value,
+            "comparison": folding.comparison.value,
         }
         for name, folding in plan.foldings.items()
     }
@@ -118,12 +133,13 @@ def parse_plan(text: str) -> Plan:
 
 
 def _folding(name: str, entry: object) -> Folding:
-    known = _object(entry, name, {"pe", "simd", "memory", "multiplier"})
+    known = _object(entry, name, {"pe", "simd", "memory", "multiplier", "comparison"})
     return Folding(
         _positive(known.get("pe", 1), f"{name}: pe"),
         _positive(known.get("simd", 1), f"{name}: simd"),
         _choice(Memory, known.get("memory", "auto"), f"{name}: memory"),
         _choice(Multiplier, known.get("multiplier", "auto"), f"{name}: multiplier"),
+        _choice(Comparison, known.get("comparison", "auto"), f"{name}: comparison"),
     )
 
 

@@ -14,6 +14,7 @@ from lutloom.core.ops import (
     Linear,
     MatVec,
     Permute,
+    Requantize,
     Reshape,
     Threshold,
     TopK,
@@ -59,16 +60,30 @@ def random_threshold(rng: np.random.Generator, x: TensorType) -> Threshold:
     return Threshold(Const(table), integers(rng, -4, 4, rows), integers(rng, -2, 2, *heights))
 
 
+def random_requantize(rng: np.random.Generator, x: TensorType) -> Requantize:
+    rows = int(rng.choice([1, x.channels]))
+    return Requantize(
+        integers(rng, -9, 9, rows),
+        integers(rng, -20, 20, int(rng.choice([1, rows]))),
+        int(rng.integers(0, 4)),
+        integers(rng, -8, 0, 1),
+        integers(rng, 0, 8, rows),
+        bool(rng.integers(2)),
+    )
+
+
 def random_op(rng: np.random.Generator, x: TensorType) -> Op:
     """Return an operator that takes one or two tensors like ``x``."""
     rank = len(x.shape)
     outputs = int(rng.integers(1, 4))
-    kinds = ["threshold", "reshape", "permute", "duplicate", "add"]
+    kinds = ["threshold", "reshape", "permute", "duplicate", "add", "requantize"]
     if rank:
         kinds += ["linear", "matvec", "top_k"]
     match str(rng.choice(kinds)):
         case "threshold":
             return random_threshold(rng, x)
+        case "requantize":
+            return random_requantize(rng, x)
         case "reshape":
             return Reshape((x.size,)) if rng.random() < 0.5 else Reshape((1, *x.shape))
         case "permute":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lutloom.codegen.kernels import add, duplicate, matvec, permute, threshold, top_k
+from lutloom.codegen.kernels import add, duplicate, matvec, permute, requantize, threshold, top_k
 from lutloom.codegen.kernels.kernel import Code, Kernel, Legal, Site, Table
 
 KERNELS: Mapping[str, Kernel] = MappingProxyType(
@@ -14,6 +14,7 @@ KERNELS: Mapping[str, Kernel] = MappingProxyType(
         "duplicate": duplicate.KERNEL,
         "matvec": matvec.KERNEL,
         "permute": permute.KERNEL,
+        "requantize": requantize.KERNEL,
         "threshold": threshold.KERNEL,
         "top_k": top_k.KERNEL,
     }

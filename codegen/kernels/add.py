@@ -24,7 +24,7 @@ from lutloom.core.plan import Folding
 from lutloom.core.types import IntType
 
 
-def _legal(site: Site) -> Legal:
+def _legal(site: Site, _folding: Folding) -> Legal:
     return Legal(divisors(site.inputs[0].channels))
 
 
@@ -70,7 +70,6 @@ def _code(site: Site, folding: Folding) -> Code:
     if site.op.multipliers.shape[1] == 1:
         multipliers, start_table = unless_shared(multipliers), unless_shared(start_table)
     return Code(
-        headers=("bits", "lanes", "add"),
         tables=(
             number_table("multipliers", multipliers, "Of both inputs, for each channel.", (2, 3)),
             number_table("starts", start_table, "What sums start from.", (2,)),

@@ -6,7 +6,7 @@ from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, div
 from lutloom.core.plan import Folding
 
 
-def _legal(site: Site) -> Legal:
+def _legal(site: Site, _folding: Folding) -> Legal:
     return Legal(divisors(site.inputs[0].channels))
 
 
@@ -23,7 +23,7 @@ def _operators(_site: Site, _folding: Folding) -> int:
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    return Code(headers=("duplicate",), facts={"words": site.inputs[0].size // folding.pe})
+    return Code(facts={"words": site.inputs[0].size // folding.pe})
 
 
 KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)

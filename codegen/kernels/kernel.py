@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.core.plan import Folding, Memory, Multiplier
+from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 from lutloom.core.types import TensorType
 
 if TYPE_CHECKING:
@@ -33,12 +33,17 @@ class Site:
 
 @dataclass(frozen=True)
 class Legal:
-    """What a folding of one process may say. Both ``pe`` and ``simd`` ascend."""
+    """What a folding of one process may say. Both ``pe`` and ``simd`` ascend.
+
+    ``because`` gives reasons for what is missing, as a clause.
+    """
 
     pe: tuple[int, ...]
     simd: tuple[int, ...] = (1,)
     memory: tuple[Memory, ...] = (Memory.AUTO,)
     multiplier: tuple[Multiplier, ...] = (Multiplier.AUTO,)
+    comparison: tuple[Comparison, ...] = (Comparison.AUTO,)
+    because: Mapping[object, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,6 @@ class Table:
 class Code:
     """The facts a process's template writes down: tables, and values by name."""
 
-    headers: tuple[str, ...]
     tables: tuple[Table, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     widest: int = 1
@@ -79,15 +83,18 @@ class Kernel:
     """One process: its legal foldings, the words it reads and writes, its cycles, its C++.
 
     ``operators`` counts what works in one cycle; ``widths`` are those of its words in bits,
-    weights included. ``code`` needs a legal folding.
+    weights included. ``legal`` is what may be said beside the other choices of a folding;
+    ``settled`` is the folding with the forms chosen that it leaves open. ``code`` needs a legal
+    folding.
     """
 
-    legal: Callable[[Site], Legal]
+    legal: Callable[[Site, Folding], Legal]
     lanes: Callable[[Site, Folding], Lanes]
     cycles: Callable[[Site, Folding], int]
     operators: Callable[[Site, Folding], int]
     weight_bits: Callable[[Site, Folding], int]
     code: Callable[[Site, Folding], Code]
+    settled: Callable[[Site, Folding], Folding] = lambda _site, folding: folding
 
 
 def divisors(number: int) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
 
-def _legal(site: Site) -> Legal:
+def _legal(site: Site, _folding: Folding) -> Legal:
     rows, columns = site.op.matrix.shape
     no_products = _stored(site) == BIPOLAR
     multipliers = (Multiplier.AUTO, Multiplier.FABRIC) if no_products else tuple(Multiplier)
@@ -126,7 +126,6 @@ def _code(site: Site, folding: Folding) -> Code:
     if multiplier is Multiplier.AUTO and is_narrow:
         multiplier = Multiplier.FABRIC
     return Code(
-        headers=("bits", "lanes", "popcount", "products", "rom", "matvec"),
         tables=(rom, number_table("starts", start_table, "What sums of rows start from.", (2,))),
         facts={
             "rows": rows,

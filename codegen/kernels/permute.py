@@ -20,7 +20,7 @@ from lutloom.codegen.kernels.kernel import (
 from lutloom.core.plan import Folding
 
 
-def _legal(site: Site) -> Legal:
+def _legal(site: Site, _folding: Folding) -> Legal:
     shape = site.inputs[0].shape
     stays = bool(shape) and site.op.axes[-1] == len(shape) - 1
     return Legal(divisors(shape[-1]) if stays else (1,))
@@ -61,7 +61,6 @@ def _code(site: Site, folding: Folding) -> Code:
     sizes, steps = walk((*shape[:-1], shape[-1] // folding.pe), axes)
     words = site.inputs[0].size // folding.pe
     return Code(
-        headers=("bits", "permute"),
         tables=(
             Table(
                 "sizes",

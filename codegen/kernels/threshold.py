@@ -1,39 +1,107 @@
-"""``lutloom::threshold``: ``pe`` channels at a time, all steps of a channel in parallel.
+"""A threshold process: ``pe`` channels at a time, in one of three forms with the same results.
 
-In codes ``x = x0 + s * code`` holds ``x >= t`` if and only if ``code >= ceil((t - x0) / s)``.
-Thresholds that every input reaches are part of the base, those that none can reach are dropped,
-and equal ones are one step; so every level that is left is one of the output's type, and the
-codes of levels are integers. Channels with fewer steps than others end in thresholds one above
-the largest code.
+``parallel`` (``lutloom::threshold``) compares with all thresholds of a channel at once. ``search``
+(``lutloom::threshold_search``) finds the step by bisection, one comparison a pipeline stage, each
+stage with a table of its own. ``multiply`` (``lutloom::requantize``) is a product, a sum, a shift
+and a clamp; it exists only where such a product gives every level (``slopes``).
 """
 
 from __future__ import annotations
 
-from itertools import groupby
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.kernels import requantize
 from lutloom.codegen.kernels.kernel import (
     Code,
     Kernel,
     Lanes,
     Legal,
     Site,
+    Table,
     divisors,
     no_weights,
     number_table,
+    unless_shared,
 )
-from lutloom.core.plan import Folding
+from lutloom.codegen.kernels.slopes import slope_of
+from lutloom.codegen.kernels.stairs import stairs_of
+from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 from lutloom.core.types import INT64_MAX, IntType
 
 if TYPE_CHECKING:
+    from lutloom.codegen.kernels.stairs import Stairs
     from lutloom.core.types import IntArray
 
-# Of one channel in codes: the base, and (threshold, height) ascending.
-_Staircase = tuple[int, list[tuple[int, int]]]
+MOST_PARALLEL = 15
+"""Thresholds a channel up to which all of them are compared at once, if a plan leaves it open."""
+
+# A look-up table is a memory of so many bits, and a DSP slice is worth about so many of them.
+_LUT_BITS, _DSP_LUTS = 64, 60
+
+# Shallower tables than this fit a look-up table a bit: no block RAM for them.
+_BRAM_WORDS = 65
+
+NO_SLOPE = (
+    "no (m * x + b) >> s with integers m and b for each channel, one s and sums below 2^62 gives"
+    " these levels"
+)
 
 
-def _legal(site: Site) -> Legal:
-    return Legal(divisors(site.inputs[0].channels))
+def form_of(site: Site, folding: Folding) -> Comparison:
+    """Return the form that ``folding`` asks for; of those that it leaves open, the cheapest."""
+    if folding.comparison is not Comparison.AUTO:
+        return folding.comparison
+    if stairs_of(site).steps <= MOST_PARALLEL:
+        return Comparison.PARALLEL
+    search = look_up_tables(site, replace(folding, comparison=Comparison.SEARCH))
+    if slope_of(site) is None:
+        return Comparison.SEARCH
+    multiply = look_up_tables(site, replace(folding, comparison=Comparison.MULTIPLY))
+    return Comparison.MULTIPLY if multiply < search else Comparison.SEARCH
+
+
+def look_up_tables(site: Site, folding: Folding) -> int:
+    """Return a rough size of a form in look-up tables, to compare forms with one another.
+
+    A comparison or sum is one for each bit, constants are ``64`` bits each, and of a product the
+    cheaper of look-up tables and DSP slices counts. It has not been held against Vitis.
+    """
+    stairs = stairs_of(site)
+    rows, bits, pe = len(stairs.counts), site.inputs[0].element.bits, folding.pe
+    match form_of(site, folding):
+        case Comparison.PARALLEL:
+            return stairs.steps * (bits * pe + bits * rows // _LUT_BITS)
+        case Comparison.SEARCH:
+            stages = max(stairs.steps.bit_length(), 1)
+            # Lanes look in different places, so that each has a table of its own.
+            copies = pe if rows == 1 else rows
+            return stages * bits * pe + (bits * copies << stages) // _LUT_BITS
+        case _:
+            slope = slope_of(site)
+            assert slope is not None
+            wide = int(abs(slope.multipliers).max()).bit_length() + 1
+            slices = -(-wide // 18) * -(-bits // 25)
+            product = min(wide * bits, slices * _DSP_LUTS)
+            sum_bits = slope.largest.bit_length() + 1
+            return (product + sum_bits) * pe + (wide + sum_bits) * rows // _LUT_BITS
+
+
+def _legal(site: Site, folding: Folding) -> Legal:
+    has_slope = slope_of(site) is not None
+    forms = tuple(f for f in Comparison if f is not Comparison.MULTIPLY or has_slope)
+    form = form_of(site, folding)
+    return Legal(
+        divisors(site.inputs[0].channels),
+        memory=tuple(Memory) if form is Comparison.SEARCH else (Memory.AUTO,),
+        multiplier=tuple(Multiplier) if form is Comparison.MULTIPLY else (Multiplier.AUTO,),
+        comparison=forms,
+        because={} if has_slope else {Comparison.MULTIPLY: NO_SLOPE},
+    )
+
+
+def _settled(site: Site, folding: Folding) -> Folding:
+    return replace(folding, comparison=form_of(site, folding))
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
@@ -45,83 +113,155 @@ def _cycles(site: Site, folding: Folding) -> int:
 
 
 def _operators(site: Site, folding: Folding) -> int:
-    return int(folding.pe * max(site.op.thresholds.shape[1], 1))
-
-
-def staircases(site: Site) -> list[_Staircase]:
-    """Return the staircase of each channel (or the one of all) in codes, as above."""
-    import numpy as np
-
-    x, y = site.inputs[0].element, site.outputs[0].element
-    rows = site.op.thresholds.int64
-    heights = np.broadcast_to(site.op.deltas.int64, rows.shape)
-    table = zip(site.op.base.int64.tolist(), rows.tolist(), heights.tolist(), strict=True)
-    return [_staircase(base, list(zip(t, d, strict=True)), x, y) for base, t, d in table]
-
-
-def _staircase(base: int, steps: list[tuple[int, int]], x: IntType, y: IntType) -> _Staircase:
-    x0, s = (x.lo, x.step) if x.is_offset_coded else (0, 1)
-    y0, u = (y.lo, y.step) if y.is_offset_coded else (0, 1)
-    first, final = (x.lo - x0) // s, (x.hi - x0) // s
-    coded = [(-((x0 - t) // s), height) for t, height in steps]
-    base += sum(height for t, height in coded if t <= first)
-    inside = [(t, height) for t, height in coded if first < t <= final]
-    merged = [
-        (t, sum(h for _, h in group)) for t, group in groupby(inside, key=lambda step: step[0])
-    ]
-    return (base - y0) // u, [(t, height // u) for t, height in merged if height != 0]
+    steps = stairs_of(site).steps
+    match form_of(site, folding):
+        case Comparison.PARALLEL:
+            return folding.pe * max(steps, 1)
+        case Comparison.SEARCH:
+            return folding.pe * max(steps.bit_length(), 1)
+        case _:
+            return folding.pe
 
 
 def _code(site: Site, folding: Folding) -> Code:
+    match form_of(site, folding):
+        case Comparison.PARALLEL:
+            return _parallel(site, folding)
+        case Comparison.SEARCH:
+            return _search(site, folding)
+        case _:
+            slope = slope_of(site)
+            assert slope is not None
+            code = requantize.slope_code(site, folding, slope)
+            return replace(code, facts={**code.facts, "form": "multiply"})
+
+
+def _limit_type(site: Site, largest: int) -> str:
+    """Return the C++ type of thresholds up to the code ``largest``, and of all codes of ``x``."""
+    x = site.inputs[0].element
+    limit = IntType(min(x.lo, largest), largest) if x.is_signed else IntType(0, largest)
+    return f"ap_{'' if limit.is_signed else 'u'}int<{limit.bits}>"
+
+
+def _is_shared(site: Site, stairs: Stairs) -> bool:
+    return len(stairs.counts) != site.inputs[0].channels
+
+
+def _filled(stairs: Stairs, width: int, filler: int) -> IntArray:
+    """Return the thresholds in ``width`` columns, those that are no steps being ``filler``."""
+    import numpy as np
+
+    filled = np.full((len(stairs.counts), width), filler, np.int64)
+    live = np.arange(stairs.steps) < stairs.counts[:, np.newaxis]
+    filled[:, : stairs.steps][live] = stairs.thresholds[live]
+    return filled
+
+
+def _parallel(site: Site, folding: Folding) -> Code:
     import numpy as np
 
     tensor = site.inputs[0]
-    x = tensor.element
-    channels, vectors = tensor.channels, tensor.size // tensor.channels
-    stairs = staircases(site)
-    count = max(1, *(len(steps) for _, steps in stairs))
-    never = (x.hi - x.lo) // x.step + 1 if x.is_offset_coded else x.hi + 1
-    lowest = stairs[0][0]
-    counts_steps = never <= INT64_MAX and all(
-        base == lowest and all(height == 1 for _, height in steps) for base, steps in stairs
+    stairs = stairs_of(site)
+    count = max(1, stairs.steps)
+    never = stairs.final + 1
+    lowest = int(stairs.levels[0, 0])
+    heights = np.diff(stairs.levels, axis=1)
+    live = np.arange(stairs.steps) < stairs.counts[:, np.newaxis]
+    counts_steps = (
+        never <= INT64_MAX
+        and bool((stairs.levels[:, 0] == lowest).all())
+        and bool((heights[live] == 1).all())
     )
     # A step of height 0 may stand anywhere.
     filler = never if counts_steps else never - 1
-    thresholds = _table([[t for t, _ in steps] for _, steps in stairs], count, filler)
-    shape = (channels // folding.pe, folding.pe) if len(stairs) == channels else (1, 1)
+    shape = (1, 1) if _is_shared(site, stairs) else (tensor.channels // folding.pe, folding.pe)
+    thresholds = _filled(stairs, count, filler).reshape(*shape, count)
     note = "Thresholds of each channel, in codes of the input."
-    tables = [number_table("thresholds", thresholds.reshape(*shape, count), note, (2, 3))]
+    tables = [number_table("thresholds", thresholds, note, (2, 3))]
     if not counts_steps:
-        bases = np.array([base for base, _ in stairs], np.int64).reshape(shape)
-        heights = _table([[height for _, height in steps] for _, steps in stairs], count, 0)
-        heights = heights.reshape(*shape, count)
-        level = number_table("levels", np.concatenate([bases.ravel(), heights.ravel()]), "")
+        bases = stairs.levels[:, 0].reshape(shape)
+        filled = np.zeros((len(heights), count), np.int64)
+        filled[:, : stairs.steps] = heights
+        steps = filled.reshape(*shape, count)
+        level = number_table("levels", np.concatenate([bases.ravel(), steps.ravel()]), "")
         for name, data, what, complete in (
             ("bases", bases, "Codes of the lowest levels.", (2,)),
-            ("heights", heights, "What each step adds to the code.", (2, 3)),
+            ("heights", steps, "What each step adds to the code.", (2, 3)),
         ):
-            table = number_table(name, data, what, complete)
             # Both are of one type in C++.
-            tables.append(type(table)(name, data, level.signed, level.bits, what, complete))
-    limit = IntType(x.lo, filler) if x.is_signed else IntType(0, filler)
+            tables.append(Table(name, data, level.signed, level.bits, what, complete))
     return Code(
-        headers=("bits", "lanes", "popcount", "threshold"),
         tables=tuple(tables),
         facts={
-            "channels": channels,
-            "vectors": vectors,
+            "form": "parallel",
+            "channels": tensor.channels,
+            "vectors": tensor.size // tensor.channels,
             "counts_steps": counts_steps,
             "base": lowest,
-            "limit_type": f"ap_{'' if limit.is_signed else 'u'}int<{limit.bits}>",
+            "limit_type": _limit_type(site, filler),
         },
         widest=count,
     )
 
 
-def _table(rows: list[list[int]], count: int, filler: int) -> IntArray:
+def _search(site: Site, folding: Folding) -> Code:
     import numpy as np
 
-    return np.array([row + [filler] * (count - len(row)) for row in rows], np.int64)
+    tensor, pe = site.inputs[0], folding.pe
+    stairs = stairs_of(site)
+    stages = max(stairs.steps.bit_length(), 1)
+    rows = len(stairs.counts)
+    never = stairs.final + 1
+    heights = np.diff(stairs.levels, axis=1)
+    live = np.arange(stairs.steps) < stairs.counts[:, np.newaxis]
+    falls = np.asarray((heights < 0).any(axis=1))
+    rising = np.where(falls[:, np.newaxis], -heights, heights)
+    counts_steps = bool((rising[live] == 1).all()) and never <= INT64_MAX
+    # Where levels are looked up, all that lie behind the last step are the same.
+    filler = never if counts_steps else never - 1
+    filled = _filled(stairs, (1 << stages) - 1, filler)
+    # Lanes look in different places: each has a table of its own, also where channels share one.
+    folds = 1 if _is_shared(site, stairs) else tensor.channels // pe
+
+    def by_lane(table: IntArray) -> IntArray:
+        if folds * pe != rows:
+            return np.repeat(table[np.newaxis], pe, axis=0)
+        return table.reshape(folds, pe, -1).transpose(1, 0, 2)
+
+    def stored(name: str, data: IntArray, note: str) -> Table:
+        table = number_table(name, data, note, (1,))
+        deep = data.shape[1] * data.shape[2] >= _BRAM_WORDS
+        bound = folding.memory is Memory.LUTRAM or (folding.memory is Memory.BRAM and deep)
+        return replace(table, memory=folding.memory if bound else Memory.AUTO)
+
+    tables = []
+    if counts_steps:
+        shape = (folds, rows // folds)
+        bases = unless_shared(stairs.levels[:, 0].reshape(shape))
+        downs = unless_shared(falls.astype(np.int64).reshape(shape))
+        tables += [
+            number_table("bases", bases, "Codes of the levels below all thresholds.", (2,)),
+            number_table("falls", downs, "Whether steps go down.", (2,)),
+        ]
+    else:
+        last = np.minimum(np.arange(1 << stages), stairs.steps)
+        levels = by_lane(stairs.levels[:, last])
+        tables.append(stored("levels", levels, "Codes of the levels between thresholds."))
+    for stage in range(stages):
+        middle = ((2 * np.arange(1 << stage) + 1) << (stages - 1 - stage)) - 1
+        note = f"What stage {stage} compares with, by the bits that were found before."
+        tables.append(stored(f"thresholds{stage}", by_lane(filled[:, middle]), note))
+    return Code(
+        tables=tuple(tables),
+        facts={
+            "form": "search",
+            "channels": tensor.channels,
+            "vectors": tensor.size // tensor.channels,
+            "counts_steps": counts_steps,
+            "limit_type": _limit_type(site, filler),
+        },
+        widest=stages + 1,
+    )
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)
+KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code, _settled)

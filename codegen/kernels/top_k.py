@@ -14,7 +14,7 @@ from lutloom.codegen.kernels.kernel import (
 from lutloom.core.plan import Folding
 
 
-def _legal(site: Site) -> Legal:
+def _legal(site: Site, _folding: Folding) -> Legal:
     return Legal(divisors(site.inputs[0].channels))
 
 
@@ -39,7 +39,7 @@ def _code(site: Site, _folding: Folding) -> Code:
         "k": site.op.k,
         "vectors": site.inputs[0].size // channels,
     }
-    return Code(headers=("bits", "lanes", "top_k"), facts=facts, widest=site.op.k)
+    return Code(facts=facts, widest=site.op.k)
 
 
 KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)

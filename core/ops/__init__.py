@@ -11,12 +11,26 @@ from lutloom.core.ops.duplicate import Duplicate
 from lutloom.core.ops.linear import Linear
 from lutloom.core.ops.matvec import MatVec
 from lutloom.core.ops.permute import Permute
+from lutloom.core.ops.requantize import Requantize
 from lutloom.core.ops.reshape import Reshape
 from lutloom.core.ops.threshold import Threshold
 from lutloom.core.ops.top_k import TopK
 
 OPERATORS: Mapping[str, type[Op]] = MappingProxyType(
-    {op.name: op for op in (Add, Duplicate, Linear, MatVec, Permute, Reshape, Threshold, TopK)}
+    {
+        op.name: op
+        for op in (
+            Add,
+            Duplicate,
+            Linear,
+            MatVec,
+            Permute,
+            Requantize,
+            Reshape,
+            Threshold,
+            TopK,
+        )
+    }
 )
 
 __all__ = [
@@ -26,6 +40,7 @@ __all__ = [
     "Linear",
     "MatVec",
     "Permute",
+    "Requantize",
     "Reshape",
     "Threshold",
     "TopK",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 
 from lutloom.codegen import Golden, check_plan, legal_values, lower, write_project
-from lutloom.codegen.folding import unfolded_plan
+from lutloom.codegen.folding import legal_choices, unfolded_plan
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.op import Op
 from lutloom.core.ops import Add, MatVec, Permute, Reshape, Threshold, TopK
-from lutloom.core.plan import Folding, Memory, Plan
+from lutloom.core.plan import Folding, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim import csim
 from lutloom.sim.reference import run
@@ -143,8 +144,12 @@ def random_plan(rng: np.random.Generator, graph: Graph, word_bits: int = 64) -> 
     for name in plan.foldings:
         legal = legal_values(graph, name)
         drawn = Folding(int(rng.choice(legal["pe"])), int(rng.choice(legal["simd"])))
-        if name.startswith("matvec") and rng.integers(2):
-            drawn = Folding(drawn.pe, drawn.simd, Memory.BRAM)
+        comparisons = legal_choices(graph, name, drawn).comparison
+        drawn = replace(drawn, comparison=comparisons[rng.integers(len(comparisons))])
+        choices = legal_choices(graph, name, drawn)
+        memory = choices.memory[rng.integers(len(choices.memory))]
+        multiplier = choices.multiplier[rng.integers(len(choices.multiplier))]
+        drawn = replace(drawn, memory=memory, multiplier=multiplier)
         candidate = plan.with_folding(name, drawn)
         try:
             check_plan(graph, candidate)

@@ -15,7 +15,7 @@ from lutloom.codegen.streams import Wiring, site_of
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import MatVec, Threshold, TopK
-from lutloom.core.plan import Folding, Memory, Multiplier, Plan
+from lutloom.core.plan import Comparison, Folding, Memory, Multiplier, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def test_the_default_plan_keeps_the_cycles_where_it_can(cycles: int) -> None:
 
 
 def test_plans_of_ones_and_largest_ones_are_what_they_say() -> None:
-    assert set(unfolded_plan(TFC).foldings.values()) == {Folding()}
+    unfolded = set(unfolded_plan(TFC).foldings.values())
+    assert unfolded == {Folding(), Folding(comparison=Comparison.PARALLEL)}
     foldings = largest_plan(TFC).foldings
     assert foldings["fc1"] == Folding(64, 64)
     assert foldings["fc0"].pe * foldings["fc0"].simd == 32 * 112

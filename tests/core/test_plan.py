@@ -9,10 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.core.errors import PlanError
-from lutloom.core.plan import Folding, Memory, Multiplier, Plan, parse_plan, print_plan
+from lutloom.core.plan import Comparison, Folding, Memory, Multiplier, Plan, parse_plan, print_plan
 
 sizes = st.integers(1, 10**6)
-foldings = st.builds(Folding, sizes, sizes, st.sampled_from(Memory), st.sampled_from(Multiplier))
+foldings = st.builds(
+    Folding,
+    sizes,
+    sizes,
+    st.sampled_from(Memory),
+    st.sampled_from(Multiplier),
+    st.sampled_from(Comparison),
+)
 plans = st.builds(
     Plan,
     st.text(),
@@ -55,7 +62,7 @@ def test_defaults_may_be_left_out() -> None:
         (json.dumps(document(processes={"fc": 3})), r"^fc should be a JSON object, not 3$"),
         (
             json.dumps(document(processes={"fc": {"mem": 3}})),
-            r"^fc has an unknown entry 'mem': use \['memory', 'multiplier', 'pe', 'simd'\]$",
+            r"^fc has an unknown entry 'mem': use \['comparison', 'memory', 'multiplier', 'pe', 's",
         ),
         (
             json.dumps(document(processes={"fc": {"pe": 0}})),
@@ -76,6 +83,10 @@ def test_defaults_may_be_left_out() -> None:
         (
             json.dumps(document(processes={"fc": {"multiplier": []}})),
             r"^fc: multiplier is \[\]: use one of \['auto', 'fabric', 'dsp'\]$",
+        ),
+        (
+            json.dumps(document(processes={"fc": {"comparison": "bisect"}})),
+            r"^fc: comparison is 'bisect': use one of \['auto', 'parallel', 'search', 'mult",
         ),
         (
             json.dumps(document(fifos={"e": -1})),

@@ -19,6 +19,7 @@ from lutloom.core.ops import (
     Linear,
     MatVec,
     Permute,
+    Requantize,
     Reshape,
     Threshold,
     TopK,
@@ -58,6 +59,8 @@ def test_the_type_of_one_input_is_exact_by_brute_force(
         assert result.shape[1:] == type_.shape
         if isinstance(op, TopK):  # any channel of any place: which ones is not followed up
             assert type_.element == IntType(0, x.channels - 1)
+        elif isinstance(op, Requantize):  # nor which levels a multiplier above 2^shift skips
+            assert type_.element == IntType(int(result.min()), int(result.max()))
         elif not isinstance(op, Permute | Reshape | Duplicate) or element.count > 1:
             assert type_.element == IntType.spanning(np.unique(result).tolist())
 
@@ -159,7 +162,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence(make: object, message: str
 
 def test_the_registry_knows_every_operator_by_its_name() -> None:
     assert sorted(OPERATORS) == sorted(op.name for op in OPERATORS.values())
-    assert len(OPERATORS) == 8
+    assert len(OPERATORS) == 9
 
 
 def test_an_ill_typed_graph_cannot_exist() -> None:

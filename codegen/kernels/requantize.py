@@ -1,0 +1,120 @@
+"""``lutloom::requantize``: ``pe`` channels at a time, each a product, a sum, a shift and a clamp.
+
+With ``x = x0 + s * code`` (``0`` and ``1`` where codes are the values) ``m * x + b`` reads in codes
+``(m * s) * code + (m * x0 + b)``. The results' type has no gaps, so their codes are the levels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.kernels.kernel import (
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    Table,
+    divisors,
+    no_weights,
+    number_table,
+)
+from lutloom.codegen.kernels.slopes import Slope, largest_sum
+from lutloom.core.plan import Folding, Multiplier
+from lutloom.core.types import IntType
+
+if TYPE_CHECKING:
+    from lutloom.core.types import IntArray
+
+
+def _legal(site: Site, _folding: Folding) -> Legal:
+    return Legal(divisors(site.inputs[0].channels), multiplier=tuple(Multiplier))
+
+
+def _lanes(_site: Site, folding: Folding) -> Lanes:
+    return (folding.pe,), (folding.pe,)
+
+
+def _cycles(site: Site, folding: Folding) -> int:
+    return site.inputs[0].size // folding.pe
+
+
+def _operators(_site: Site, folding: Folding) -> int:
+    return folding.pe
+
+
+def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
+    """Return the code of a process that computes ``slope``."""
+    import numpy as np
+
+    tensor, pe = site.inputs[0], folding.pe
+    y = site.outputs[0].element
+    shape = (tensor.channels // pe, pe)
+
+    def by_lane(numbers: IntArray) -> IntArray:
+        if numbers.size != tensor.channels:
+            return numbers.reshape(1, 1)
+        return numbers.reshape(shape)
+
+    # Bounds that are never met may lie far outside of what the sums can hold.
+    ends = y.encode(np.array([y.lo, y.hi], np.int64))
+    lowest, highest = (by_lane(np.clip(b, *ends)) for b in (slope.lowest, slope.highest))
+    if lowest.size != highest.size:
+        lowest, highest = (np.broadcast_to(level, shape) for level in (lowest, highest))
+    bounds = number_table("bounds", np.concatenate([lowest.ravel(), highest.ravel()]), "")
+    factors, biases = by_lane(slope.multipliers), by_lane(slope.biases)
+    if factors.size != biases.size:
+        factors, biases = (np.broadcast_to(number, shape) for number in (factors, biases))
+    factor = IntType(int(factors.min()), int(factors.max()))
+    sums = max(slope.largest.bit_length(), slope.shift, y.bits) + 1
+    product = f"{folding.multiplier.value.capitalize()}Multiplier"
+    return Code(
+        tables=(
+            number_table("multipliers", factors, "What codes are multiplied with.", (2,)),
+            number_table("biases", biases, "What is added to the products.", (2,)),
+            Table(
+                "lowest", lowest, bounds.signed, bounds.bits, "Codes of the lowest levels.", (2,)
+            ),
+            Table(
+                "highest", highest, bounds.signed, bounds.bits, "Codes of the highest ones.", (2,)
+            ),
+        ),
+        facts={
+            "channels": tensor.channels,
+            "vectors": tensor.size // tensor.channels,
+            "shift": slope.shift,
+            "ties_to_even": str(slope.ties_to_even).lower(),
+            "factor_type": f"ap_{'' if factor.is_signed else 'u'}int<{factor.bits}>",
+            "sum_bits": sums,
+            "multiplier": product,
+        },
+        widest=sums,
+    )
+
+
+def _slope(site: Site) -> Slope:
+    import numpy as np
+
+    op, x = site.op, site.inputs[0].element
+    start, step = (x.lo, x.step) if x.is_offset_coded else (0, 1)
+    # In Python integers: what is in between may be wider than the sums.
+    multipliers = op.multipliers.int64.astype(object)
+    biases = op.biases.int64.astype(object) + multipliers * start
+    multipliers = multipliers * step
+    first, final = (int(end) for end in x.encode(np.array([x.lo, x.hi], np.int64)))
+    return Slope(
+        multipliers.astype(np.int64),
+        biases.astype(np.int64),
+        op.shift,
+        op.lowest.int64,
+        op.highest.int64,
+        largest_sum(multipliers, biases, first, final),
+        op.ties_to_even,
+    )
+
+
+def _code(site: Site, folding: Folding) -> Code:
+    return slope_code(site, folding, _slope(site))
+
+
+KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)
