@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.errors import GraphFileError, LutloomError, PlanError
+from lutloom.core.files import read_text
 from lutloom.core.network import load_network
 from lutloom.core.plan import parse_plan, print_plan
 from lutloom.core.store import load_graph
@@ -110,7 +111,7 @@ def load_build(directory: str | Path, *, strict: bool = True) -> Build:
             raise BuildError(f"{directory / name} is {state}: compile the model again")
     plan = directory / PLAN
     try:
-        folding = parse_plan(plan.read_text(encoding="utf-8"))
+        folding = parse_plan(read_text(plan))
     except PlanError as error:
         raise PlanError(f"{plan}: {error}") from error
     except (OSError, ValueError) as error:
@@ -135,7 +136,7 @@ def changes(directory: Path) -> Changes:
     written = manifest["files"]
     changed = [name for name, digest in written.items() if _digest(directory / name) != digest]
     try:
-        is_replanned = plan_digest((directory / PLAN).read_text("utf-8")) != manifest["plan"]
+        is_replanned = plan_digest(read_text(directory / PLAN)) != manifest["plan"]
     except (OSError, ValueError):
         is_replanned = True
     missing = [name for name in changed if not (directory / name).is_file()]
@@ -177,7 +178,7 @@ def plan_digest(text: str) -> str:
 def _manifest(directory: Path) -> Mapping[str, Any]:
     path = directory / MANIFEST
     try:
-        text = path.read_bytes()
+        text = read_text(path).encode()
         document = json.loads(text)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BuildError(
@@ -200,6 +201,8 @@ def _sealed(document: Mapping[str, Any]) -> bytes:
 
 
 def _digest(path: Path) -> str:
+    if not path.is_file():
+        return ""
     try:
         return blake2b(path.read_bytes(), digest_size=16).hexdigest()
     except OSError:

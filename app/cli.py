@@ -40,6 +40,7 @@ _INPUT_SCALE = Annotated[
 _INPUT_BIAS = Annotated[
     str | None, typer.Option(help="What zero stands for: 0 by default; one a channel as above.")
 ]
+_MOST_SAMPLES = 1_000_000
 _FORCE = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 _BOARD = Annotated[str, typer.Option(help="A board's name, or the path of its TOML file.")]
 
@@ -211,12 +212,17 @@ def verify(
         Path | None,
         typer.Option(help="Inputs of the model (.npy); else compile's, or random."),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="How many of them to use.")] = 100,
+    samples: Annotated[
+        int, typer.Option(min=1, max=_MOST_SAMPLES, help="How many of them to use.")
+    ] = 100,
     exact: Annotated[
-        int, typer.Option(min=0, help="Interpret that many of them in rational numbers; slow.")
+        int,
+        typer.Option(
+            min=0, max=_MOST_SAMPLES, help="Interpret that many of them in rational numbers; slow."
+        ),
     ] = 0,
     csim: Annotated[bool, typer.Option(help="Compile and run the C++ as well.")] = True,
-    seed: Annotated[int, typer.Option(help="For random inputs.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="For random inputs.")] = 0,
 ) -> None:
     """Compare every stage of a build with the one before it, element by element."""
     import lutloom

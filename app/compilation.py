@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build, manifest_text
-from lutloom.core.files import OutputError, whole_directory, write_file
+from lutloom.core.files import OutputError, read_text, whole_directory, write_file
 from lutloom.data import load_images, save_array
 from lutloom.input_type import raw_input
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
 
-GOLDEN_IMAGES = 16
+GOLDEN_IMAGES, GOLDEN_NUMBERS = 16, 2**24
+"""How many images the testbench gets, and how many numbers these may hold at most."""
 
 
 def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
@@ -109,7 +110,7 @@ def _plan(processes: Graph, path: str | Path | None) -> Plan:
     if path is None:
         return default_plan(processes)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(Path(path))
     except (OSError, ValueError) as error:
         raise PlanError(f"the plan {path} can't be read: {error}") from error
     try:
@@ -130,9 +131,8 @@ def _golden(network: Network, samples: NDArray[Any] | None) -> tuple[IntArray, I
         inputs = network.encode(samples)
     else:
         type_ = network.graph.inputs[network.input_value]
-        codes = np.random.default_rng(0).integers(
-            type_.element.count, size=(GOLDEN_IMAGES, *type_.shape)
-        )
+        images = min(GOLDEN_IMAGES, max(1, GOLDEN_NUMBERS // type_.size))
+        codes = np.random.default_rng(0).integers(type_.element.count, size=(images, *type_.shape))
         inputs = codes * type_.element.step + type_.element.lo
     values = run(network.graph, {network.input_value: inputs})
     return inputs, values[network.output_value]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.core.errors import LutloomError
-from lutloom.core.files import write_file
+from lutloom.core.files import check_regular, write_file
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     DataSource: TypeAlias = str | Path | NDArray[Any]
+
+
+_MOST_CLASSES = 2**31
 
 
 class DataFileError(LutloomError, ValueError):
@@ -30,13 +34,16 @@ def load_array(source: DataSource, what: str) -> NDArray[Any]:
     if isinstance(source, np.ndarray):
         return source
     path = Path(source)
-    if path.is_dir():
-        raise DataFileError(f"the {what} file {path} is a directory: name a .npy file")
     try:
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
+        check_regular(path, sys.maxsize)
+        # A header may claim any shape: mapped, it is compared with the size of the file.
+        array = np.array(np.lib.format.open_memmap(path, mode="r"))
     except FileNotFoundError as error:
         raise DataFileError(f"the {what} file {path} does not exist") from error
+    except OSError as error:
+        raise DataFileError(
+            f"the {what} file {path} can't be read ({error.strerror or error}): name a .npy file"
+        ) from error
     except Exception as error:  # NumPy raises whatever its parts do for a damaged header
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataFileError(
@@ -71,7 +78,8 @@ def load_labels(source: DataSource, count: int) -> NDArray[np.int64]:
     labels = load_array(source, "labels")
     if labels.shape != (count,):
         raise DataFileError(f"there should be {count} labels, not an array {list(labels.shape)}")
-    if labels.dtype.kind not in "iu" and not (labels == np.round(labels)).all():
+    whole = labels.dtype.kind in "iu" or (labels == np.round(labels)).all()
+    if not whole or not ((labels >= 0) & (labels < _MOST_CLASSES)).all():
         raise DataFileError("the labels should be whole numbers: the classes from 0 on")
     return labels.astype(np.int64)
 

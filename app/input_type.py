@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lutloom.streamline.importer import RawInput
 
 _MOST_BITS = 32
+_LONGEST_NUMBER = 100
+_BEYOND = Fraction(2**128)
+"""No float32 is as large as this."""
 
 
 class InputTypeError(LutloomError, ValueError):
@@ -59,11 +62,21 @@ def _type(name: str) -> IntType:
 def _rationals(option: str, text: str) -> tuple[Fraction, ...]:
     numbers = []
     for part in text.split(","):
-        try:
-            numbers.append(Fraction(part.strip()))
-        except (ValueError, ZeroDivisionError) as error:
+        number = _rational(part.strip())
+        if number is None or abs(number) >= _BEYOND:
             raise InputTypeError(
-                f"{option} is '{text}': use a number such as 1/255 or 0.5, or one a channel,"
-                " with commas"
-            ) from error
+                f"{option} is '{text[:_LONGEST_NUMBER]}': use a number such as 1/255 or 0.5, or one"
+                " a channel, with commas"
+            )
+        numbers.append(number)
     return tuple(numbers)
+
+
+def _rational(text: str) -> Fraction | None:
+    # Exponents of many digits are numbers of as many more, all of which would be computed.
+    if len(text) > _LONGEST_NUMBER or re.search(r"[eE][+-]?[0-9_]{4}", text):
+        return None
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.boards.board import Board, Family, MemoryPorts, Shell
 from lutloom.core.errors import LutloomError
+from lutloom.core.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ def _unknown(given: str, name: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except FileNotFoundError:
         raise BoardError(
             f"board file {str(path)!r} does not exist: give the path of a TOML file, "
@@ -178,7 +179,7 @@ class _Table:
 def _parse(text: str, file: str, name: str) -> Board:
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of 5000 digits, brackets as many
         raise BoardError(f"{file} is not TOML: {error}") from None
     board = _Table(file, "", values)
     board.only(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,30 @@ class OutputError(LutloomError, OSError):
     """An output that can't be written, or that would overwrite what is there."""
 
 
+_LARGEST_TEXT = 2**28
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a regular file, in UTF-8.
+
+    Raises ``OSError`` also where reading would wait for somebody (a named pipe) or never end (a
+    device), and ``UnicodeDecodeError`` (a ``ValueError``) for anything but text.
+    """
+    check_regular(path, _LARGEST_TEXT)
+    return path.read_text(encoding="utf-8")
+
+
+def check_regular(path: Path, largest: int) -> None:
+    """Raise ``OSError`` unless ``path`` is a file of at most ``largest`` bytes."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "No regular file", str(path))
+    if status.st_size > largest:
+        raise OSError(errno.EFBIG, f"Too large: {status.st_size:,} bytes", str(path))
+
+
 def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Write ``data`` to ``path``, replacing a file there in one step.
 
@@ -23,6 +49,9 @@ def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     Raises ``OutputError`` where that is impossible; what was there stays.
     """
     temporary: Path | None = None
+    if path.exists() and not path.is_file():
+        # It would be replaced as well, /dev/null too.
+        raise OutputError(f"{path} can't be written: it is no regular file")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         temporary = Path(name)
