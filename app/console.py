@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lutloom.inspection import Inspection
     from lutloom.qat.trainer import TrainResult
     from lutloom.simulation import Simulation
+    from lutloom.streamline.layer_comparison import LayerComparison
     from lutloom.verification import Check, Verification
 
 _console = Console(soft_wrap=False, highlight=False)
@@ -134,6 +135,7 @@ def show_verification(result: Verification) -> None:
     _console.print(table)
     for stage in stages:
         _say(titles[stage], stage.value)
+    _show_layers(result.layers)
     for check in result.checks:
         if check.remark:
             stage_title = titles.get(check.stage, check.stage.value)
@@ -142,12 +144,40 @@ def show_verification(result: Verification) -> None:
     if failure is None:
         _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")
     else:
-        wrong = failure.differing - failure.explained
+        wrong = failure.unexplained
         _console.print(
             f"[bold red]{_name(failure.subject)}: {failure.stage.value} differ in {wrong:,} of"
             f" {failure.elements:,}.[/]",
             soft_wrap=True,
         )
+
+
+def _show_layers(layers: Sequence[LayerComparison]) -> None:
+    """Print how the quantizers compare with the float executor, if any of them differs."""
+    if not any(layer.differing for layer in layers):
+        return
+    columns = ("quantizer", "equal", "explained", "at ties", "unexplained", "bound", "nearest")
+    table = _table(columns)
+    for layer in layers:
+        bound = layer.median_bound
+        table.add_row(
+            _name(layer.value),
+            f"{layer.elements - layer.differing:,}",
+            f"{layer.explained:,}",
+            f"{layer.structural:,}",
+            f"{layer.differing - layer.explained - layer.structural:,}",
+            "none" if bound is None else f"{bound:.2g}",
+            f"{layer.largest_ratio:.2f}" if layer.explained else "",
+        )
+    _console.print(table)
+    elements = sum(layer.elements for layer in layers)
+    explained = sum(layer.explained for layer in layers)
+    _say(
+        "explained",
+        f"{explained:,} of {elements:,} ({explained / elements:.4%}) lie within the float32 error"
+        " bound (its median above, in steps) of the executor's level, the nearest at that share"
+        " of it",
+    )
 
 
 def _in_order(result: Verification) -> list[str]:
@@ -167,7 +197,7 @@ def _verdict(check: Check) -> str:
         return "[green]equal[/]"
     if check.passed:
         return f"[yellow]{check.differing:,} explained[/]"
-    return f"[bold red]{check.differing - check.explained:,} differ[/]"
+    return f"[bold red]{check.unexplained:,} differ[/]"
 
 
 def show_demo(result: Demonstration) -> None:
@@ -199,6 +229,7 @@ def show_boards(boards: Sequence[Board]) -> None:
 def _table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     numbers = set("from to bits weights MACs PE SIMD numbers LUT FF BRAM18 DSP clock".split())
+    numbers.update(("equal", "explained", "at ties", "unexplained", "bound", "nearest"))
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return table

@@ -16,6 +16,7 @@ from lutloom.extras import require
 from lutloom.simulation import Engine, Simulation, classes, simulate
 from lutloom.training import train
 from lutloom.verification import Check, Stage, Verification, verify
+from lutloom.verification_report import write_report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +98,9 @@ def _demo(
     simulation = simulate(build, pixels, labels=dataset.test_y, engine=Engine.REFERENCE)
     tell("Verifying every stage, the compiled C++ included")
     verification = verify(build, pixels, samples=len(pixels), on_step=tell)
-    return Demonstration(trained, build, simulation, _with_brevitas(trained, pixels, verification))
+    verification = _with_brevitas(trained, pixels, verification)
+    write_report(verification, build.directory)
+    return Demonstration(trained, build, simulation, verification)
 
 
 def _with_brevitas(
@@ -115,4 +118,4 @@ def _with_brevitas(
     differing = int((classes(brevitas) != classes(exported)).sum())
     remark = f"{int((brevitas == exported).sum())} of {brevitas.size} floats equal to qonnx"
     check = Check(Stage.EXPORT, "classes", len(pixels), differing, remark=remark)
-    return Verification((check, *verification.checks), verification.samples)
+    return replace(verification, checks=(check, *verification.checks))

@@ -2,27 +2,45 @@
 
 Teacher-forced: each layer is fed the executor's own integers, so that a difference is counted
 where it arises and nowhere else. A difference of a quantizer's output is explained if and only if
-the exact value before the quantizer lies within a rigorous bound on the executor's float32 error
-from the executor's own level. Where float32 is error-free the bound is zero: nothing is explained.
+the exact value before the quantizer belongs to our level, and lies within a bound on the executor's
+float32 error from the executor's own level. Where float32 is error-free the bound is zero: nothing
+is explained. Where the float64 value is too near to the edge of a level to tell, rational
+arithmetic decides: a tie on the wrong side is never excused.
+
+An element of a layer that is such a tie for at least one in a hundred images is a structural one:
+the executor's rounding then decides over and over again. Its differences, explained all the same,
+are counted apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.streamline.error_bound import FLOAT64_MARGIN, Bounded, follow
+from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded
+from lutloom.streamline.differences import explain, nothing_known
+from lutloom.streamline.error_bound import follow
+from lutloom.streamline.exact_element import elements_of
 from lutloom.streamline.index_comparison import unexplained_indices
-from lutloom.streamline.rounding import rounding_named, step_up
+from lutloom.streamline.layer_comparison import (
+    LayerComparison,
+    LayerPart,
+    merge_layer,
+    together_from,
+)
+from lutloom.streamline.level_edges import edges_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from lutloom.core.meaning import ValueMeaning
     from lutloom.core.network import Network
     from lutloom.core.types import IntArray
+    from lutloom.streamline.bounded import Flags, Floats
+    from lutloom.streamline.error_bound import Followed
+    from lutloom.streamline.exact_element import Elements, Index
     from lutloom.streamline.source import Source, SourceNode
 
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
@@ -32,38 +50,43 @@ _ON_GRID = 2.0**-16
 
 
 @dataclass(frozen=True, slots=True)
-class LayerComparison:
-    """One quantizer: how many of its outputs were compared, and how they differ."""
+class Beyond:
+    """A tensor in which the executor's floats are further off than the bound says they can be."""
 
-    value: str
+    tensor: str
     node: str
     elements: int
-    differing: int
-    explained: int
-    nearest: float
-    """Of the explained differences, the largest distance over bound: at most 1; 0 for none."""
-    off_grid: int
-    """Outputs of the executor that stand for no integer at all."""
-
-    @property
-    def is_equal(self) -> bool:
-        """Whether every output is equal, or differs for a reason that was proved."""
-        return self.off_grid == 0 and self.differing == self.explained
+    beyond: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """All quantizers, and the model's output behind the executor's own last integers.
-
-    ``outside`` of ``outputs`` numbers of the output differ by more than twice the bound on the
-    float32 error of the host's part: ours and the executor's; of indices, by more than the bounds
-    of the values that they choose from. None where the host's part holds an operator without a
-    bound.
-    """
+    """All quantizers, and the model's output behind the executor's own last integers."""
 
     layers: tuple[LayerComparison, ...]
     outputs: int
     outside: int | None
+    """How many numbers of the output differ by more than twice the bound on the float32 error of
+    the host's part: ours and the executor's; of indices, by more than the bounds of the values
+    that they choose from. None where the host's part holds an operator without a bound."""
+    beyond: tuple[Beyond, ...]
+    """Where a bound turned out to be too small."""
+    excused: Flags
+    """``[images]``: those whose output may be another one from end to end. Either differences of
+    layers, all of them explained, have led elsewhere; or all layers are equal, and the output lies
+    within its bounds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What the comparison of one batch of images found, until ``merge`` puts them together."""
+
+    images: int
+    layers: tuple[LayerPart, ...]
+    outputs: int
+    agreeing: Flags
+    outside: int | None
+    beyond: tuple[Beyond, ...]
 
 
 def compare(network: Network, source: Source, tensors: Tensors, encoded: IntArray) -> Comparison:
@@ -72,11 +95,28 @@ def compare(network: Network, source: Source, tensors: Tensors, encoded: IntArra
     ``tensors`` are all tensors of one run on a batch, by name; ``encoded`` is what the network
     makes of the same batch as the graph's input: a quantizer on the host is compared too.
     """
+    return merge([compare_batch(network, source, tensors, encoded)])
+
+
+def compare_batch(
+    network: Network,
+    source: Source,
+    tensors: Tensors,
+    encoded: IntArray,
+    *,
+    own_floats: bool = True,
+) -> Part:
+    """Compare one batch of images, as ``compare`` does.
+
+    ``own_floats`` says that all of ``tensors`` come from one run, so that its floats between the
+    quantizers can be held against their bounds.
+    """
     import numpy as np
 
-    nodes = {node.outputs[0]: node for node in source.nodes if node.outputs}
-    before, known = follow(source, tensors, _inputs(network, tensors, encoded))
-    layers: list[LayerComparison] = []
+    producers = {node.outputs[0]: node for node in source.nodes if node.outputs}
+    followed = follow(source, tensors, _inputs(network, tensors, encoded))
+    exact = elements_of(source, tensors, followed.known, _given(network, encoded))
+    layers: list[LayerPart] = []
     values: dict[str, IntArray] = {network.input_value: encoded}
     for name in (*network.graph.inputs, *(n for e in network.graph.nodes for n in e.results)):
         if name not in values:
@@ -87,36 +127,114 @@ def compare(network: Network, source: Source, tensors: Tensors, encoded: IntArra
         if meaning is None or not meaning.is_quantized or meaning.tensor not in tensors:
             continue
         ours = values[name]
-        theirs, off_grid = _integers(meaning, tensors[meaning.tensor])
-        values[name] = theirs
-        differs = np.argwhere(ours != theirs)
-        explained, nearest = 0, 0.0
-        if len(differs):
-            node = nodes.get(meaning.tensor)
-            explained, nearest = _explained(
-                differs, ours, theirs, meaning, node, before.get(meaning.tensor), tensors
-            )
+        values[name], off_grid = _integers(meaning, tensors[meaning.tensor])
+        node = producers.get(meaning.tensor)
+        is_host = name == network.input_value and not network.raw_input
         layers.append(
-            LayerComparison(
-                name, meaning.node, ours.size, len(differs), explained, nearest, off_grid
-            )
+            _layer(name, meaning, node, ours, values[name], off_grid, followed, exact, is_host)
         )
     output = network.decode(values[network.output_value])
     theirs = tensors[source.outputs[0].name].reshape(output.shape)
     if output.dtype.kind == "i":
-        outside: int | None = unexplained_indices(output, theirs, source, known)
+        wrong: Flags | None = unexplained_indices(output, theirs, source, followed.known, exact)
     else:
-        outside = _outside(output, theirs, known.get(source.outputs[0].name))
-    return Comparison(tuple(layers), output.size, outside)
+        wrong = _outside(output, theirs, followed.known.get(source.outputs[0].name))
+    images = len(encoded)
+    agreeing = np.zeros(images, dtype=bool)
+    if wrong is not None:
+        agreeing = np.asarray(~wrong.reshape(images, -1).any(axis=1))
+    outside = None if wrong is None else int(wrong.sum())
+    beyond = _beyond(source, tensors, followed) if own_floats else ()
+    return Part(images, tuple(layers), output.size, agreeing, outside, beyond)
 
 
-def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) -> int | None:
+def merge(parts: Sequence[Part]) -> Comparison:
+    """Return the comparison of all images of ``parts``, which follow one another."""
+    import numpy as np
+
+    images = sum(part.images for part in parts)
+    starts = np.cumsum([0, *(part.images for part in parts)])[:-1].tolist()
+    excused = np.concatenate([part.agreeing for part in parts])
+    led_elsewhere, wrong = np.zeros((2, images), dtype=bool)
+    layers = []
+    for batches in zip(*(part.layers for part in parts), strict=True):
+        found = together_from(batches, starts)
+        led_elsewhere[found.places[found.is_explained, 0]] = True
+        wrong[found.places[~found.is_explained, 0]] = True
+        layers.append(merge_layer(batches, found, images))
+    beyond: dict[str, Beyond] = {}
+    for entry in (entry for part in parts for entry in part.beyond):
+        earlier = beyond.get(entry.tensor, Beyond(entry.tensor, entry.node, 0, 0))
+        beyond[entry.tensor] = Beyond(
+            entry.tensor,
+            entry.node,
+            earlier.elements + entry.elements,
+            earlier.beyond + entry.beyond,
+        )
+    outside: int | None = 0
+    for part in parts:
+        outside = None if outside is None or part.outside is None else outside + part.outside
+    return Comparison(
+        tuple(layers),
+        sum(part.outputs for part in parts),
+        outside,
+        tuple(beyond.values()),
+        (excused | led_elsewhere) & ~wrong,
+    )
+
+
+def _beyond(source: Source, tensors: Tensors, followed: Followed) -> tuple[Beyond, ...]:
+    names = {output: node.name for node in source.nodes for output in node.outputs}
+    return tuple(
+        Beyond(tensor, names[tensor], int(tensors[tensor].size), count)
+        for tensor, count in followed.beyond.items()
+    )
+
+
+def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) -> Flags | None:
     import numpy as np
 
     if bounded is None:
         return None
     distance = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
-    return int((distance > 2 * bounded.error.reshape(ours.shape)).sum())
+    # Not a number is outside, but for equal infinities.
+    is_within = (distance <= 2 * bounded.error.reshape(ours.shape)) | (ours == theirs)
+    return np.asarray(~is_within)
+
+
+def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and what is known of them
+    value: str,
+    meaning: ValueMeaning,
+    node: SourceNode | None,
+    ours: IntArray,
+    theirs: IntArray,
+    off_grid: int,
+    followed: Followed,
+    exact: Elements,
+    is_host: bool,  # noqa: FBT001 - as above
+) -> LayerPart:
+    import numpy as np
+
+    bounded = followed.before.get(meaning.tensor)
+    places = np.argwhere(meaning.in_model_order(ours != theirs))
+    if node is None or bounded is None:
+        own, other = (meaning.in_model_order(x)[tuple(places.T)] for x in (ours, theirs))
+        found = nothing_known(places, own, other)
+        return LayerPart(value, meaning.node, ours.size, off_grid, found, None, None)
+    edges = edges_of(node, exact.tensors)
+    reals = meaning.in_model_order(ours * _numbers(meaning.scale) + _numbers(meaning.bias))
+    own = edges.levels(reals)[tuple(places.T)]
+    other = edges.levels(exact.tensors[meaning.tensor].astype(np.float64))[tuple(places.T)]
+    near = edges.distance(bounded.value) <= bounded.error * FLOAT64_MARGIN
+    found = explain(places, own, other, node, edges, bounded, exact, is_host=is_host)
+    bounds = bounded.error.astype(np.float32).ravel()
+    return LayerPart(value, meaning.node, ours.size, off_grid, found, bounds, near.sum(axis=0))
+
+
+def _numbers(rationals: Iterable[Fraction]) -> Floats:
+    import numpy as np
+
+    return np.array([float(value) for value in rationals])
 
 
 def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, Bounded]:
@@ -125,13 +243,31 @@ def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, 
 
     floats = tensors[network.input_name].astype(np.float64)
     if not network.raw_input:
-        return {network.input_name: Bounded(floats, np.zeros_like(floats))}
+        return {network.input_name: Bounded(floats, np.zeros_like(floats), is_exact=True)}
     meaning = network.meaning[network.input_value]
     scale = np.array([float(value) for value in meaning.scale])
     bias = np.array([float(value) for value in meaning.bias])
     exact = meaning.in_model_order(encoded * scale + bias)
     # The last term covers the float64 roundings of `exact` itself.
     return {network.input_name: Bounded(exact, np.abs(floats - exact) + 2.0**-50 * np.abs(exact))}
+
+
+def _given(network: Network, encoded: IntArray) -> Mapping[str, Any]:
+    """Return what elements of a raw input are, exactly."""
+    if not network.raw_input:
+        return {}
+    meaning = network.meaning[network.input_value]
+    integers = meaning.in_model_order(encoded)
+    channel = meaning.axes[-1] if meaning.axes else 0
+
+    def real(index: Index) -> Fraction:
+        scale, bias = (
+            numbers[index[1 + channel]] if len(numbers) > 1 else numbers[0]
+            for numbers in (meaning.scale, meaning.bias)
+        )
+        return int(integers[index]) * scale + bias
+
+    return {network.input_name: real}
 
 
 def _integers(meaning: ValueMeaning, tensor: NDArray[Any]) -> tuple[IntArray, int]:
@@ -143,77 +279,5 @@ def _integers(meaning: ValueMeaning, tensor: NDArray[Any]) -> tuple[IntArray, in
     bias = np.array([float(value) for value in meaning.bias])
     quotients = (moved - bias) / scale
     integers = np.round(quotients)
-    off_grid = int((np.abs(quotients - integers) > _ON_GRID * (1 + np.abs(integers))).sum())
-    return integers.astype(np.int64), off_grid
-
-
-def _explained(
-    differs: NDArray[Any],
-    ours: IntArray,
-    theirs: IntArray,
-    meaning: ValueMeaning,
-    node: SourceNode | None,
-    bounded: Bounded | None,
-    tensors: Tensors,
-) -> tuple[int, float]:
-    """Return how many of the differing elements are explained, and the worst ratio of those."""
-    if bounded is None or node is None:
-        return 0, 0.0
-    value, error = (meaning.in_value_order(x) for x in (bounded.value, bounded.error))
-    explained, worst = 0, 0.0
-    for index in map(tuple, differs):
-        rises = int(theirs[index]) > int(ours[index])
-        # The ends of both intervals that face each other; the value lies in ours if ours is right.
-        own_end = _boundary(node, meaning, index, ours[index], tensors, is_lower_end=not rises)
-        their_end = _boundary(node, meaning, index, theirs[index], tensors, is_lower_end=rises)
-        sign, bound = (1 if rises else -1), float(error[index])
-        room = sign * (own_end - value[index])
-        gap = max(0.0, float(sign * (their_end - value[index])))
-        if bound > 0 and room >= -bound * FLOAT64_MARGIN and gap <= bound:
-            explained += 1
-            worst = max(worst, gap / bound)
-    return explained, worst
-
-
-def _boundary(
-    node: SourceNode,
-    meaning: ValueMeaning,
-    index: tuple[int, ...],
-    level: np.int64,
-    tensors: Tensors,
-    *,
-    is_lower_end: bool,
-) -> float:
-    """Return an end of the interval of ``y`` that the quantizer takes to ``level``."""
-    if node.op_type == "MultiThreshold":
-        return _table_boundary(node, meaning, index, level, tensors, is_lower_end=is_lower_end)
-    if node.op_type == "BipolarQuant" or _is_one_signed_bit(node, tensors):
-        return 0.0
-    boundary, _ = step_up(rounding_named(node.text("rounding_mode", "ROUND")))(
-        int(level) - 1 if is_lower_end else int(level)
-    )
-    return float(boundary)
-
-
-def _is_one_signed_bit(node: SourceNode, tensors: Tensors) -> bool:
-    return bool(node.integer("signed", 1)) and float(tensors[node.inputs[3]].reshape(-1)[0]) == 1
-
-
-def _table_boundary(
-    node: SourceNode,
-    meaning: ValueMeaning,
-    index: tuple[int, ...],
-    level: np.int64,
-    tensors: Tensors,
-    *,
-    is_lower_end: bool,
-) -> float:
-    import numpy as np
-
-    table = np.sort(tensors[node.inputs[1]].astype(np.float64), axis=1)
-    layout = node.text("data_layout", "NCHW")
-    axis = len(meaning.axes) - 1 if layout.endswith("C") and len(layout) > 1 else 0
-    channel = index[1 + meaning.axes.index(axis)] if table.shape[0] > 1 else 0
-    real = int(level) * meaning.scale[0] + meaning.bias[0]
-    count = round((float(real) - node.number("out_bias", 0.0)) / node.number("out_scale", 1.0))
-    return float(table[channel, count - 1 if is_lower_end else count])
+    off_grid = int((~(np.abs(quotients - integers) <= _ON_GRID * (1 + np.abs(integers)))).sum())
+    return np.nan_to_num(integers, nan=0.0).astype(np.int64), off_grid

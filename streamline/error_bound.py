@@ -1,13 +1,11 @@
 """How far a float32 executor may be from the exact value, tensor by tensor: a running error bound.
 
 Every data-dependent tensor between two quantizers is followed as (value, error): the value in
-float64, the error a bound on |computed in float32 - exact|, by the standard model of rounding:
-fl(a op b) = (a op b)(1 + d), |d| <= u = 2^-24 (Higham, Accuracy and Stability of Numerical
-Algorithms, chapters 2 and 3). A sum of n products in any order is off by at most
-gamma_n * sum |w x|, gamma_n = n u / (1 - n u), of that very output's operands; by nothing where all
-products are multiples of one power of two, and their magnitudes add up to less than 2^24 of it.
+float64, the error a bound on |computed in float32 - exact|. The quantizers' own outputs are taken
+from the executor: each layer starts without error, but for the rounding of ``level * scale``.
 
-The quantizers' own outputs are taken from the executor: each layer starts without error.
+Every float that the executor computed is compared with its bound as well: one that lies beyond is
+the sign of a bound that is too small, or of an executor that is out of order.
 """
 
 from __future__ import annotations
@@ -16,45 +14,50 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.streamline.rules.batch_norm import epsilon_of
+from lutloom.streamline import bound_arithmetic as arithmetic
+from lutloom.streamline.bound_functions import FUNCTION_BOUNDS
+from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded, with_slack, without_error
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
+    from lutloom.streamline.bounded import Floats
     from lutloom.streamline.source import Source, SourceNode
 
-    Floats: TypeAlias = NDArray[np.float64]
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
-FLOAT64_MARGIN = 2.0**-20
-"""What of a bound is left to the float64 arithmetic of its value, which errs by a 2^-29th."""
-
-_U = 2.0**-24
-# The values are float64 themselves: their own rounding is a 2^-29th of what is bounded here.
-_FLOAT64_SLACK = 2.0**-48
+__all__ = ["BOUNDS", "FLOAT64_MARGIN", "Bounded", "Followed", "follow"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bounded:
-    """A tensor: its value, and how far the executor may be from it. ``[batch, ...]`` both."""
+class Followed:
+    """What is known of one run of an executor, by the names of the model's tensors."""
 
-    value: Floats
-    error: Floats
+    before: Mapping[str, Bounded]
+    """What each quantizer on data sees, ``x / scale + zero_point``, by the name of its output."""
+    known: Mapping[str, Bounded]
+    """Every tensor that could be followed, the model's output among them."""
+    beyond: Mapping[str, int]
+    """How many of the executor's floats are further from the value than the bound, if any are."""
 
 
-def follow(
-    source: Source, tensors: Tensors, inputs: Mapping[str, Bounded]
-) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
-    """Return what each quantizer on data sees, ``x / scale + zero_point``, by the name of its
-    output; and every tensor that could be followed, the model's output among them.
+def follow(source: Source, tensors: Tensors, inputs: Mapping[str, Bounded]) -> Followed:
+    """Follow the ``tensors`` of one run of an executor from the model's ``inputs`` on.
 
-    ``tensors`` are the executor's own, the constants that it folded among them; ``inputs`` the
-    model's. Behind an operator without a bound nothing is followed.
+    ``tensors`` are all of them, with the constants that it folded. Behind an operator without a
+    bound nothing is followed.
     """
+    import numpy as np
+
+    with np.errstate(all="ignore"):  # what overflows has no bound, and explains nothing
+        return _follow(source, tensors, inputs)
+
+
+def _follow(source: Source, tensors: Tensors, inputs: Mapping[str, Bounded]) -> Followed:
     known = dict(inputs)
-    seen: dict[str, Bounded] = {}
+    before: dict[str, Bounded] = {}
+    beyond: dict[str, int] = {}
     data = {port.name for port in source.inputs}
     # Weight quantizers are followed too: their floats are roundings of exact products.
     followed = set(data)
@@ -69,35 +72,57 @@ def follow(
         operands = [_operand(name, followed, known, tensors) for name in node.inputs if name]
         if quantizes:
             if operands and operands[0] is not None and output in data:
-                seen[output] = _scaled(node, operands)
+                before[output] = _scaled(node, operands)
             if output in tensors:
-                known[output] = _quantized(node, output, tensors)
+                known[output] = quantized(node, tensors)
             continue
-        bound = _BOUNDS.get(node.op_type)
-        if bound is None or any(operand is None for operand in operands):
-            continue
+        bound = BOUNDS.get(node.op_type)
         complete = [operand for operand in operands if operand is not None]
-        known[output] = _with_slack(bound(node, complete, tensors))
-    return seen, known
+        if bound is None or len(complete) < len(operands):
+            continue
+        known[output] = with_slack(bound(node, complete, tensors))
+        if output in tensors and (far := _far(known[output], tensors[output])):
+            beyond[output] = far
+    return Followed(before, known, beyond)
 
 
-def _quantized(node: SourceNode, output: str, tensors: Tensors) -> Bounded:
-    """Return the exact output of a quantizer, and how far the executor's float32 is from it."""
+def _far(x: Bounded, floats: NDArray[Any]) -> int:
+    """Return how many of the executor's ``floats`` are not within the bound of ``x``."""
     import numpy as np
 
-    floats = tensors[output].astype(np.float64)
+    if floats.dtype.kind != "f" or floats.size != x.value.size:
+        return 0
+    distance = np.abs(floats.reshape(x.value.shape) - x.value)
+    # Infinities on both sides have no distance.
+    return int((distance > x.error * (1 + FLOAT64_MARGIN)).sum())
+
+
+def quantized(node: SourceNode, tensors: Tensors) -> Bounded:
+    """Return what a quantizer's output stands for, and how far the executor's floats are from it.
+
+    The levels are the executor's own. A level below 2^24 times a float32 has at most 48 bits: the
+    value is the exact number, unless a zero point or bias is no integer.
+    """
+    import numpy as np
+
+    floats = tensors[node.outputs[0]].astype(np.float64)
     if node.op_type == "MultiThreshold":
         unit = np.asarray(node.number("out_scale", 1.0), dtype=np.float64)
-        is_whole = node.number("out_bias", 0.0) == 0.0
+        place = np.asarray(node.number("out_bias", 0.0), dtype=np.float64)
+        levels = np.round((floats - place) / unit)
+        value, is_exact = levels * unit + place, bool((place == 0).all())
     else:
         unit = np.asarray(tensors[node.inputs[1]], dtype=np.float64)
-        zero_point = tensors[node.inputs[2]] if len(node.inputs) > 2 else np.zeros(1)
-        is_whole = bool((zero_point == np.round(zero_point)).all())
-    if not is_whole:
-        return Bounded(floats, _U * np.abs(floats))
-    # A level below 2^24 times a float32 has at most 48 bits: exact in float64.
-    exact = np.round(floats / unit) * unit
-    return Bounded(exact, np.abs(floats - exact))
+        zero_point = np.zeros(())
+        if len(node.inputs) > 2:
+            zero_point = np.asarray(tensors[node.inputs[2]], dtype=np.float64)
+        levels = np.round(floats / unit + zero_point)
+        value = (levels - zero_point) * unit
+        is_exact = bool((zero_point == np.round(zero_point)).all())
+    error = np.abs(floats - value)
+    if not is_exact:
+        error = error + 2.0**-50 * (np.abs(value) + np.abs(levels * unit))
+    return Bounded(value, error, is_exact)
 
 
 def _operand(
@@ -109,29 +134,7 @@ def _operand(
         return known.get(name)
     if name not in tensors:
         return None
-    constant = np.asarray(tensors[name], dtype=np.float64)
-    return Bounded(constant, np.zeros_like(constant))
-
-
-def _with_slack(x: Bounded) -> Bounded:
-    import numpy as np
-
-    exact = x.error == 0
-    error = np.where(exact, 0.0, x.error * (1 + _FLOAT64_SLACK) + np.abs(x.value) * _FLOAT64_SLACK)
-    return Bounded(x.value, error)
-
-
-def _rounded(value: Floats, error: Floats) -> Bounded:
-    """Add the rounding of one operation to an ``error`` that it inherits.
-
-    There is none where the inherited error is zero and the value is a float32 number.
-    """
-    import numpy as np
-
-    new = _U * (np.abs(value) + error)
-    with np.errstate(over="ignore"):
-        is_exact = (error == 0) & (value == value.astype(np.float32))
-    return Bounded(value, np.where(is_exact, 0.0, error + new))
+    return without_error(np.asarray(tensors[name], dtype=np.float64))
 
 
 def _scaled(node: SourceNode, operands: Sequence[Bounded | None]) -> Bounded:
@@ -142,130 +145,8 @@ def _scaled(node: SourceNode, operands: Sequence[Bounded | None]) -> Bounded:
     scale, zero_point = operands[1], operands[2]
     assert scale is not None
     assert zero_point is not None
-    divided = _quotient(node, [x, scale], {})
-    return _with_slack(_sum(node, [divided, zero_point], {}))
-
-
-def _sum(_: SourceNode, operands: Sequence[Bounded], __: Tensors) -> Bounded:
-    left, right = operands
-    return _rounded(left.value + right.value, left.error + right.error)
-
-
-def _difference(_: SourceNode, operands: Sequence[Bounded], __: Tensors) -> Bounded:
-    left, right = operands
-    return _rounded(left.value - right.value, left.error + right.error)
-
-
-def _product(_: SourceNode, operands: Sequence[Bounded], __: Tensors) -> Bounded:
-    import numpy as np
-
-    left, right = operands
-    inherited = (
-        np.abs(left.value) * right.error
-        + np.abs(right.value) * left.error
-        + left.error * right.error
-    )
-    return _rounded(left.value * right.value, inherited)
-
-
-def _quotient(_: SourceNode, operands: Sequence[Bounded], __: Tensors) -> Bounded:
-    import numpy as np
-
-    left, right = operands  # the divisor is a constant, without error
-    return _rounded(left.value / right.value, left.error / np.abs(right.value))
-
-
-def _negated(_: SourceNode, operands: Sequence[Bounded], __: Tensors) -> Bounded:
-    return Bounded(-operands[0].value, operands[0].error)
-
-
-def _relu(_: SourceNode, operands: Sequence[Bounded], __: Tensors) -> Bounded:
-    import numpy as np
-
-    return Bounded(np.maximum(operands[0].value, 0.0), operands[0].error)
-
-
-def _clip(node: SourceNode, operands: Sequence[Bounded], _: Tensors) -> Bounded:
-    import numpy as np
-
-    lo: Any = node.attributes.get("min", -np.inf)
-    hi: Any = node.attributes.get("max", np.inf)
-    names = [name for name in node.inputs if name]
-    for name, operand in zip(names[1:], operands[1:], strict=True):
-        if node.inputs.index(name) == 1:
-            lo = operand.value
-        else:
-            hi = operand.value
-    return Bounded(np.clip(operands[0].value, lo, hi), operands[0].error)
-
-
-def _batch_norm(node: SourceNode, operands: Sequence[Bounded], _: Tensors) -> Bounded:
-    """Bound both usual orders of evaluation: ``(x - m) * s + b`` and ``x * s + (b - m * s)``.
-
-    ``s = gamma / sqrt(var + eps)`` takes three roundings, each term at most six in all.
-    """
-    import numpy as np
-
-    x = operands[0]
-    column = (1, -1, *[1] * (x.value.ndim - 2))
-    gamma, beta, mean, variance = (operand.value.reshape(column) for operand in operands[1:5])
-    scale = gamma / np.sqrt(variance + epsilon_of(node))
-    value = (x.value - mean) * scale + beta
-    terms = (np.abs(x.value) + np.abs(mean)) * np.abs(scale) + np.abs(beta)
-    inherited = np.abs(scale) * x.error
-    return Bounded(value, inherited * (1 + 8 * _U) + 8 * _U * terms)
-
-
-def _matmul(_: SourceNode, operands: Sequence[Bounded], __: Tensors) -> Bounded:
-    left, right = operands
-    return _dot(left, right)
-
-
-def _gemm(node: SourceNode, operands: Sequence[Bounded], tensors: Tensors) -> Bounded:
-    weights = operands[1]
-    if node.integer("transB", 0):
-        weights = Bounded(weights.value.T, weights.error.T)
-    y = _dot(operands[0], weights)
-    y = _scaled_by(y, node.number("alpha", 1.0))
-    if len(operands) > 2:
-        y = _sum(node, [y, _scaled_by(operands[2], node.number("beta", 1.0))], tensors)
-    return y
-
-
-def _scaled_by(x: Bounded, factor: float) -> Bounded:
-    if factor == 1.0:
-        return x
-    return _rounded(x.value * factor, x.error * abs(factor))
-
-
-def _dot(x: Bounded, weights: Bounded) -> Bounded:
-    import numpy as np
-
-    fan_in = weights.value.shape[0]
-    gamma = fan_in * _U / (1 - fan_in * _U)
-    value = x.value @ weights.value
-    magnitude = np.abs(x.value) @ np.abs(weights.value)
-    inherited = x.error @ (np.abs(weights.value) + weights.error) + np.abs(x.value) @ weights.error
-    if not inherited.any():
-        grid = _grid(x.value) * _grid(weights.value)
-        if grid and float(magnitude.max(initial=0.0)) / grid < 2**24:
-            return Bounded(value, np.zeros_like(value))
-    return Bounded(value, inherited * (1 + gamma) + gamma * magnitude)
-
-
-def _grid(values: Floats) -> float:
-    """Return the largest power of two of which all ``values`` are multiples; 0 for none."""
-    import numpy as np
-
-    distinct = np.unique(np.abs(values))
-    distinct = distinct[distinct > 0]
-    if distinct.size > 4096:
-        return 0.0
-    steps = []
-    for value in distinct.tolist():
-        numerator, denominator = float(value).as_integer_ratio()
-        steps.append((numerator & -numerator) / denominator)
-    return min(steps, default=1.0)
+    divided = arithmetic.quotient(x, scale)
+    return with_slack(arithmetic.add(node, [divided, zero_point], {}))
 
 
 def _moved(node: SourceNode, operands: Sequence[Bounded], tensors: Tensors) -> Bounded:
@@ -275,24 +156,36 @@ def _moved(node: SourceNode, operands: Sequence[Bounded], tensors: Tensors) -> B
     output = next(name for name in node.outputs if name)
     if node.op_type == "Transpose":
         axes = node.integers("perm")
-        return Bounded(np.transpose(x.value, axes), np.transpose(x.error, axes))
+        return Bounded(np.transpose(x.value, axes), np.transpose(x.error, axes), x.is_exact)
     shape = tensors[output].shape
-    return Bounded(x.value.reshape(shape), x.error.reshape(shape))
+    return Bounded(x.value.reshape(shape), x.error.reshape(shape), x.is_exact)
 
 
-_BOUNDS: Mapping[str, Callable[[SourceNode, Sequence[Bounded], Tensors], Bounded]] = {
-    "Add": _sum,
-    "BatchNormalization": _batch_norm,
-    "Clip": _clip,
-    "Div": _quotient,
-    "Gemm": _gemm,
-    "MatMul": _matmul,
-    "Mul": _product,
-    "Neg": _negated,
-    "Relu": _relu,
-    "Sub": _difference,
+def _joined(node: SourceNode, operands: Sequence[Bounded], _: Tensors) -> Bounded:
+    import numpy as np
+
+    axis = node.integer("axis", 0)
+    value: Floats = np.concatenate([x.value for x in operands], axis=axis)
+    error: Floats = np.concatenate([x.error for x in operands], axis=axis)
+    return Bounded(value, error, all(x.is_exact for x in operands))
+
+
+BOUNDS: Mapping[str, Callable[[SourceNode, Sequence[Bounded], Tensors], Bounded]] = {
+    **FUNCTION_BOUNDS,
+    "Add": arithmetic.add,
+    "BatchNormalization": arithmetic.batch_norm,
+    "Concat": _joined,
+    "Div": arithmetic.divide,
+    "Gemm": arithmetic.gemm,
+    "MatMul": arithmetic.matmul,
+    "Mean": arithmetic.mean_of,
+    "Mul": arithmetic.multiply,
+    "Neg": arithmetic.negate,
+    "Sub": arithmetic.subtract,
+    "Sum": arithmetic.sum_of,
     **dict.fromkeys(
         ("Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"),
         _moved,
     ),
 }
+"""By the operator's name: from the operands to the first result."""

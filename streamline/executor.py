@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,26 +27,58 @@ if TYPE_CHECKING:
 _IR_VERSION = 10
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Executor:
+    """qonnx's executor with a model, ready for batches of one size."""
+
+    path: Path
+    batch: int
+    wrapper: Any
+
+    def run(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return every tensor for the model's input ``x [batch, ...]``, the constants among them.
+
+        Raises ``ModelError`` if qonnx can't run the model.
+        """
+        from qonnx.core.onnx_exec import execute_onnx
+
+        with _quietly(self.path):
+            name = self.wrapper.graph.input[0].name
+            feeds = {name: x.astype(_dtype(self.wrapper, name))}
+            context: Mapping[str, NDArray[Any]] = execute_onnx(
+                self.wrapper, feeds, return_full_exec_context=True
+            )
+        return dict(context)
+
+
+def prepare(path: Path, batch: int) -> Executor:
+    """Return an executor of the model at ``path`` for ``batch`` samples at a time.
+
+    Raises ``ModelError`` if qonnx can't run the model.
+    """
+    model = load_model(path)
+    with _quietly(path):
+        return Executor(path, batch, _runnable(model, batch))
+
+
 def execute(path: Path, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return every tensor of the model at ``path`` for its input ``x [batch, ...]``.
 
     Raises ``ModelError`` if qonnx can't run the model.
     """
-    with _old_ir_version(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # qonnx's own, about shapes and versions
-        try:
-            wrapper = _runnable(load_model(path), x.shape[0])
-            from qonnx.core.onnx_exec import execute_onnx
+    return prepare(path, len(x)).run(x)
 
-            name = wrapper.graph.input[0].name
-            feeds = {name: x.astype(_dtype(wrapper, name))}
-            context: Mapping[str, NDArray[Any]] = execute_onnx(
-                wrapper, feeds, return_full_exec_context=True
-            )
+
+@contextmanager
+def _quietly(path: Path) -> Iterator[None]:
+    """Turn whatever qonnx raises into a ``ModelError``, and drop its warnings."""
+    with _old_ir_version(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about shapes and versions
+        try:
+            yield
         except Exception as error:  # qonnx raises bare exceptions of every kind
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(f"{path}: qonnx's executor can't run the model: {reason}") from error
-    return dict(context)
 
 
 def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonnx is untyped

@@ -1,55 +1,89 @@
 """Indices of the largest values, ours against a float executor's: which differences are explained.
 
 Two channels that are equal, or nearly so, may change places by the executor's rounding. That
-explains a difference if and only if our channel is the larger one (or the lower of equal ones) of
-the exact values, and theirs is within the bounds of both.
+explains a difference if and only if our channel comes next in the order of the exact values (the
+lower of equal ones first), and theirs is within the bounds of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from lutloom.streamline.error_bound import FLOAT64_MARGIN
+from lutloom.streamline.bounded import FLOAT64_MARGIN
+from lutloom.streamline.exact_element import element
 from lutloom.streamline.source import STANDARD_DOMAINS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lutloom.core.types import IntArray
-    from lutloom.streamline.error_bound import Bounded, Floats
+    from lutloom.streamline.bounded import Bounded
+    from lutloom.streamline.exact_element import Elements
     from lutloom.streamline.source import Source, SourceNode
 
 
 def unexplained_indices(
-    ours: IntArray, theirs: IntArray, source: Source, known: Mapping[str, Bounded]
-) -> int:
-    """Return how many of ``ours [batch, ...]`` differ from ``theirs`` without an explanation.
+    ours: IntArray,
+    theirs: IntArray,
+    source: Source,
+    known: Mapping[str, Bounded],
+    exact: Elements,
+) -> NDArray[np.bool_]:
+    """Return which of ``ours [batch, ...]`` differ from ``theirs`` without an explanation.
 
     ``known`` are the tensors of ``source`` with their bounds; where that of the values is not
-    among them, nothing is explained.
+    among them, nothing is explained. ``exact`` evaluates what float64 can't tell apart.
     """
     import numpy as np
 
-    differs = ours != theirs
-    if not differs.any():
-        return 0
+    differs = np.asarray(ours != theirs)
     node = _selection(source)
     values = None if node is None else known.get(node.inputs[0])
-    if node is None or values is None:
-        return int(differs.sum())
-    rank = values.value.ndim
-    axis = node.integer("axis", 0 if node.op_type == "ArgMax" else -1) % rank
+    if not differs.any() or node is None or values is None:
+        return differs
+    axis = node.integer("axis", 0 if node.op_type == "ArgMax" else -1) % values.value.ndim
     shape = list(values.value.shape)
     shape[axis] = ours.size // (values.value.size // shape[axis])
-    mine, other = ours.reshape(shape), theirs.reshape(shape)
+    mine, other = (np.moveaxis(x.reshape(shape), axis, -1) for x in (ours, theirs))
+    wrong = np.moveaxis(differs.reshape(shape).copy(), axis, -1)
+    rows, errors = (np.moveaxis(x, axis, -1) for x in (values.value, values.error))
+    for place in map(tuple, np.argwhere(wrong).tolist()):
+        row, rank = place[:-1], place[-1]
+        there = int(other[place])
+        if not 0 <= there < rows.shape[-1]:
+            continue
+        chosen = [int(index) for index in mine[row][: rank + 1]]
+        value, error = rows[row], errors[row]
+        bound = float(error[there] + error.max())
+        if not bound > 0 or not abs(value[chosen[-1]] - value[there]) <= bound:
+            continue
+        # The channels that float64 can't tell from ours; of the others, none may come before it.
+        lead = value[chosen[-1]] - value
+        lead[chosen] = np.inf
+        margin = FLOAT64_MARGIN * (error + error[chosen[-1]])
+        if (lead < -margin).any():
+            continue
+        close = [chosen[-1], *np.flatnonzero(lead <= margin).tolist()]
+        exactly = [
+            element(exact, node.inputs[0], (*row[:axis], channel, *row[axis:])) for channel in close
+        ]
+        wrong[place] = not _is_first(close, exactly)
+    return np.asarray(np.moveaxis(wrong, -1, axis).reshape(differs.shape))
 
-    def at(array: Floats, indices: IntArray) -> Floats:
-        return np.take_along_axis(array, indices, axis=axis)
 
-    bound = at(values.error, mine) + at(values.error, other)
-    lead = at(values.value, mine) - at(values.value, other)
-    is_ours_exact = lead >= -bound * FLOAT64_MARGIN
-    explained = is_ours_exact & (lead <= bound) & (bound > 0)
-    return int((differs.reshape(shape) & ~explained).sum())
+def _is_first(channels: list[int], values: list[Fraction | None]) -> bool:
+    """Return whether the first of ``channels`` comes before the others.
+
+    What is no rational number is no tie either: float64's word is taken for it.
+    """
+    own = values[0]
+    return own is None or all(
+        value is None or own > value or (own == value and channels[0] < channel)
+        for channel, value in zip(channels[1:], values[1:], strict=True)
+    )
 
 
 def _selection(source: Source) -> SourceNode | None:

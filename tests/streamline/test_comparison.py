@@ -15,8 +15,9 @@ from lutloom.core.ops import Threshold
 from lutloom.core.rational import rationals
 from lutloom.core.types import Const
 from lutloom.streamline import oracle
+from lutloom.streamline.bounded import Bounded
 from lutloom.streamline.comparison import Comparison, compare
-from lutloom.streamline.error_bound import Bounded, follow
+from lutloom.streamline.error_bound import follow
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor import execute
 from lutloom.streamline.pipeline import streamline
@@ -107,7 +108,7 @@ def test_a_float32_rounding_across_a_threshold_is_explained_by_the_bound(tmp_pat
     assert false_ties, "the example has lost its point"
     layer = compared(path, streamline(path), data).layers[1]
     assert layer.differing == layer.explained == 4 * len(false_ties)
-    assert 0 < layer.nearest <= 1
+    assert 0 < layer.largest_ratio <= 1
 
 
 def test_where_float32_is_exact_nothing_is_explained(tmp_path: Path) -> None:
@@ -167,7 +168,9 @@ def _floats_within_bounds(sample: Sample, directory: Path) -> int:
         floats = meaning.in_model_order(meaning.to_real(network.encode(sample.data[:16])))
     tensors = execute(path, floats)
     inputs = {source.inputs[0].name: Bounded(floats.astype(np.float64), np.zeros(floats.shape))}
-    seen, known = follow(source, tensors, inputs)
+    followed = follow(source, tensors, inputs)
+    seen, known = followed.before, followed.known
+    assert not followed.beyond
     quantized = {name: rationals(known[name].value) for name in seen}
     exact = oracle.evaluate(path, floats, given=quantized)
     checked = 0
