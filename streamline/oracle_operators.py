@@ -1,21 +1,30 @@
-"""The standard operators on exact data, one function each, as the ONNX standard defines them."""
+"""The standard operators on exact data, one function each, as the ONNX standard defines them.
+
+Data have the samples in front: what the standard calls axis ``a`` is axis ``a + 1`` here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from math import inf, nextafter, prod
+from math import inf, lcm, nextafter
+from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lutloom.streamline.oracle_functions import ELEMENTWISE
+from lutloom.streamline.oracle_reals import exp, log
+from lutloom.streamline.oracle_shapes import SHAPES, axes_of
 from lutloom.streamline.oracle_values import (
     Known,
     Operation,
     OracleError,
     Value,
     Values,
+    aligned,
+    axis_of,
     data,
     each,
     fractions,
@@ -28,71 +37,89 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-INEXACT = frozenset({"Exp", "Log", "LogSoftmax", "Pow", "Sigmoid", "Softmax", "Sqrt", "Tanh"})
-"""Operators whose results are no rationals: what follows them has no exact value either."""
+_LONGEST_DENOMINATOR = 4096
+_BINARY: Mapping[str, Callable[[Array, Array], Array]] = {
+    "Add": add,
+    "Div": truediv,
+    "Mul": mul,
+    "Sub": sub,
+}
 
 
 def _binary(operation: Operation, inputs: Values) -> list[Value]:
-    left, right = real(inputs[0]), real(inputs[1])
-    match operation.kind:
-        case "Add":
-            return [np.asarray(left + right)]
-        case "Sub":
-            return [np.asarray(left - right)]
-        case "Mul":
-            return [np.asarray(left * right)]
-    return [np.asarray(left / right)]
+    left, right = aligned(*inputs[:2])
+    return [np.asarray(_BINARY[operation.kind](left, right), dtype=object)]
 
 
-def _unary(operation: Operation, inputs: Values) -> list[Value]:
-    match operation.kind:
-        case "Neg":
-            return [np.asarray(-data(inputs[0]))]
-        case "Abs":
-            return [np.asarray(abs(data(inputs[0])))]
-    return [each(lambda x: max(x, Fraction(0)), data(inputs[0]))]
+def _sum(operation: Operation, inputs: Values) -> list[Value]:
+    total = np.asarray(sum(aligned(*inputs)), dtype=object)
+    return [total if operation.kind == "Sum" else total / Fraction(len(inputs))]
 
 
-def _clip(operation: Operation, inputs: Values) -> list[Value]:
-    def bound(index: int, name: str) -> float | None:
-        if name in operation.attributes:
-            return float(operation.attributes[name])
-        if len(inputs) > index and inputs[index] is not None:
-            return float(known(inputs[index]).array.item())
-        return None
+def product(left: Array, right: Array) -> Array:
+    """Return the matrix product of exact numbers.
 
-    lo, hi = bound(1, "min"), bound(2, "max")
-    x = data(inputs[0])
-    if lo is not None and lo != -inf:
-        x = each(lambda value: max(value, Fraction(lo)), x)
-    if hi is not None and hi != inf:
-        x = each(lambda value: min(value, Fraction(hi)), x)
-    return [x]
+    Rationals are brought to a common denominator, and their numerators multiplied: it is the same
+    and much faster.
+    """
+    below = [_denominator(array) for array in (left, right)]
+    if None in below:
+        return np.asarray(np.matmul(left, right), dtype=object)
+    first, second = (
+        each(lambda x, d=d: x.numerator * (d // x.denominator), array)
+        for array, d in zip((left, right), below, strict=True)
+    )
+    largest = [max((abs(x) for x in array.flat), default=0) for array in (first, second)]
+    if largest[0] * largest[1] * left.shape[-1] < 2**63:
+        first, second = first.astype(np.int64), second.astype(np.int64)
+    whole = np.asarray(np.matmul(first, second)).astype(object)
+    return each(lambda x: Fraction(x, below[0] * below[1]), whole)
+
+
+def _denominator(array: Array) -> int | None:
+    """Return a common denominator, or None where there is none that is short."""
+    common = 1
+    for x in array.flat:
+        if not isinstance(x, Fraction):
+            return None
+        common = lcm(common, x.denominator)
+        if common.bit_length() > _LONGEST_DENOMINATOR:
+            return None
+    return common
 
 
 def _matmul(_: Operation, inputs: Values) -> list[Value]:
-    return [np.asarray(np.matmul(real(inputs[0]), real(inputs[1])))]
+    left, right = (real(value) for value in inputs[:2])
+    if isinstance(inputs[1], Known):
+        return [product(left, right)]
+    if right.ndim == 2:  # a vector for each sample
+        return [product(left, right[..., np.newaxis])[..., 0]]
+    if not isinstance(inputs[0], Known) and left.ndim == 2:
+        return [product(left[:, np.newaxis], right)[:, 0]]
+    return [product(*aligned(*inputs[:2]))]
 
 
 def _gemm(operation: Operation, inputs: Values) -> list[Value]:
     a, b = real(inputs[0]), real(inputs[1])
     if operation.attributes.get("transA", 0):
-        a = a.T
+        a = a.swapaxes(-1, -2)
     if operation.attributes.get("transB", 0):
-        b = b.T
-    y = np.asarray(np.matmul(a, b) * Fraction(operation.attributes.get("alpha", 1.0)))
+        b = b.swapaxes(-1, -2)
+    y: Value = np.asarray(product(a, b) * operation.number("alpha", 1.0))
     if len(inputs) > 2 and inputs[2] is not None:
-        y = np.asarray(y + real(inputs[2]) * Fraction(operation.attributes.get("beta", 1.0)))
+        left, right = aligned(y, inputs[2])
+        y = np.asarray(left + right * operation.number("beta", 1.0))
     return [y]
 
 
 def _batch_normalization(operation: Operation, inputs: Values) -> list[Value]:
     x = data(inputs[0])
+    if operation.attributes.get("training_mode", 0):
+        raise OracleError("a batch normalization in training mode has no constant factors")
     gamma, beta, mean, variance = (known(value).reals() for value in inputs[1:5])
-    default = float(np.float32(1e-5))
-    epsilon = Fraction(operation.attributes.get("epsilon", default))
+    epsilon = operation.number("epsilon", 1e-5)
     factor = each(lambda g, v: over_root(g, v + epsilon), gamma, variance)
-    column = (-1, *[1] * (x.ndim - 2))
+    column = (-1, *[1] * (x.ndim - 3))
     shift = np.asarray(beta - mean * factor)
     return [np.asarray(x * factor.reshape(column) + shift.reshape(column))]
 
@@ -102,7 +129,11 @@ def over_root(numerator: Fraction, square: Fraction) -> Fraction:
 
     A guess from decimals is moved to the float whose rounding interval holds the exact number:
     its ends are rationals, and a root is compared with a rational by squaring.
+
+    Raises ``OracleError`` where ``square`` is not positive.
     """
+    if square <= 0:
+        raise OracleError("a batch normalization divides by the root of zero, or of less")
     if numerator == 0:
         return Fraction(0)
     exact = numerator * numerator / square
@@ -122,104 +153,89 @@ def over_root(numerator: Fraction, square: Fraction) -> Fraction:
             return Fraction(guess) if numerator > 0 else -Fraction(guess)
 
 
-def _as_is(operation: Operation, inputs: Values) -> list[Value]:
-    training = inputs[2] if operation.kind == "Dropout" and len(inputs) > 2 else None
-    if training is not None and known(training).array.any():
-        raise OracleError("a dropout in training mode is random")
-    return [inputs[0]]
+def _softmax(operation: Operation, inputs: Values) -> list[Value]:
+    """Return ``e**x / sum(e**x)`` or its logarithm, along an axis.
 
-
-def _reshape(operation: Operation, inputs: Values) -> list[Value]:
-    sizes = [int(size) for size in known(inputs[1]).array.ravel()]
+    Before opset 13 all axes from that one on are one.
+    """
     x = data(inputs[0])
-    if not operation.attributes.get("allowzero", 0):
-        sizes = [x.shape[i] if size == 0 else size for i, size in enumerate(sizes)]
-    if operation.batch is not None and sizes[0] == operation.batch:
-        sizes[0] = 1  # the file's batch; here it is one sample at a time
-    return [x.reshape(sizes)]
+    is_old = operation.opset < 13
+    axis = axis_of(operation.attributes.get("axis", 1 if is_old else -1), x)
+    rows = x.reshape(*x.shape[:axis], -1, 1) if is_old else np.moveaxis(x, axis, -1)[..., None]
+    rows = rows[..., 0]
+    y = np.empty(rows.shape, dtype=object)
+    for index in np.ndindex(rows.shape[:-1]):
+        largest = max(rows[index])
+        shifted = [number - largest for number in rows[index]]
+        exponentials = [exp(number) for number in shifted]
+        total = sum(exponentials, start=Fraction(0))
+        if operation.kind == "LogSoftmax":
+            y[index] = [number - log(total) for number in shifted]
+        else:
+            y[index] = [number / total for number in exponentials]
+    return [y.reshape(x.shape) if is_old else np.moveaxis(y, -1, axis)]
 
 
-def _flatten(operation: Operation, inputs: Values) -> list[Value]:
-    x = data(inputs[0])
-    axis = operation.attributes.get("axis", 1) % (x.ndim + 1)
-    return [x.reshape(prod(x.shape[:axis]), -1)]
-
-
-def _axes(operation: Operation, inputs: Values) -> tuple[int, ...] | None:
-    if "axes" in operation.attributes:
-        return tuple(operation.attributes["axes"])
-    if len(inputs) > 1 and inputs[1] is not None:
-        return tuple(int(axis) for axis in known(inputs[1]).array.ravel())
-    return None
-
-
-def _squeeze(operation: Operation, inputs: Values) -> list[Value]:
-    x, axes = data(inputs[0]), _axes(operation, inputs)
-    if axes is None:
-        axes = tuple(axis for axis in range(1, x.ndim) if x.shape[axis] == 1)
-    return [np.squeeze(x, axes)]
-
-
-def _unsqueeze(operation: Operation, inputs: Values) -> list[Value]:
-    axes = _axes(operation, inputs)
-    assert axes is not None
-    return [np.expand_dims(data(inputs[0]), axes)]
-
-
-def _transpose(operation: Operation, inputs: Values) -> list[Value]:
-    return [data(inputs[0]).transpose(operation.attributes.get("perm"))]
-
-
-def _shape(operation: Operation, inputs: Values) -> list[Value]:
-    sizes = data(inputs[0]).shape
-    start, end = operation.attributes.get("start", 0), operation.attributes.get("end", len(sizes))
-    return [Known(np.array(sizes[start:end], dtype=np.int64))]
+def _reduce(operation: Operation, inputs: Values) -> list[Value]:
+    x, axes = data(inputs[0]), axes_of(operation, inputs)
+    if not axes and operation.attributes.get("noop_with_empty_axes", 0):
+        return [x]
+    places = tuple(axis_of(axis, x) for axis in axes) if axes else tuple(range(1, x.ndim))
+    keep = bool(operation.attributes.get("keepdims", 1))
+    match operation.kind:
+        case "ReduceMax":
+            return [np.asarray(np.max(x, axis=places, keepdims=keep), dtype=object)]
+        case "ReduceMin":
+            return [np.asarray(np.min(x, axis=places, keepdims=keep), dtype=object)]
+    total = np.asarray(np.sum(x, axis=places, keepdims=keep), dtype=object)
+    if operation.kind == "ReduceSum":
+        return [total]
+    return [total / Fraction(int(np.prod([x.shape[place] for place in places])))]
 
 
 def _top_k(operation: Operation, inputs: Values) -> list[Value]:
     x = data(inputs[0])
     k = operation.attributes.get("k")
     count = int(known(inputs[1]).array.item()) if k is None else int(k)
-    axis = operation.attributes.get("axis", -1)
-    order = _ranking(x, axis).take(range(count), axis=axis)
+    axis = axis_of(operation.attributes.get("axis", -1), x)
+    if count > x.shape[axis]:
+        raise OracleError(f"TopK can't choose {count} of {x.shape[axis]} numbers")
+    is_largest = bool(operation.attributes.get("largest", 1))
+    order = _ranking(x if is_largest else -x, axis).take(range(count), axis=axis)
     return [np.take_along_axis(x, order, axis), fractions(order)]
 
 
 def _arg_max(operation: Operation, inputs: Values) -> list[Value]:
-    axis = operation.attributes.get("axis", 0)
-    first = _ranking(data(inputs[0]), axis).take([0], axis=axis)
-    if not operation.attributes.get("keepdims", 1):
-        first = first.squeeze(axis)
-    return [fractions(first)]
+    x = data(inputs[0])
+    axis = axis_of(operation.attributes.get("axis", 0), x)
+    if operation.kind == "ArgMin":
+        x = -x
+    is_last = bool(operation.attributes.get("select_last_index", 0))
+    ranked = _ranking(np.flip(x, axis) if is_last else x, axis).take([0], axis=axis)
+    first = fractions(x.shape[axis] - 1 - ranked if is_last else ranked)
+    return [first if operation.attributes.get("keepdims", 1) else first.squeeze(axis)]
 
 
 def _ranking(x: Array, axis: int) -> NDArray[np.int64]:
     """Return the indices along ``axis`` from the largest value down, the lower index first."""
-
-    def ranking(row: Array) -> Array:
-        return np.array(sorted(range(len(row)), key=lambda i: (-row[i], i)), dtype=np.int64)
-
     rows = np.moveaxis(x, axis, -1)
     order = np.empty(rows.shape, dtype=np.int64)
     for index in np.ndindex(rows.shape[:-1]):
-        order[index] = ranking(rows[index])
+        # A stable sort, so that equal values keep their order.
+        order[index] = sorted(range(rows.shape[-1]), key=(-rows[index]).tolist().__getitem__)
     return np.moveaxis(order, -1, axis)
 
 
 OPERATORS: Mapping[str, Callable[[Operation, Values], list[Value]]] = {
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _binary),
-    **dict.fromkeys(("Neg", "Abs", "Relu"), _unary),
-    **dict.fromkeys(("Cast", "Dropout", "Identity"), _as_is),
-    "ArgMax": _arg_max,
+    **ELEMENTWISE,
+    **SHAPES,
+    **dict.fromkeys(_BINARY, _binary),
+    **dict.fromkeys(("ArgMax", "ArgMin"), _arg_max),
+    **dict.fromkeys(("LogSoftmax", "Softmax"), _softmax),
+    **dict.fromkeys(("Mean", "Sum"), _sum),
+    **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"), _reduce),
     "BatchNormalization": _batch_normalization,
-    "Clip": _clip,
-    "Flatten": _flatten,
     "Gemm": _gemm,
     "MatMul": _matmul,
-    "Reshape": _reshape,
-    "Shape": _shape,
-    "Squeeze": _squeeze,
     "TopK": _top_k,
-    "Transpose": _transpose,
-    "Unsqueeze": _unsqueeze,
 }

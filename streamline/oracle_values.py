@@ -1,8 +1,12 @@
-"""The oracle's numbers: exact reals in object arrays of Fractions, and constants of the file."""
+"""The oracle's tensors: exact reals in object arrays, and constants of the file.
+
+Data have an axis in front of the model's own: the sample. Along it nothing ever meets, so that the
+model is evaluated for each sample by itself, as its file is written for one, and for all at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -45,9 +49,13 @@ class Operation:
     batch: int | None
     """The batch that the file fixes, where it does."""
 
+    def number(self, name: str, default: float) -> Fraction:
+        """Return a float attribute; its default is a float32 too, as the standard stores it."""
+        return Fraction(float(np.float32(self.attributes.get(name, default))))
+
 
 Value: TypeAlias = "Known | Array | None"
-"""A constant, the data (an object array, batch 1 in front), or an omitted input."""
+"""A constant, the data (an object array, samples in front), or an omitted input."""
 Values: TypeAlias = Sequence[Value]
 
 
@@ -87,10 +95,36 @@ def real(value: Value) -> Array:
     return value.reals() if isinstance(value, Known) else value
 
 
-def each(function: Any, *arrays: Array) -> Array:  # noqa: ANN401 - any function of Fractions
+def given(inputs: Values, index: int) -> Known | None:
+    """Return a constant that may be omitted."""
+    if len(inputs) <= index or inputs[index] is None:
+        return None
+    return known(inputs[index])
+
+
+def axis_of(axis: int, x: Array) -> int:
+    """Return the axis of the array ``x`` that the model calls ``axis``."""
+    rank = x.ndim - 1
+    if not -rank <= axis < rank:
+        raise OracleError(f"there is no axis {axis} in data of {rank} dimensions")
+    return axis % rank + 1
+
+
+def aligned(*values: Value) -> list[Array]:
+    """Return exact numbers that NumPy broadcasts as the model does: all data of one rank."""
+    arrays = [real(value) for value in values]
+    ranks = [
+        array.ndim - (0 if isinstance(value, Known) else 1)
+        for value, array in zip(values, arrays, strict=True)
+    ]
+    return [
+        array
+        if isinstance(value, Known)
+        else array.reshape(len(array), *[1] * (max(ranks) - rank), *array.shape[1:])
+        for value, array, rank in zip(values, arrays, ranks, strict=True)
+    ]
+
+
+def each(function: Callable[..., Any], *arrays: Array) -> Array:
     """Return ``function`` of every element, the arrays broadcast against one another."""
-    wide = np.broadcast_arrays(*arrays)
-    out = np.empty(wide[0].shape, dtype=object)
-    for index in np.ndindex(out.shape):
-        out[index] = function(*(array[index] for array in wide))
-    return out
+    return np.asarray(np.frompyfunc(function, len(arrays), 1)(*arrays), dtype=object)
