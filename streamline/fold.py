@@ -16,6 +16,7 @@ from lutloom.streamline.constant_functions import FUNCTIONS
 from lutloom.streamline.constant_grids import combined, moved, picked
 from lutloom.streamline.constant_quantizers import dequantized, quantized
 from lutloom.streamline.errors import ModelError, show
+from lutloom.streamline.fold_limits import check_fold, check_folded
 from lutloom.streamline.run_node import run_node
 from lutloom.streamline.source import STANDARD_DOMAINS, SourceNode
 from lutloom.streamline.symbols import Constant
@@ -38,6 +39,8 @@ _ELEMENTARY: Mapping[str, str] = {
 }
 # Of integers, ONNX has quotients of its own.
 _FLOAT_ELEMENTARY = {"Div": "divide", "Reciprocal": "reciprocal"}
+# FLOAT and DOUBLE of ONNX's TensorProto: what a quantizer gave stands for the same numbers.
+_WIDE_FLOATS = (1, 11)
 _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "Neg"})
 
 
@@ -53,9 +56,14 @@ def fold(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Con
             f"{node}: the operator {show(node.domain)}.{node.op_type} is not known;"
             " export the model without it"
         )
+    check_fold(node, [None if x is None else x.array for x in inputs], opset)
     try:
         with np.errstate(all="ignore"):
-            return _folded(node, inputs, opset)
+            folded = _folded(node, inputs, opset)
+            check_folded(node, folded.array)
+            return folded
+    except ModelError:
+        raise
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise ModelError(f"{node} can't be evaluated: {error}") from error
 
@@ -80,6 +88,8 @@ def _folded(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> 
         return moved(given[0], lambda x: _LAYOUT[node.op_type](node, (x, *arrays[1:])))
     elif node.op_type in _MOVES and inputs[0] is not None:
         return picked(given[:1], lambda x: run_node(node, (x[0], *_rest(inputs)), opset))
+    elif node.op_type == "Cast" and node.integer("to", 0) in _WIDE_FLOATS and given[0].grid:
+        return Constant(run_node(node, arrays, opset), given[0].grid)
     elif node.op_type == "Concat":
         return picked(given, lambda x: run_node(node, x, opset))
     else:

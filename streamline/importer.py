@@ -15,13 +15,20 @@ from lutloom.core.errors import LutloomError
 from lutloom.core.host import Largest
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network
-from lutloom.core.types import BIPOLAR, IntType, TensorType
+from lutloom.core.types import IntType, TensorType
+from lutloom.streamline.align import varying_axes
+from lutloom.streamline.annotations import (
+    annotated_input,
+    check_constants,
+    check_input_type,
+)
 from lutloom.streamline.builder import GraphBuilder
 from lutloom.streamline.context import Context
 from lutloom.streamline.errors import ModelError, UnforeseenError, show
 from lutloom.streamline.fold import fold
 from lutloom.streamline.host_steps import host_program
 from lutloom.streamline.rule_table import RULES
+from lutloom.streamline.signature import check_signature
 from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode
 from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf, Symbol
 
@@ -70,7 +77,8 @@ def import_model(source: Source, raw_input: RawInput | None = None) -> Network:
     users[output.name] += 1
     context = Context(GraphBuilder(), port.shape[0], source.opset, users)
     context.symbols.update({name: Constant(array) for name, array in source.constants.items()})
-    annotated = raw_input or _annotated(source, port)
+    check_constants(source)
+    annotated = _integers(source, port, raw_input)
     context.symbols[port.name] = (
         HostFloat(None, shape, (), None)
         if annotated is None
@@ -119,27 +127,13 @@ def _live(source: Source, output: Port) -> list[SourceNode]:
     return live[::-1]
 
 
-_ANNOTATIONS = {"BIPOLAR": BIPOLAR, "BINARY": IntType(0, 1), "TERNARY": IntType(-1, 1)}
-
-
-def _annotated(source: Source, port: Port) -> RawInput | None:
-    """Return what an annotated datatype says of the input; float types say nothing."""
-    name = source.datatypes.get(port.name, "FLOAT32").upper()
-    if name.startswith("FLOAT"):
-        return None
-    if name in _ANNOTATIONS:
-        return RawInput(_ANNOTATIONS[name])
-    digits = name.removeprefix("U").removeprefix("INT")
-    is_short = digits.isdecimal() and len(digits) <= 2
-    if is_short and 1 <= int(digits) <= 32 and name.endswith(f"INT{digits}"):
-        bits = int(digits)
-        if name.startswith("U"):
-            return RawInput(IntType(0, 2**bits - 1))
-        return RawInput(IntType(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
-    raise ModelError(
-        f"{source.path}: the input {show(port.name)} is annotated as {show(name)}, which is no"
-        " integer type known here; annotate it as UINT8 or the like, or pass --input-type"
-    )
+def _integers(source: Source, port: Port, given: RawInput | None) -> RawInput | None:
+    """Return what integers the input holds, as somebody says or the file; None for floats."""
+    if given is None:
+        annotated = annotated_input(source, port)
+        return None if annotated is None else RawInput(annotated)
+    check_input_type(source, port, given.type, is_scaled=given != RawInput(given.type))
+    return given
 
 
 def _raw(
@@ -179,9 +173,10 @@ def _last(numbers: tuple[Fraction, ...], rank: int) -> Rationals:
 
 def _read(node: SourceNode, context: Context) -> None:
     """Interpret ``node``; what no rule foresaw names the node as well."""
+    check_signature(node, context.opset)
     try:
         _interpret(node, context)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         if isinstance(error, LutloomError):
             raise
         raise UnforeseenError(
@@ -229,6 +224,9 @@ def _remembered(node: SourceNode, x: Scaled, context: Context) -> Scaled:
     """Let the trail begin at a value that a rule has just made: it holds this very tensor."""
     if x.root:
         return x
+    if any(axis != len(x.shape) - 1 for axis in varying_axes(x.slope, x.offset)):
+        # No meaning that the host could apply: it is for a quantizer to read.
+        return replace(x, root=x.value)
     context.build.meaning[x.value] = ValueMeaning(
         tuple(x.slope.ravel().tolist()),
         tuple(x.offset.ravel().tolist()),
@@ -299,6 +297,11 @@ def _finish(
         case Constant() | ShapeOf() | HostFloat():
             raise ModelError(f"{source.path}: the output {show(output.name)} is constant")
     graph = context.build.graph((value,))
+    if value not in context.build.meaning:
+        raise ModelError(
+            f"{source.path}: the output's scales and biases vary along several dimensions; put a"
+            " quantizer behind the last sum"
+        )
     if value in graph.inputs:
         raise ModelError(
             f"{source.path}: no layer lies between the first quantizer and the output, so there is"

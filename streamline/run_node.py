@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.fold_limits import check_folded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,9 @@ def run_node(node: SourceNode, inputs: Sequence[Array | None], opset: int) -> Ar
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-        return np.asarray(session.run(None, feeds)[0])
+        result: Array = session.run(None, feeds)[0]
     except Exception as error:  # onnx and ONNX Runtime raise many unrelated classes
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise ModelError(f"{node} can't be evaluated: {reason}") from error
+    check_folded(node, result)
+    return result
