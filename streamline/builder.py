@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.errors import GraphError
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Linear
+from lutloom.core.ops import Linear, Permute, Reshape
+from lutloom.streamline.deferred_sum import DeferredSum, moved, unit_and_type
 from lutloom.streamline.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from fractions import Fraction
 
     from lutloom.core.meaning import ValueMeaning
     from lutloom.core.op import Op
+    from lutloom.core.rational import Rationals
     from lutloom.core.types import TensorType
     from lutloom.streamline.source import SourceNode
 
@@ -42,6 +45,8 @@ class GraphBuilder:
     nodes: list[Node] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     meaning: dict[str, ValueMeaning] = field(default_factory=dict)
+    deferred: dict[str, DeferredSum] = field(default_factory=dict)
+    """Sums that the graph does not hold, by the names that stand for them."""
     _bounds: dict[str, tuple[list[int], list[int]]] = field(default_factory=dict)
 
     def add_input(self, name: str, type_: TensorType) -> str:
@@ -53,8 +58,12 @@ class GraphBuilder:
     def add(self, node: SourceNode, suffix: str, op: Op, inputs: Sequence[str]) -> str:
         """Add ``op`` on behalf of ``node`` of the model; return the name of its result.
 
-        Raises ``ModelError`` if the result can't be typed: sums beyond 64 bits.
+        Raises ``ModelError`` if the result can't be typed: sums beyond 64 bits; and if it is to be
+        computed from a sum that is deferred.
         """
+        for source in inputs:
+            if source in self.deferred:
+                return self._behind(source, node, suffix, op)
         name = self._unused(readable_name(node.name) + suffix)
         try:
             (type_,) = op.infer(*(self.types[source] for source in inputs))
@@ -66,6 +75,34 @@ class GraphBuilder:
         self.types[name] = type_
         return name
 
+    def defer(
+        self, node: SourceNode, factors: Mapping[str, Rationals], because: str
+    ) -> tuple[str, Fraction]:
+        """Return a name for ``sum(factors[name] * name)``, and in which unit: its type is that of
+        the integers around it.
+        """
+        import numpy as np
+
+        unit, type_ = unit_and_type(factors, self.types)
+        in_units = {name: np.asarray(factor / unit) for name, factor in factors.items()}
+        return self._deferred(node, type_, DeferredSum(in_units, node, because)), unit
+
+    def _deferred(self, node: SourceNode, type_: TensorType, sum_: DeferredSum) -> str:
+        name = self._unused(readable_name(node.name) + "/deferred")
+        self.types[name] = type_
+        self.deferred[name] = sum_
+        return name
+
+    def _behind(self, source: str, node: SourceNode, suffix: str, op: Op) -> str:
+        """Return the deferred sum ``source`` behind ``op``: that of its terms behind ``op``."""
+        sum_ = self.deferred[source]
+        if not isinstance(op, Permute | Reshape):
+            raise sum_.refusal(str(node))
+        names = [self.add(node, suffix, op, (name,)) for name in sum_.factors]
+        factors = dict(zip(names, moved(sum_, op, self.types[source].shape), strict=True))
+        (type_,) = op.infer(self.types[source])
+        return self._deferred(node, type_, DeferredSum(factors, sum_.node, sum_.because))
+
     def bounds(self, value: str) -> tuple[list[int], list[int]]:
         """Return the smallest and largest integer of each channel (last axis) of ``value``."""
         known = self._bounds.get(value)
@@ -75,7 +112,13 @@ class GraphBuilder:
         return [type_.element.lo] * type_.channels, [type_.element.hi] * type_.channels
 
     def graph(self, outputs: tuple[str, ...]) -> Graph:
-        """Return what was built so far as a graph."""
+        """Return what was built so far as a graph.
+
+        Raises ``ModelError`` where a sum that is deferred should be an output.
+        """
+        for name in outputs:
+            if name in self.deferred:
+                raise self.deferred[name].refusal("the output")
         try:
             return Graph(self.inputs, tuple(self.nodes), outputs)
         except GraphError as error:  # pragma: no cover - every node was typed when it was added

@@ -15,7 +15,7 @@ greatest below it are extremes of a linear function along a staircase (``weighte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import gcd, prod
 from typing import TYPE_CHECKING
@@ -52,6 +52,11 @@ class Term:
     def least(self) -> int:
         """The least value of the term."""
         return self.multiplier * (self.lo if self.multiplier >= 0 else self.hi)
+
+    @property
+    def most(self) -> int:
+        """The greatest value of the term."""
+        return self.multiplier * (self.hi if self.multiplier >= 0 else self.lo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,8 @@ def narrowed(terms: Sequence[Term], thresholds: Sequence[int]) -> Narrow | None:
     for i, multiplier in zip(active, found, strict=True):
         multipliers[i] = multiplier if terms[i].multiplier > 0 else -multiplier
     weights = tuple(m * step for m, step in zip(found, steps, strict=True))
-    shift = sum(
-        m * (term.lo if m >= 0 else term.hi) for m, term in zip(multipliers, terms, strict=True)
-    )
-    never = shift + sum(w * (n - 1) for w, n in zip(weights, points.counts, strict=True)) + 1
+    new = [replace(term, multiplier=m) for term, m in zip(terms, multipliers, strict=True)]
+    shift, never = sum(term.least for term in new), sum(term.most for term in new) + 1
 
     def moved(threshold: int) -> int:
         if threshold <= 0:

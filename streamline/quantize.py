@@ -13,6 +13,7 @@ from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, compact, varying_axes
 from lutloom.streamline.context import required_formula
+from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.host_steps import host_program, without_batch
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
@@ -141,7 +142,9 @@ def thresholded(
     out_axes = varying_axes(unit, bias)
     if len(out_axes) > 1:
         raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
-    axes = varying_axes(*y.arrays, steps, unit, bias)
+    deferred = build.deferred.get(y.value)
+    factors = () if deferred is None else deferred.factors.values()
+    axes = varying_axes(*y.arrays, *factors, steps, unit, bias)
     rank = len(y.shape)
     if len(axes) == 1 and axes[0] != rank - 1:
         order = (*(a for a in range(rank) if a != axes[0]), axes[0])
@@ -184,7 +187,14 @@ def _by_element(
 
 def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> str:
     """Return the value that holds ``steps(y)``; channels are the last axis."""
-    return context.build.add(node, "", _staircase(node, y, steps, context), (y.value,))
+    build = context.build
+    deferred = build.deferred.get(y.value)
+    if deferred is None:
+        return build.add(node, "", _staircase(node, y, steps, context), (y.value,))
+    if isinstance(y, Curve):
+        raise deferred.refusal(str(y.trail[-1]))
+    op, source = settled(node, y, steps, build)
+    return build.add(node, "", op, (source,))
 
 
 def _staircase(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Threshold:

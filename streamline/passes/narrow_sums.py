@@ -2,9 +2,10 @@
 
 Exact: thresholds only ask on which side of them a sum lies, and the new sum answers that for
 every choice of the inputs' values (``multipliers``). The side condition is that nobody but
-thresholds reads the sum. Reshapes and permutations in between are passed, where channels stay
-channels or all of them share their multipliers. Additions of additions become one beforehand,
-where nobody else reads the inner one: ``m * (p * x + q * y) + n * z  =  m p x + m q y + n z``.
+thresholds reads the sum. Reshapes and permutations in between are passed, where every channel of
+the threshold is of one channel of the sum, or all share their multipliers. Additions of additions
+become one beforehand, where nobody else reads the inner one:
+``m * (p * x + q * y) + n * z  =  m p x + m q y + n z``.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class _Sum:
     bits: int
     """Of all multipliers, as they are."""
     between: tuple[Node, ...]
-    readers: tuple[Node, ...]
+    readers: tuple[tuple[Node, IntArray], ...]
+    """With the column of multipliers that each of its channels looks at."""
 
     @property
     def width(self) -> int:
@@ -69,31 +71,34 @@ class _Sum:
 
 
 def _sum_before_thresholds(graph: Graph, node: Node) -> _Sum | None:
+    import numpy as np
+
     if not isinstance(node.op, Add):
         return None
     leaves, adds = _flattened(graph, node)
     if len(adds) == 1 and node.op.multipliers.lo >= -1 and node.op.multipliers.hi <= 1:
         return None
-    keeps_channels = any(len(row) > 1 for row in leaves.values())
-    between, readers = [node], []
-    for moved in between:  # which grows
+    width = max(len(row) for row in leaves.values())
+    columns = np.broadcast_to(np.arange(width), (1, *graph.types[node.name].shape))
+    between: list[tuple[Node, IntArray]] = [(node, columns)]
+    readers: list[tuple[Node, IntArray]] = []
+    for moved, columns in between:  # which grows
         users = graph.users[moved.name]
         if moved.name in graph.outputs or not users:
             return None
         for user in users:
-            match user.op:
-                case Threshold():
-                    readers.append(user)
-                case Permute(axes) if not keeps_channels or axes[-1] == len(axes) - 1:
-                    between.append(user)
-                case Reshape(shape) if (
-                    not keeps_channels or shape[-1:] == graph.types[moved.name].shape[-1:]
-                ):
-                    between.append(user)
-                case _:
+            if isinstance(user.op, Threshold):
+                last = columns.reshape(-1, graph.types[moved.name].channels)
+                if (last != last[0]).any():
                     return None
+                readers.append((user, last[0]))
+            elif isinstance(user.op, Permute | Reshape):
+                (behind,) = user.op.reference(columns)
+                between.append((user, behind))
+            else:
+                return None
     bits = sum(_bits(add.multipliers.int64) for add in adds)
-    return _Sum(node, leaves, bits, tuple(between[1:]), tuple(readers))
+    return _Sum(node, leaves, bits, tuple(moved for moved, _ in between[1:]), tuple(readers))
 
 
 def _flattened(graph: Graph, node: Node) -> tuple[dict[str, NDArray[Any]], list[Add]]:
@@ -122,44 +127,46 @@ def _narrow(graph: Graph, sum_: _Sum) -> dict[str, Node]:
     import numpy as np
 
     width = sum_.width
-    tables = {}
-    for reader in sum_.readers:
+    tables = []
+    for reader, columns in sum_.readers:
         assert isinstance(reader.op, Threshold)
         rows = reader.op.thresholds.int64
-        tables[reader.name] = np.broadcast_to(rows, (max(width, len(rows)), rows.shape[1])).copy()
-    if sum(table.size for table in tables.values()) > _MOST_THRESHOLDS:
+        count = max(len(rows), len(columns) if width > 1 else 1)
+        tables.append((columns[:count], np.broadcast_to(rows, (count, rows.shape[1])).copy()))
+    if sum(table.size for _, table in tables) > _MOST_THRESHOLDS:
         return {}
     multipliers = np.zeros((len(sum_.leaves), width), dtype=object)
-    for channel in range(width):
-        # A column of multipliers for all channels has to suit the thresholds of all.
-        chosen = slice(channel, channel + 1) if width > 1 else slice(None)
-        asked = sorted({t for table in tables.values() for t in table[chosen].ravel().tolist()})
-        narrow = narrowed(_terms(graph, sum_, channel), asked)
+    for column in range(width):
+        asked = sorted({t for of, table in tables for t in table[of == column].ravel().tolist()})
+        narrow = narrowed(_terms(graph, sum_, column), asked)
         if narrow is None:
             return {}
-        multipliers[:, channel] = narrow.multipliers
+        multipliers[:, column] = narrow.multipliers
         moved = dict(zip(asked, narrow.thresholds, strict=True))
-        for table in tables.values():
-            table[chosen] = np.vectorize(moved.__getitem__, otypes=[np.int64])(table[chosen])
+        new = np.vectorize(moved.__getitem__, otypes=[np.int64])
+        for of, table in tables:
+            if (of == column).any() and table.size:
+                table[of == column] = new(table[of == column])
     if _bits(multipliers) >= sum_.bits:
         return {}
-    return {
-        sum_.node.name: _addition(sum_, multipliers),
-        **{reader.name: _with_thresholds(reader, tables[reader.name]) for reader in sum_.readers},
-    }
+    readers = (
+        _with_thresholds(reader, table)
+        for (reader, _), (_, table) in zip(sum_.readers, tables, strict=True)
+    )
+    return {node.name: node for node in (_addition(sum_, multipliers), *readers)}
 
 
-def _terms(graph: Graph, sum_: _Sum, channel: int) -> list[Term]:
+def _terms(graph: Graph, sum_: _Sum, column: int) -> list[Term]:
     terms = []
     for name, row in sum_.leaves.items():
         x = graph.types[name]
         lo, hi = x.element.lo, x.element.hi
         producer = graph.producers.get(name)
         if sum_.width > 1 and producer is not None and isinstance(producer.op, Linear):
-            # A channel of its own may reach less far than the widest.
+            # A channel may reach less far than the widest.
             lows, highs = producer.op.sums.bounds(graph.types[producer.inputs[0]].element)
-            lo, hi = lows[channel], highs[channel]
-        terms.append(Term(int(row[channel % len(row)]), lo, hi, x.element.step))
+            lo, hi = lows[column], highs[column]
+        terms.append(Term(int(row[column % len(row)]), lo, hi, x.element.step))
     return terms
 
 

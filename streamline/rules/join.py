@@ -1,41 +1,44 @@
 """``x + y``  =  ``s * (m * p + n * q) + b`` for integers ``p`` and ``q``: scales that meet.
 
 Exact: two rational scales are integer multiples ``m`` and ``n`` of their greatest common divisor
-``s``, channel by channel. The biases add up outside of the integers.
+``s``, channel by channel. The biases add up outside of the integers. Where the multipliers would be
+too wide, or the scales vary along several axes, the sum is left to the quantizer that reads it
+(``deferred_sum``). A branch without slope is a bias, and a value that is added to itself has a
+scale of its own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import Add
+from lutloom.core.ops import Add, Reshape
 from lutloom.core.rational import common_divisor
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varying_axes
+from lutloom.streamline.deferred_sum import MOST_MULTIPLIER_BITS
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import in_model_order, reordered
 from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
+    from lutloom.core.rational import Rationals
+    from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.context import Context
     from lutloom.streamline.source import SourceNode
-
-# Float32 scales need multipliers of about 24 bits, the integers under them come on top.
-_MOST_MULTIPLIER_BITS = 48
 
 
 def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sign: int) -> Scaled:
     """Return ``left + sign * right``.
 
-    Raises ``ModelError`` if they differ in shape, if a ReLU stands between an integer and the sum,
-    or if the multipliers are too wide.
+    Raises ``ModelError`` if they differ in shape, or if a ReLU stands between an integer and the
+    sum.
     """
     import numpy as np
 
     if left.shape != right.shape:
         raise ModelError(
             f"{node} adds tensors of the shapes {['N', *left.shape]} and {['N', *right.shape]};"
-            " both should have the same"
+            " both should have the same: repeat the smaller one in the model"
         )
     for branch in (left, right):
         if branch.is_clamped:
@@ -44,36 +47,96 @@ def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sig
                 " again; put a quantizer on that branch"
             )
     build = context.build
-    left = in_model_order(build, node, left)
-    right = in_model_order(build, node, right)
-    axes = varying_axes(left.slope, right.slope, left.offset, right.offset)
-    if len(axes) > 1:
-        raise ModelError(
-            f"{node}: the scales and biases of its branches vary along several dimensions; use one"
-            " a channel"
-        )
-    if axes:
-        last = (*(a for a in range(len(left.shape)) if a != axes[0]), axes[0])
-        left, right = reordered(build, node, left, last), reordered(build, node, right, last)
-    pairs = list(
-        zip(
-            *(side.ravel().tolist() for side in np.broadcast_arrays(left.slope, right.slope)),
-            strict=True,
-        )
-    )
-    steps = [common_divisor(pair) or 1 for pair in pairs]
+    if (left.value, left.axes) != (right.value, right.axes):
+        left, right = (in_model_order(build, node, branch) for branch in (left, right))
+    offset = compact(np.asarray(left.offset + sign * right.offset))
+    factors: dict[str, Rationals] = {}
+    for branch, factor in ((left, 1), (right, sign)):
+        for name, own in _terms(build, branch).items():
+            factors[name] = np.asarray(factors.get(name, 0) + own * factor)
+    factors = {name: compact(own) for name, own in factors.items()}
+    live = {name: own for name, own in factors.items() if own.any()}
+    if len(live) < 2:
+        name, slope = next(iter((live or factors).items()))
+        return _of_one(node, name, slope, offset, left, build)
+    return _sum(node, live, offset, left, build)
+
+
+def _terms(build: GraphBuilder, branch: Scaled) -> dict[str, Rationals]:
+    """Return the values that ``branch`` is a sum of, each with its scale."""
+    import numpy as np
+
+    deferred = build.deferred.get(branch.value)
+    if deferred is None:
+        return {branch.value: branch.slope}
+    return {name: np.asarray(f * branch.slope) for name, f in deferred.factors.items()}
+
+
+def _of_one(
+    node: SourceNode,
+    name: str,
+    slope: Rationals,
+    offset: Rationals,
+    like: Scaled,
+    build: GraphBuilder,
+) -> Scaled:
+    """Return ``slope * name + offset``, under a name of its own: another tensor of the model."""
+    value = build.add(node, "", Reshape(build.types[name].shape), (name,))
+    return _last(node, Scaled(value, like.axes, like.shape, slope, offset), build)
+
+
+def _sum(
+    node: SourceNode,
+    factors: dict[str, Rationals],
+    offset: Rationals,
+    like: Scaled,
+    build: GraphBuilder,
+) -> Scaled:
+    import numpy as np
+
+    varying = varying_axes(*factors.values())
+    broadcast = np.broadcast_arrays(*factors.values())
+    columns = list(zip(*(own.ravel().tolist() for own in broadcast), strict=True))
+    steps = [common_divisor(column) or 1 for column in columns]
     multipliers = [
-        [int(a / step) for (a, _), step in zip(pairs, steps, strict=True)],
-        [int(sign * b / step) for (_, b), step in zip(pairs, steps, strict=True)],
+        [int(entry / step) for entry, step in zip(row, steps, strict=True)]
+        for row in zip(*columns, strict=True)
     ]
     widest = max(abs(m) for row in multipliers for m in row).bit_length()
-    if widest > _MOST_MULTIPLIER_BITS:
-        raise ModelError(
-            f"{node}: the scales of its branches meet in multipliers of {widest} bits; train with"
-            " one quantizer shared by both branches, or with scales that are powers of two"
-        )
-    value = build.add(node, "", Add(Const(np.array(multipliers))), (left.value, right.value))
-    slope = np.empty(np.broadcast_shapes(left.slope.shape, right.slope.shape), dtype=object)
+    because = ""
+    if len(varying) > 1:
+        because = "the scales of its branches vary along several dimensions"
+    elif widest > MOST_MULTIPLIER_BITS or not _fits(multipliers, list(factors), build):
+        because = f"the scales of its branches meet in multipliers of {widest} bits"
+    if because:
+        value, unit = build.defer(node, factors, because)
+        slope = np.full((1,) * len(like.shape), unit, dtype=object)
+        return Scaled(value, like.axes, like.shape, slope, offset)
+    slope = np.empty(broadcast[0].shape, dtype=object)
     slope.ravel()[:] = steps
-    offset = compact(np.asarray(left.offset + sign * right.offset))
-    return Scaled(value, left.axes, left.shape, slope, offset)
+    branches = [
+        _last(node, Scaled(name, like.axes, like.shape, slope, offset), build) for name in factors
+    ]
+    add = Add(Const(np.array(multipliers, dtype=np.int64)))
+    value = build.add(node, "", add, tuple(branch.value for branch in branches))
+    x = branches[0]
+    return Scaled(value, x.axes, x.shape, x.slope, x.offset)
+
+
+def _fits(multipliers: list[list[int]], names: list[str], build: GraphBuilder) -> bool:
+    """Whether every sum takes 64 bits at most."""
+    largest = [max(-build.types[n].element.lo, build.types[n].element.hi) for n in names]
+    sums = (
+        sum(abs(m) * most for m, most in zip(column, largest, strict=True))
+        for column in zip(*multipliers, strict=True)
+    )
+    return bool(max(sums).bit_length() < 64)
+
+
+def _last(node: SourceNode, x: Scaled, build: GraphBuilder) -> Scaled:
+    """Return ``x`` with the axis last along which it varies: the channels of a value."""
+    axes = varying_axes(x.slope) or varying_axes(x.offset)
+    if len(axes) != 1:
+        return x
+    order = (*(x.axes[a] for a in range(len(x.axes)) if a != axes[0]), x.axes[axes[0]])
+    return reordered(build, node, x, order)

@@ -103,18 +103,6 @@ def test_branches_with_biases_along_another_axis_are_exact(tmp_path: Path) -> No
     compare(w.model(w.quant(w.node("Sub", [x, right])), 3, 2), tmp_path, batch(-8, 7, 30, 3, 2))
 
 
-def test_branches_whose_numbers_vary_along_two_axes_are_refused(tmp_path: Path) -> None:
-    w = Writer()
-    x = w.quant("x")
-    left = w.binary("Add", x, [[[0.25], [0.5], [-3.0]]])
-    right = w.binary("Mul", w.quant(x, bits=3), [0.5, 0.25])
-    model = w.model(w.quant(w.node("Add", [left, right], name="sum")), 3, 2)
-    with pytest.raises(
-        ModelError, match=r"^Add node 'sum': the scales and biases of its branches "
-    ):
-        streamline(write(model, tmp_path))
-
-
 @pytest.mark.parametrize("target", [(0, -1), (-1, 6), (1, -1), (1, 6), (0, 6)])
 def test_a_flattening_reshape_keeps_the_batch(target: tuple[int, ...], tmp_path: Path) -> None:
     w = Writer()
