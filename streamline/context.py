@@ -17,6 +17,7 @@ from lutloom.streamline.symbols import (
     ShapeOf,
     Symbol,
 )
+from lutloom.streamline.tensors import MOST_AXES
 
 if TYPE_CHECKING:
     from lutloom.core.host import HostProgram
@@ -60,6 +61,17 @@ def required_constant(node: SourceNode, inputs: Inputs, index: int, what: str) -
             " export the model with a constant one"
         )
     return symbol
+
+
+def required_integers(node: SourceNode, inputs: Inputs, index: int, what: str) -> tuple[int, ...]:
+    """Return an input that must be constant integers, such as axes: at most as many as axes."""
+    array = required_constant(node, inputs, index, what).array
+    if array.dtype.kind not in "iu" or array.size > 2 * MOST_AXES:
+        raise ModelError(
+            f"{node}: its {what} should be a few integers, not {array.dtype} of the shape"
+            f" {list(array.shape)}: the file is damaged"
+        )
+    return tuple(int(value) for value in array.ravel())
 
 
 def required_scaled(node: SourceNode, inputs: Inputs, index: int, wanted: str) -> Scaled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.source import STANDARD_DOMAINS
+from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,10 +30,11 @@ def check_signature(node: SourceNode, opset: int) -> None:
 
     Operators that nobody here knows are left to those who know that.
     """
-    if node.domain not in STANDARD_DOMAINS:
+    if node.domain in QUANTIZER_DOMAINS:
         fewest, most = _QUANTIZERS.get(node.op_type, (0, len(node.inputs)))
         _check_count(node, "inputs", node.inputs, fewest, most)
         _check_count(node, "results", node.outputs, 1, 1)
+    if node.domain not in STANDARD_DOMAINS:
         return
     from onnx.defs import SchemaError, get_schema
 

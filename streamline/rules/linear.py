@@ -108,7 +108,8 @@ def _product(node: SourceNode, x: Scaled, weights: Constant, context: Context) -
             f"{node} multiplies floats: {x.trail[-1]} before it is not followed by a quantizer;"
             " quantize the activations of that layer"
         )
-    if weights.array.ndim != _MATRIX or not x.shape or weights.array.shape[0] != x.shape[-1]:
+    fits = weights.array.ndim == _MATRIX and x.shape and weights.array.shape[0] == x.shape[-1]
+    if not fits or not weights.array.size:
         raise ModelError(
             f"{node}: weights of the shape {list(weights.array.shape)} do not fit data of the shape"
             f" {['N', *x.shape]}; they should be [{x.shape[-1] if x.shape else 1}, outputs]"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lutloom.streamline.symbols import Symbol
 
 _MATRIX = 2
+# Beyond, integers that mean more would leave 64 bits.
+_MOST_LEVELS = 2**31
 _OUTPUT = {"out_scale": 1.0, "out_bias": 0.0}
 # What qonnx takes an absent layout to be, by the number of dimensions.
 _LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
@@ -103,6 +105,6 @@ def _coding(scale: Fraction, bias: Fraction, count: int) -> tuple[Fraction, Frac
     """Return unit, offset, first level and height of a step: ``unit * level + offset`` is meant."""
     if count == 1 and bias == -scale / 2:
         return -bias, Fraction(0), -1, 2
-    if (bias / scale).denominator == 1:
+    if (bias / scale).denominator == 1 and abs(bias / scale) < _MOST_LEVELS:
         return scale, Fraction(0), int(bias / scale), 1
     return scale, bias, 0, 1

@@ -6,10 +6,11 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
-from lutloom.streamline.context import required, shape_of
+from lutloom.streamline.context import required, required_integers, shape_of
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reshaped
 from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf
+from lutloom.streamline.tensors import MOST_AXES
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -25,8 +26,8 @@ def reshape(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     match target:
         case ShapeOf(sizes=sizes):
             pass
-        case Constant(array=array):
-            sizes = tuple(int(size) for size in array.ravel())
+        case Constant():
+            sizes = required_integers(node, inputs, 1, "sizes")
         case _:
             raise ModelError(f"{node}: its shape depends on the data; export it with a fixed one")
     shape = shape_of(node, x)
@@ -66,6 +67,8 @@ def _resolved(
 
 
 def _to(node: SourceNode, x: Symbol, shape: tuple[int, ...], context: Context) -> Symbol:
+    if len(shape) >= MOST_AXES:
+        raise ModelError(f"{node} makes {len(shape) + 1} dimensions; at most {MOST_AXES} are read")
     match x:
         case Scaled() | Curve():
             return reshaped(context.build, node, x, shape).after(node)
@@ -128,12 +131,9 @@ def _axes(node: SourceNode, inputs: Inputs, rank: int) -> tuple[int, ...] | None
 
 
 def _constant_axes(node: SourceNode, inputs: Inputs) -> tuple[int, ...] | None:
-    axes = inputs[1] if len(inputs) > 1 else None
-    if axes is None:
+    if len(inputs) < 2 or inputs[1] is None:
         return None
-    if not isinstance(axes, Constant):
-        raise ModelError(f"{node}: its axes depend on the data; export it with fixed ones")
-    return tuple(int(axis) for axis in axes.array.ravel())
+    return required_integers(node, inputs, 1, "axes")
 
 
 def transpose(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:

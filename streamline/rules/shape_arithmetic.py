@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lutloom.streamline.context import required, required_constant, shape_of
+from lutloom.streamline.context import (
+    required,
+    required_constant,
+    required_integers,
+    shape_of,
+)
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.symbols import Constant, ShapeOf
 
@@ -36,12 +41,12 @@ def _known(sizes: tuple[int | None, ...], *, is_scalar: bool = False) -> Symbol:
 def gather(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     """Return some sizes of a shape."""
     sizes = _sizes(node, required(node, inputs, 0))
-    indices = required_constant(node, inputs, 1, "index").array
+    indices = required_integers(node, inputs, 1, "indices")
     try:
-        picked = tuple(sizes[int(index)] for index in indices.ravel())
+        picked = tuple(sizes[index] for index in indices)
     except IndexError as error:
         raise ModelError(f"{node}: its index lies outside of {len(sizes)} dimensions") from error
-    return _known(picked, is_scalar=indices.ndim == 0)
+    return _known(picked, is_scalar=required_constant(node, inputs, 1, "").array.ndim == 0)
 
 
 def slice_(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
@@ -49,14 +54,18 @@ def slice_(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     sizes = _sizes(node, required(node, inputs, 0))
 
     def number(index: int, name: str, default: int) -> int:
-        attribute = node.integers(name)
-        if attribute is not None:
-            return attribute[0]
-        if len(inputs) <= index or inputs[index] is None:
-            return default
-        return int(required_constant(node, inputs, index, name).array.reshape(-1)[0])
+        given = node.integers(name)
+        if given is None:
+            if len(inputs) <= index or inputs[index] is None:
+                return default
+            given = required_integers(node, inputs, index, name)
+        if len(given) != 1:
+            raise ModelError(f"{node}: a shape has one dimension, but its {name} are {list(given)}")
+        return given[0]
 
     start, end, step = number(1, "starts", 0), number(2, "ends", len(sizes)), number(4, "steps", 1)
+    if step == 0:
+        raise ModelError(f"{node}: its step is 0: the file is damaged")
     return _known(sizes[start:end:step])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.core.ops import TopK
-from lutloom.streamline.context import required, required_constant, shape_of
+from lutloom.streamline.context import required, required_integers, shape_of
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import in_model_order
 from lutloom.streamline.rules.host import host_only
@@ -71,11 +71,12 @@ def selection(
     else:
         axis = node.integer("axis", -1)
         has_attribute = "k" in node.attributes  # before opset 10
-        k = (
-            node.integer("k", 1)
-            if has_attribute
-            else int(required_constant(node, inputs, 1, "k").array.reshape(-1)[0])
+        given = (
+            (node.integer("k", 1),) if has_attribute else required_integers(node, inputs, 1, "k")
         )
+        if len(given) != 1:
+            raise ModelError(f"{node}: its k should be one number, not {list(given)}")
+        (k,) = given
         if not node.integer("largest", 1) or not node.integer("sorted", 1):
             raise ModelError(f"{node} should give the largest values, sorted")
     if not -rank <= axis < rank or axis % rank == 0:
