@@ -79,17 +79,17 @@ def combined(node: SourceNode, constants: Sequence[Constant], array: Array) -> C
     left, right = (_grid(constants[0]), _grid(constants[-1]))
     match node.op_type:
         case "Neg":
-            grid = Grid(left.integers, -left.scale)
+            grid = Grid(left.integers, np.asarray(-left.scale, dtype=object))
         case "Mul":
             grid = _product(node, left, right)
         case "Div":
-            reals = right.integers * right.scale
-            if (reals == 0).any():
+            reals = np.asarray(right.integers * right.scale, dtype=object)
+            if 0 in reals.ravel().tolist():
                 raise ModelError(f"{node} divides by zero: train or export the model again")
             inverse = np.frompyfunc(lambda value: 1 / value, 1, 1)(reals)
             grid = _product(node, left, _ungridded(np.asarray(inverse, dtype=object)))
         case "Sub":
-            grid = _sum(node, left, Grid(right.integers, -right.scale))
+            grid = _sum(node, left, Grid(right.integers, np.asarray(-right.scale, dtype=object)))
         case _:
             grid = _sum(node, left, right)
     return Constant(array, grid)

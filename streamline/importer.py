@@ -28,6 +28,7 @@ from lutloom.streamline.errors import ModelError, UnforeseenError, show
 from lutloom.streamline.fold import fold
 from lutloom.streamline.host_steps import host_program
 from lutloom.streamline.rule_table import RULES
+from lutloom.streamline.rules.quant import other_quantizer
 from lutloom.streamline.signature import check_signature
 from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode
 from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf, Symbol
@@ -254,7 +255,7 @@ def _constant(node: SourceNode) -> Constant:
 
 def _unknown(node: SourceNode) -> str:
     domain = f"{node.domain}." if node.domain not in STANDARD_DOMAINS else ""
-    known = sorted({name for _, name in RULES})
+    known = sorted({name for (_, name), rule in RULES.items() if rule is not other_quantizer})
     return (
         f"{node}: this version has no hardware and no host part for {domain}{node.op_type};"
         f" it knows {', '.join(known)}"

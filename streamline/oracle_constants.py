@@ -48,6 +48,8 @@ def fold(operation: Operation, inputs: Sequence[Known | None]) -> list[Known]:
     results = [Known(array) for array in _evaluated(operation, inputs)]
     if all(value.exact is None for value in given):
         return results
+    if kind == "Cast" and operation.attributes["to"] in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        return [Known(results[0].array, given[0].exact)]
     if kind in _ARITHMETIC:
         exact = _ARITHMETIC[kind](*(value.reals() for value in given))
         return [Known(results[0].array, np.asarray(exact, dtype=object))]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline.errors import ModelError, ModelFileError, show
 from lutloom.streamline.external_data import LARGEST_FILE, take_in
+from lutloom.streamline.local_functions import without_functions
 from lutloom.streamline.node_order import in_order
 from lutloom.streamline.source_checks import (
     check_format,
@@ -33,8 +34,9 @@ Array: TypeAlias = "NDArray[Any]"
 Attribute: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...] | Array"
 
 STANDARD_DOMAINS = frozenset({"", "ai.onnx"})
+# The last two were those of FINN and of qonnx's Keras converter, once.
 QUANTIZER_DOMAINS = frozenset(
-    {"qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas"}
+    {"qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas", "finn", "qonnx"}
 )
 
 _LONGEST_VALUE = 60
@@ -121,15 +123,13 @@ def read_source(path: Path) -> Source:
     """Read the model at ``path``; weights beside the file (external data) are read too.
 
     Raises ``ModelFileError`` if it is no readable model, ``ModelError`` if it holds what no
-    model for this program may hold (subgraphs, functions, sparse constants, cycles).
+    model for this program may hold (subgraphs, sparse constants, cycles).
     """
     model = load_model(path)
     graph = model.graph
     check_format(path, model.ir_version)
     versions = {e.version for e in model.opset_import if e.domain in STANDARD_DOMAINS}
     opset = opset_of(path, versions)
-    if model.functions:
-        raise ModelError(f"{path} defines functions: inline them (onnx.inliner) and export again")
     if not all(isinstance(text, str) for text in _texts(graph)):
         raise ModelFileError(f"{path} holds a name that is no text: the file is damaged")
     check_words(path, graph)
@@ -163,9 +163,9 @@ def read_source(path: Path) -> Source:
 
 
 def load_model(path: Path) -> onnx.ModelProto:
-    """Read ``path`` as a protocol buffer, external data included.
+    """Read ``path`` as a protocol buffer, external data included, functions inlined.
 
-    Raises ``ModelFileError`` if it is no readable model.
+    Raises ``ModelFileError`` if it is no readable model, ``ModelError`` for endless functions.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -184,7 +184,7 @@ def load_model(path: Path) -> onnx.ModelProto:
     if not model.graph.node:
         raise ModelFileError(f"{path} holds no nodes: is it an ONNX model?")
     take_in(model, path)
-    return model
+    return without_functions(model, path, QUANTIZER_DOMAINS)
 
 
 # What lies under the name of a model now and then, by its first bytes.

@@ -43,7 +43,11 @@ class Constant:
 
     def reals(self) -> Array:
         """Return the numbers that it stands for: what a quantizer gave as Fractions, unrounded."""
-        return self.array if self.grid is None else self.grid.integers * self.grid.scale
+        import numpy as np
+
+        if self.grid is None:
+            return self.array
+        return np.asarray(self.grid.integers * self.grid.scale, dtype=object)
 
 
 @dataclass(frozen=True)

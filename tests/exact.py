@@ -127,9 +127,7 @@ def _ties(model: ModelProto, exact: dict[str, Array]) -> int:
         if node.op_type == "BipolarQuant":
             found += int((x == 0).sum())
         elif node.op_type == "MultiThreshold":
-            found += sum(
-                int((x == Fraction(t)).sum()) for t in constants[node.input[1]].ravel().tolist()
-            )
+            found += sum(int((x == t).sum()) for t in constants[node.input[1]].ravel().tolist())
         else:
             scale, zero = (
                 np.vectorize(Fraction, otypes=[object])(constants[name]) for name in node.input[1:3]

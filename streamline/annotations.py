@@ -1,0 +1,75 @@
+"""What a file says of its tensors besides their numbers: ``finn_datatype``, as FINN writes it.
+
+The type of the model's input is taken at its word: its integers arrive as they are. The types of
+constants are checked, since whoever wrote them computed with what they say. The others follow
+from the model itself, and are not read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lutloom.streamline.errors import ModelError, show
+from lutloom.streamline.finn_datatypes import datatype_named
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntType
+    from lutloom.streamline.source import Port, Source
+
+
+def annotated_input(source: Source, port: Port) -> IntType | None:
+    """Return the integers that the input is annotated with; float types say nothing.
+
+    Raises ``ModelError`` for a type that is not known.
+    """
+    name = source.datatypes.get(port.name, "FLOAT32")
+    if name.upper().startswith("FLOAT"):
+        return None
+    type_ = datatype_named(name)
+    if type_ is None:
+        raise ModelError(
+            f"{source.path}: the input {show(port.name)} is annotated as {show(name)}, which is no"
+            " integer type known here; annotate it as UINT8 or the like, or pass --input-type"
+        )
+    return type_
+
+
+def check_input_type(source: Source, port: Port, given: IntType, *, is_scaled: bool) -> None:
+    """Raise ``ModelError`` if the input is annotated, and somebody says that it holds others.
+
+    ``is_scaled``: what is given stands for other numbers than its integers.
+    """
+    name = source.datatypes.get(port.name, "")
+    annotated = datatype_named(name)
+    if annotated is None:
+        return
+    ends = given.lo - annotated.lo, annotated.hi - given.hi
+    fits = min(ends) >= 0 and ends[0] % annotated.step == 0 and given.step % annotated.step == 0
+    if is_scaled or not fits:
+        raise ModelError(
+            f"{source.path}: the input {show(port.name)} is annotated as {show(name)}: it holds"
+            " such integers as they are, and --input-type, --input-scale or --input-bias say"
+            " otherwise; leave them out, or correct the annotation"
+        )
+
+
+def check_constants(source: Source) -> None:
+    """Raise ``ModelError`` for a constant that holds what its annotated type can't."""
+    for tensor, name in source.datatypes.items():
+        type_ = datatype_named(name)
+        if type_ is None or tensor not in source.constants:
+            continue
+        array = source.constants[tensor]
+        if array.dtype.kind not in "iuf" or not _holds(type_, array):
+            raise ModelError(
+                f"{source.path}: the constant {show(tensor)} is annotated as {show(name)}, but"
+                " holds other numbers; correct the annotation, or export the model again"
+            )
+
+
+def _holds(type_: IntType, array: NDArray[Any]) -> bool:
+    """Return whether all numbers of ``array`` are of ``type_``."""
+    inside = (array >= type_.lo) & (array <= type_.hi)
+    return bool((inside & ((array - type_.lo) % type_.step == 0)).all())
