@@ -378,6 +378,14 @@ def _erf(x: Floats) -> Floats:
     return _by_number(erf)(x)
 
 
+def _swish(node: SourceNode, operands: Operands, tensors: Tensors) -> Bounded:
+    """``x * sigmoid(alpha x)``, as a product of what is correlated."""
+    (x,) = operands
+    alpha = node.number("alpha", 1.0)
+    inner = x if alpha == 1.0 else rounded(alpha * x.value, abs(alpha) * x.error)
+    return multiply(node, [x, FUNCTION_BOUNDS["Sigmoid"](node, [inner], tensors)], tensors)
+
+
 FUNCTION_BOUNDS: Mapping[str, Callable[[SourceNode, Operands, Tensors], Bounded]] = {
     "Abs": _absolute,
     "Celu": _exponential("Celu"),
@@ -404,6 +412,7 @@ FUNCTION_BOUNDS: Mapping[str, Callable[[SourceNode, Operands, Tensors], Bounded]
     "Softplus": _measured("Softplus", _softplus),
     "Softsign": _measured("Softsign", _softsign),
     "Sqrt": _sqrt,
+    "Swish": _swish,
     "Tanh": _measured("Tanh", _tanh),
     "ThresholdedRelu": _thresholded_relu,
 }
