@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 
 class BinaryKind(Enum):
-    """An operation with a constant operand."""
+    """An operation with two operands."""
 
     ADD = "add"
     SUB = "sub"
     MUL = "mul"
     DIV = "div"
     POW = "pow"
+    MIN = "min"
+    MAX = "max"
+    KEEP_ABOVE = "keep_above"
+    """The left one where it is above the right one, else 0."""
 
 
 class UnaryKind(Enum):
@@ -42,6 +46,7 @@ class UnaryKind(Enum):
     LOG = "log"
     SIGMOID = "sigmoid"
     TANH = "tanh"
+    ERF = "erf"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,6 +230,12 @@ def _binary(kind: BinaryKind, left: Array, right: Array) -> Array:
             return left / right
         case BinaryKind.POW:
             return np.power(left, right)
+        case BinaryKind.MIN:
+            return np.minimum(left, right)
+        case BinaryKind.MAX:
+            return np.maximum(left, right)
+        case BinaryKind.KEEP_ABOVE:
+            return np.where(left > right, left, np.zeros_like(left))
         case _:
             assert_never(kind)
 
@@ -251,6 +262,10 @@ def _unary(kind: UnaryKind, x: Array) -> Array:
             return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(x.dtype)
         case UnaryKind.TANH:
             return np.tanh(x)
+        case UnaryKind.ERF:
+            from math import erf  # NumPy has none
+
+            return np.frompyfunc(erf, 1, 1)(x).astype(x.dtype)
         case _:
             assert_never(kind)
 

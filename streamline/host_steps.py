@@ -19,8 +19,9 @@ from lutloom.core.host import (
     Unary,
     UnaryKind,
 )
-from lutloom.streamline.context import shape_of
+from lutloom.streamline.context import required_constant, shape_of
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.host_functions import PROGRAMS, leaky
 from lutloom.streamline.rules.batch_norm import epsilon_of
 from lutloom.streamline.rules.clamp import clip_bounds
 from lutloom.streamline.rules.top_k import selection
@@ -41,6 +42,10 @@ _BINARY = {
     "Mul": BinaryKind.MUL,
     "Div": BinaryKind.DIV,
     "Pow": BinaryKind.POW,
+    "Max": BinaryKind.MAX,
+    "Mean": BinaryKind.ADD,
+    "Min": BinaryKind.MIN,
+    "Sum": BinaryKind.ADD,
 }
 _UNARY = {
     "Neg": UnaryKind.NEG,
@@ -51,6 +56,7 @@ _UNARY = {
     "Log": UnaryKind.LOG,
     "Sigmoid": UnaryKind.SIGMOID,
     "Tanh": UnaryKind.TANH,
+    "Erf": UnaryKind.ERF,
 }
 _COERCED_SOFTMAX_UNTIL = 13
 
@@ -89,7 +95,7 @@ def without_batch(
 def _steps(node: SourceNode | Fork, context: Context) -> tuple[HostStep, ...]:
     if isinstance(node, Fork):
         left, right = (host_program(side, context) for side in (node.left, node.right))
-        return (Combine(_BINARY[node.node.op_type], left, right),)
+        return _halved(node.node, Combine(_BINARY[node.node.op_type], left, right))
     inputs = [context.symbols.get(name) if name else None for name in node.inputs]
     make = _STEPS.get(node.op_type)
     if make is None:
@@ -109,8 +115,28 @@ def _binary(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...
     for index, symbol in enumerate(inputs):
         if isinstance(symbol, Constant):
             operand = without_batch(node, symbol.array, shape)
-            return (Binary(_BINARY[node.op_type], operand, operand_first=index == 0),)
+            step = Binary(_BINARY[node.op_type], operand, operand_first=index == 0)
+            return _halved(node, step)
     raise ModelError(f"{node} combines two results as floats: put a quantizer on each branch")
+
+
+def _halved(node: SourceNode, step: HostStep) -> tuple[HostStep, ...]:
+    """Return ``step``, which adds two numbers, and for a mean their division by 2."""
+    import numpy as np
+
+    if node.op_type != "Mean":
+        return (step,)
+    return step, Binary(BinaryKind.MUL, np.full(1, 0.5, dtype=np.float32))
+
+
+def _composed(node: SourceNode, _: Inputs, __: Context) -> tuple[HostStep, ...]:
+    return PROGRAMS[node.op_type](node)
+
+
+def _prelu(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    slope = required_constant(node, inputs, 1, "slope").array
+    operand = without_batch(node, slope, _data_shape(node, inputs))
+    return leaky(Binary(BinaryKind.MUL, operand))
 
 
 def _unary(node: SourceNode, _: Inputs, __: Context) -> tuple[HostStep, ...]:
@@ -167,6 +193,8 @@ _STEPS: Mapping[str, Callable[[SourceNode, Inputs, Context], tuple[HostStep, ...
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     **dict.fromkeys(("ArgMax", "TopK"), _largest),
     "BatchNormalization": _normalize,
+    **dict.fromkeys(PROGRAMS, _composed),
     "Clip": _clip,
+    "PRelu": _prelu,
     "Transpose": _transpose,
 }

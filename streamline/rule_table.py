@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lutloom.streamline.expression import Function
-from lutloom.streamline.rules.affine import add, div, mul, neg, sub
+from lutloom.streamline.rules.affine import add, div, mean, mul, neg, sub, sum_
 from lutloom.streamline.rules.batch_norm import batch_norm
-from lutloom.streamline.rules.clamp import clip, relu
+from lutloom.streamline.rules.clamp import clip, extreme, relu
 from lutloom.streamline.rules.functions import (
     celu,
     elu,
     gelu,
+    hard_sigmoid,
     hard_swish,
     leaky_relu,
     mish,
@@ -62,6 +63,7 @@ _STANDARD: Mapping[str, Rule] = {
     "Slice": slice_,
     "Squeeze": squeeze,
     "Sub": sub,
+    "Sum": sum_,
     "TopK": top_k,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
@@ -71,10 +73,14 @@ _STANDARD: Mapping[str, Rule] = {
     "Erf": primitive(Function.ERF),
     "Exp": primitive(Function.EXP),
     "Gelu": gelu,
+    "HardSigmoid": hard_sigmoid,
     "HardSwish": hard_swish,
     "LeakyRelu": leaky_relu,
     "Log": primitive(Function.LOG),
     "LogSoftmax": host_only,
+    "Max": extreme,
+    "Mean": mean,
+    "Min": extreme,
     "Mish": mish,
     "PRelu": prelu,
     "Pow": power,

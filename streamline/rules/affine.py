@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lutloom.core.rational import rationals
 from lutloom.streamline.align import aligned
 from lutloom.streamline.context import required
-from lutloom.streamline.curve import are_of_one_value, curve, diamond, expression_of
+from lutloom.streamline.curve import are_of_one_value, curve, diamond, expression_of, number
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import Apply, Function, Numbers
 from lutloom.streamline.rules.host import host_only
@@ -49,6 +50,27 @@ def _sum(node: SourceNode, inputs: Inputs, context: Context, sign: int) -> Symbo
             return join(node, *_branches(node, left, right), context, sign=sign)
         case _:
             return host_only(node, inputs, context)
+
+
+def sum_(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """``x``, or ``x + y``."""
+    if len(inputs) == 1:
+        return required(node, inputs, 0)
+    return add(node, _two(node, inputs), context)
+
+
+def mean(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """``x``, or ``(x + y) / 2``."""
+    total = sum_(node, inputs, context)
+    if len(inputs) > 1 and isinstance(total, (Scaled, Curve)):
+        return scale_and_shift(total, number(total, Fraction(1, 2)).values, rationals(0))
+    return total
+
+
+def _two(node: SourceNode, inputs: Inputs) -> Inputs:
+    if len(inputs) != 2:
+        raise ModelError(f"{node} has {len(inputs)} inputs: write it as several of two inputs")
+    return inputs
 
 
 def _branches(node: SourceNode, left: Formula, right: Formula) -> tuple[Scaled, Scaled]:

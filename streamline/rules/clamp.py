@@ -7,13 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from lutloom.streamline.align import compact
+from lutloom.streamline.align import aligned, compact
 from lutloom.streamline.context import required, required_constant
-from lutloom.streamline.curve import curve, number
+from lutloom.streamline.curve import are_of_one_value, curve, diamond, expression_of, number
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.expression import Apply, Function
+from lutloom.streamline.expression import Apply, Function, Numbers
 from lutloom.streamline.rules.host import host_only
-from lutloom.streamline.symbols import Curve, Scaled
+from lutloom.streamline.symbols import Constant, Curve, Scaled
 
 if TYPE_CHECKING:
     from lutloom.core.rational import Rationals
@@ -31,6 +31,34 @@ def clip(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``min(max(x, lo), hi)``, its bounds attributes (before opset 11) or constant inputs."""
     lo, hi = clip_bounds(node, inputs)
     return _clamp(node, inputs, context, lo, hi)
+
+
+def extreme(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """``min(x, c)`` or ``max(x, c)``, of a function and constants or of two functions of a value.
+
+    Raises ``ModelError`` for more than two inputs.
+    """
+    if len(inputs) == 1:
+        return required(node, inputs, 0)
+    if len(inputs) != 2:
+        raise ModelError(f"{node} has {len(inputs)} inputs: write it as several of two inputs")
+    function = Function.MAXIMUM if node.op_type == "Max" else Function.MINIMUM
+    left, right = required(node, inputs, 0), required(node, inputs, 1)
+    match left, right:
+        case (Scaled() | Curve() as x, Constant() as bound) | (
+            Constant() as bound,
+            Scaled() | Curve() as x,
+        ):
+            bounds = aligned(node, x, bound.reals(), "bound")
+            if bounds.size == 1:
+                value: Fraction = bounds.ravel()[0]
+                is_lower = function is Function.MAXIMUM
+                return clamped(node, x, value if is_lower else None, None if is_lower else value)
+            return curve(node, x, Apply(function, (expression_of(node, x), Numbers(bounds))))
+        case Scaled() | Curve(), Scaled() | Curve() if are_of_one_value(left, right):
+            return diamond(node, function, left, right)
+        case _:
+            return host_only(node, inputs, context)
 
 
 def clip_bounds(node: SourceNode, inputs: Inputs) -> tuple[Fraction | None, Fraction | None]:

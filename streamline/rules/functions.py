@@ -7,7 +7,7 @@ real numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -17,7 +17,9 @@ from lutloom.streamline.context import required, required_constant
 from lutloom.streamline.curve import curve, expression_of, number
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import Apply, Expression, Function, Numbers
+from lutloom.streamline.rules.clamp import clamped
 from lutloom.streamline.rules.host import host_only
+from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
@@ -25,10 +27,16 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Formula, Symbol
 
-# The float32 numbers that the standard gives as defaults.
-_LEAKY_RELU_ALPHA = 0.00999999977648258209228515625
-_HARD_SIGMOID_ALPHA = 0.20000000298023223876953125
-_SELU_ALPHA, _SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
+# What the standard gives as defaults: float32 numbers.
+_DEFAULTS: Mapping[str, Mapping[str, float]] = {
+    "Celu": {"alpha": 1.0},
+    "Elu": {"alpha": 1.0},
+    "HardSigmoid": {"alpha": 0.20000000298023223876953125, "beta": 0.5},
+    "LeakyRelu": {"alpha": 0.00999999977648258209228515625},
+    "Selu": {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875},
+    "Swish": {"alpha": 1.0},
+    "ThresholdedRelu": {"alpha": 1.0},
+}
 
 _ONE, _HALF = Fraction(1), Fraction(1, 2)
 _GELU_CUBIC = Fraction(44715, 1_000_000)
@@ -70,9 +78,6 @@ class Terms:
         return self(Function.MULTIPLY, x, y)
 
 
-_Formula = Callable[[Terms, Expression], Expression]
-
-
 def _with(
     node: SourceNode,
     inputs: Inputs,
@@ -85,12 +90,12 @@ def _with(
     return curve(node, x, formula(Terms(node, x), expression_of(node, x)))
 
 
-def attribute(node: SourceNode, name: str, default: float) -> Fraction:
-    """Return a float attribute exactly.
+def attribute(node: SourceNode, name: str) -> Fraction:
+    """Return a float attribute exactly, or what the standard says where it is absent.
 
     Raises ``ModelError`` if it is not finite.
     """
-    value = node.number(name, default)
+    value = node.number(name, _DEFAULTS[node.op_type][name])
     try:
         return Fraction(value)
     except (OverflowError, ValueError) as error:
@@ -109,7 +114,7 @@ def primitive(function: Function) -> Callable[[SourceNode, Inputs, Context], Sym
 
 def leaky_relu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x`` where it is positive, else ``alpha x``."""
-    alpha = attribute(node, "alpha", _LEAKY_RELU_ALPHA)
+    alpha = attribute(node, "alpha")
     return _with(
         node,
         inputs,
@@ -137,14 +142,14 @@ def _exponential_below(of: Terms, x: Expression, alpha: Fraction, rate: Fraction
 
 def elu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x`` where it is positive, else ``alpha (exp(x) - 1)``."""
-    alpha = attribute(node, "alpha", 1.0)
+    alpha = attribute(node, "alpha")
     return _with(node, inputs, context, lambda of, x: _exponential_below(of, x, alpha, Fraction(1)))
 
 
 def selu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``gamma`` times ``x`` where it is positive, else times ``alpha (exp(x) - 1)``."""
-    alpha = attribute(node, "alpha", _SELU_ALPHA)
-    gamma = attribute(node, "gamma", _SELU_GAMMA)
+    alpha = attribute(node, "alpha")
+    gamma = attribute(node, "gamma")
     return _with(
         node,
         inputs,
@@ -155,7 +160,7 @@ def selu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
 
 def celu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)``."""
-    alpha = attribute(node, "alpha", 1.0)
+    alpha = attribute(node, "alpha")
     if alpha == 0:
         raise ModelError(f"{node} divides by its alpha, which is 0: export the model again")
 
@@ -180,13 +185,22 @@ def softsign(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
 
 def thresholded_relu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x`` where it is above ``alpha``, else 0."""
-    alpha = attribute(node, "alpha", 1.0)
+    alpha = attribute(node, "alpha")
     return _with(
         node,
         inputs,
         context,
         lambda of, x: of.times(x, of(Function.IS_POSITIVE, of.plus(x, -alpha))),
     )
+
+
+def hard_sigmoid(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """``max(0, min(1, alpha x + beta))``."""
+    x = required(node, inputs, 0)
+    if not isinstance(x, (Scaled, Curve)):
+        return host_only(node, inputs, context)
+    slope, shift = (number(x, attribute(node, name)).values for name in ("alpha", "beta"))
+    return clamped(node, scale_and_shift(x, slope, shift), Fraction(0), Fraction(1))
 
 
 def hard_swish(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -199,11 +213,17 @@ def hard_swish(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     return _with(node, inputs, context, formula)
 
 
-def gelu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """``x / 2 (1 + erf(x / sqrt(2)))``, or its approximation by tanh."""
+def approximation_of(node: SourceNode) -> str:
+    """Return how a Gelu is approximated: "none" or "tanh"."""
     approximate = node.text("approximate", "none")
     if approximate not in ("none", "tanh"):
         raise ModelError(f"{node}: its approximation {approximate!r} is neither none nor tanh")
+    return approximate
+
+
+def gelu(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """``x / 2 (1 + erf(x / sqrt(2)))``, or its approximation by tanh."""
+    approximate = approximation_of(node)
 
     def formula(of: Terms, x: Expression) -> Expression:
         if approximate == "none":
@@ -231,7 +251,7 @@ def mish(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
 
 def swish(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x sigmoid(alpha x)``."""
-    alpha = attribute(node, "alpha", 1.0)
+    alpha = attribute(node, "alpha")
     return _with(
         node,
         inputs,

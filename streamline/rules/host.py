@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lutloom.streamline.curve import forked
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf
 
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
 def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     """Return the float that the host computes from the only data-dependent input.
 
-    Raises ``ModelError`` if there are several of those, or none that is a float.
+    Two inputs may be data as well, if both begin at one tensor: ``x * softmax(x)``.
+
+    Raises ``ModelError`` if there are others, or none that is a float.
     """
     data = [symbol for symbol in inputs if symbol is not None and not isinstance(symbol, Constant)]
+    if len(data) == 2:
+        left, right = (_begun(symbol) for symbol in data)
+        if left is not None and right is not None and _origin(left) == _origin(right):
+            trail = forked(node, left.trail, right.trail)
+            return HostFloat(left.start, left.shape, trail, left.because or right.because or node)
     if len(data) != 1:
         raise ModelError(
             f"{node} combines two results as floats, and a host part is a chain; put a quantizer"
@@ -33,3 +41,19 @@ def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
             raise ModelError(f"{node} works on indices or shapes: take it out of the model")
         case _:
             raise ModelError(f"{node} has no data to work on")
+
+
+def _begun(x: Symbol) -> HostFloat | None:
+    """Return ``x`` as a float of the host, if it can be one."""
+    match x:
+        case Scaled() | Curve():
+            return HostFloat(x, x.shape, x.trail, None)
+        case HostFloat():
+            return x
+        case _:
+            return None
+
+
+def _origin(x: HostFloat) -> tuple[str | None, tuple[int, ...]]:
+    """Return where the trail of ``x`` begins, and its shape."""
+    return None if x.start is None else x.start.root, x.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnxruntime
 import pytest
 
 from lutloom.core.host import Quantize, round_by, run_host
+from lutloom.core.host_json import program_from_json, program_to_json
 from lutloom.core.network import Network
 from lutloom.core.rounding import Rounding
 from lutloom.streamline.oracle_quantizers import rounded
@@ -44,7 +46,7 @@ def runtime(model: ModelProto, x: Floats) -> NDArray[Any]:
 
 def tail_of(build: Callable[[Writer, str], str], directory: Path) -> Network:
     """Return a network whose tail is what ``build`` puts behind a layer."""
-    w = Writer()
+    w = Writer(opset=20)
     x = w.matmul(w.quant("x"), np.eye(6))
     return streamline(write(w.model(build(w, x), 6), directory))
 
@@ -53,7 +55,7 @@ def both(
     build: Callable[[Writer, str], str], directory: Path, x: Floats
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return what our steps and ONNX Runtime make of ``x``."""
-    w = Writer()
+    w = Writer(opset=20)
     theirs = runtime(w.model(build(w, "x"), 6), x)
     return run_host(tail_of(build, directory).tail, x), theirs
 
@@ -94,6 +96,61 @@ def test_arithmetic_is_the_runtimes_own(
 def test_elementary_functions_are_the_runtimes_own(kind: str, tmp_path: Path) -> None:
     ours, theirs = both(lambda w, x: w.node(kind, [x]), tmp_path, values())
     assert np.array_equal(ours, theirs, equal_nan=True)
+
+
+SLOPES = np.array([0.25, -0.5, 0, 1, 2, 0.01], dtype=np.float32)
+
+PIECEWISE: dict[str, Callable[[Writer, str], str]] = {
+    "LeakyRelu": lambda w, x: w.node("LeakyRelu", [x]),
+    "LeakyRelu falling": lambda w, x: w.node("LeakyRelu", [x], alpha=-2.0),
+    "PRelu": lambda w, x: w.node("PRelu", [x, w.constant(SLOPES)]),
+    "ThresholdedRelu": lambda w, x: w.node("ThresholdedRelu", [x]),
+    "ThresholdedRelu below": lambda w, x: w.node("ThresholdedRelu", [x], alpha=-0.5),
+    "HardSigmoid": lambda w, x: w.node("HardSigmoid", [x], alpha=0.3, beta=0.1),
+    "HardSwish": lambda w, x: w.node("HardSwish", [x]),
+    "Reciprocal": lambda w, x: w.node("Reciprocal", [x]),
+    "Min": lambda w, x: w.node("Min", [x, w.constant(SLOPES)]),
+    "Max": lambda w, x: w.node("Max", [w.constant(SLOPES), x]),
+    "Sum": lambda w, x: w.node("Sum", [w.constant(SLOPES), x]),
+    "Mean": lambda w, x: w.node("Mean", [x, w.constant(SLOPES)]),
+    "x + relu(x)": lambda w, x: w.node("Add", [x, w.node("Relu", [x])]),
+    "x * x": lambda w, x: w.node("Mul", [x, x]),
+    "mean of two": lambda w, x: w.node("Mean", [x, w.node("Neg", [w.node("Abs", [x])])]),
+}
+
+
+@pytest.mark.parametrize("name", PIECEWISE)
+def test_piecewise_functions_and_diamonds_are_the_runtimes_own(name: str, tmp_path: Path) -> None:
+    ours, theirs = both(PIECEWISE[name], tmp_path, values())
+    assert np.array_equal(ours, theirs, equal_nan=True)
+
+
+SMOOTH: dict[str, Callable[[Writer, str], str]] = {
+    **{
+        kind: lambda w, x, kind=kind: w.node(kind, [x])  # type: ignore[misc]
+        for kind in "Celu Elu Erf Gelu Mish Selu Softplus Softsign".split()
+    },
+    "Gelu by tanh": lambda w, x: w.node("Gelu", [x], approximate="tanh"),
+    "Celu of a small alpha": lambda w, x: w.node("Celu", [x], alpha=0.3),
+    "x * sigmoid(x)": lambda w, x: w.node("Mul", [x, w.node("Sigmoid", [x])]),
+    "x - softmax(x)": lambda w, x: w.node("Sub", [x, w.node("Softmax", [x])]),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_smooth_functions_differ_by_few_units_in_the_last_place_of_one(
+    name: str, tmp_path: Path
+) -> None:
+    """They add 1 to what they have, or take it away: that is where both round."""
+    x = values()
+    ours, theirs = both(SMOOTH[name], tmp_path, x)
+    assert (np.abs(ours - theirs) <= 4 * np.spacing(np.maximum(np.abs(x), np.float32(1)))).all()
+
+
+def test_programs_within_programs_survive_their_file(tmp_path: Path) -> None:
+    program = tail_of(SMOOTH["Mish"], tmp_path).tail
+    again = program_from_json(json.loads(json.dumps(program_to_json(program))))
+    assert np.array_equal(run_host(again, values()), run_host(program, values()))
 
 
 @pytest.mark.parametrize("bounds", [(-1, 2), (None, 2), (0.1, None), (3, -3), (-3.5e38, 3.5e38)])
