@@ -35,9 +35,9 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
 
     if isinstance(inputs[0], HostFloat) and _is_sign(node, inputs):
         # The host has no tables, but it has this one.
-        unit = np.asarray([-node.number("out_bias", 0.0)], dtype=np.float32)
         one = np.ones(1, dtype=np.float32)
-        return quantize(Uniform(node, None, one, 0 * one, unit, -1, 1), inputs[0], context)
+        half = one * -np.float32(node.number("out_bias", 0.0))
+        return quantize(Uniform(node, None, one, 0 * one, half, -1, 1), inputs[0], context)
     x = required_formula(node, inputs, 0, "a quantizer")
     constant = required_constant(node, inputs, 1, "threshold table")
     table = constant.array
