@@ -1,0 +1,74 @@
+"""``threshold(x)``  =  ``scale * (how many of thresholds[c] sign[c] * x[..., c] reaches) + bias``.
+
+That is what a MultiThreshold of QONNX can say: as many steps in every channel, all of one height,
+all up. A step of several heights is that many equal thresholds; a channel that starts higher than
+others begins with thresholds that every input reaches, one with fewer steps ends in thresholds
+that none does. A channel whose steps go down is one whose steps go up on ``-x``: with ``n`` steps,
+``n - count(x >= t)`` is ``count(-x >= 1 - t)``, since ``x < t`` is ``-x >= 1 - t`` for integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lutloom.core.ops import Threshold
+    from lutloom.core.types import IntArray, IntType
+
+# Larger tables than this (256 MiB of float32) are no files to look at.
+_MOST_ENTRIES = 1 << 26
+
+
+class NotUpStepsError(ValueError):
+    """A staircase that has no such form; the text says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class UpSteps:
+    """``thresholds [C, T]``, ascending; ``signs [C]``, each 1 or -1."""
+
+    thresholds: IntArray
+    signs: IntArray
+    scale: int
+    bias: int
+
+
+def up_steps(op: Threshold, x: IntType) -> UpSteps:
+    """Return ``op`` on inputs of the type ``x``, as above.
+
+    Raises ``NotUpStepsError`` for a channel that goes up and down, and for tables too large.
+    """
+    import numpy as np
+
+    rows = op.thresholds.int64
+    heights = np.broadcast_to(op.deltas.int64, rows.shape)
+    is_taken_at_lo = rows <= x.lo
+    base = op.base.int64 + np.where(is_taken_at_lo, heights, 0).sum(axis=1)
+    heights = np.where(is_taken_at_lo | (rows > x.hi), 0, heights)
+    signs = np.where((heights < 0).any(axis=1), -1, 1)
+    mixed = (heights * signs[:, np.newaxis] < 0).any(axis=1)
+    if mixed.any():
+        raise NotUpStepsError(
+            f"the steps of channel {int(np.argmax(mixed))} go up and down, and those of a"
+            " MultiThreshold go up"
+        )
+    # Of a falling channel, the level that it ends in is where the rising one begins.
+    start = base + np.minimum(heights, 0).sum(axis=1)
+    bias = int(start.min())
+    scale = int(np.gcd.reduce(np.concatenate([heights.ravel(), start - bias]))) or 1
+    before, repeats = (start - bias) // scale, np.abs(heights) // scale
+    lengths = before + repeats.sum(axis=1)
+    width = max(1, int(lengths.max()))
+    if width * len(rows) > _MOST_ENTRIES:
+        raise NotUpStepsError(
+            f"a MultiThreshold would need {width:,} thresholds in each of {len(rows):,} channels"
+        )
+    table = np.empty((len(rows), width), dtype=np.int64)
+    for channel, (sign, length, first) in enumerate(zip(signs, lengths, before, strict=True)):
+        lowest, highest = (x.lo, x.hi) if sign > 0 else (-x.hi, -x.lo)
+        live = np.repeat(rows[channel], repeats[channel])
+        table[channel, :first] = lowest
+        table[channel, first:length] = live if sign > 0 else 1 - live[::-1]
+        table[channel, length:] = highest + 1
+    return UpSteps(table, signs, scale, bias)
