@@ -376,7 +376,7 @@ def damaged_attribute(w: Writer) -> ModelProto:
         (nan_gamma, r"its scale is no number: it holds NaN or infinity; train the model again$"),
         (batch_norm_of_other_width, r"its scale of shape \[1, 3\] does not broadcast to the data"),
         (constants_that_do_not_fit, r"^Add node 'sum' can't be evaluated: "),
-        (constant_without_shape, r"^Reshape node 'view' can't be evaluated: "),
+        (constant_without_shape, r"^Reshape node 'view' has 1 inputs, and should have 2: the file"),
         (divided_by_zero, r"^Div node .* divides by zero: train or export the model again$"),
         (wide_addend, r"its addend of shape \[3, 2\] does not broadcast to the data, \['N', 2\]"),
         (mixed_images, r"reshapes \['N', 2\] to \[-1, 1\], which mixes images of a batch; its "),
