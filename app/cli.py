@@ -130,6 +130,9 @@ def inspect(
     input_type: _INPUT_TYPE = None,
     input_scale: _INPUT_SCALE = None,
     input_bias: _INPUT_BIAS = None,
+    qonnx: Annotated[
+        Path | None, typer.Option(help="Where the integer graph goes, as a QONNX file.")
+    ] = None,
 ) -> None:
     """Show what a model becomes: layers, widths, weights, what runs on the host."""
     import lutloom
@@ -137,7 +140,11 @@ def inspect(
 
     console.show_inspection(
         lutloom.inspect(
-            model, input_type=input_type, input_scale=input_scale, input_bias=input_bias
+            model,
+            input_type=input_type,
+            input_scale=input_scale,
+            input_bias=input_bias,
+            qonnx=qonnx,
         )
     )
 

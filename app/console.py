@@ -81,6 +81,8 @@ def show_inspection(result: Inspection) -> None:
     shapes = f"[N, {_shape(network.input_shape)}] to [N, {_shape(network.output_shape)}]"
     _say("model", shapes)
     _say("integers that go in", str(network.graph.inputs[network.input_value].element))
+    if result.qonnx is not None:
+        _say("integer graph", str(result.qonnx))
 
 
 def show_build(build: Build) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lutloom.core.files import OutputError
 from lutloom.input_type import raw_input
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Inspection:
     layers: tuple[Layer, ...]
     head: tuple[str, ...]
     tail: tuple[str, ...]
+    qonnx: Path | None
+    """The file that the integer graph was written to, if that was asked for."""
 
     @property
     def weights(self) -> int:
@@ -61,20 +64,32 @@ def inspect(
     input_type: str | None = None,
     input_scale: str | None = None,
     input_bias: str | None = None,
+    qonnx: str | Path | None = None,
 ) -> Inspection:
-    """Return what the QONNX file ``model`` becomes; the options are those of ``compile``.
+    """Return what the QONNX file ``model`` becomes; the input's options are those of ``compile``.
 
-    Raises a ``LutloomError`` naming the node if the model can't be lowered.
+    ``qonnx`` is a file to write the integers between the host's parts to, as a QONNX model.
+
+    Raises a ``LutloomError`` naming the node if the model can't be lowered, or if QONNX can't say
+    its integers exactly.
     """
     from lutloom.streamline.pipeline import streamline
 
-    network = streamline(Path(model), raw_input(input_type, input_scale, input_bias))
+    model = Path(model)
+    if qonnx is not None and model.exists() and Path(qonnx).resolve() == model.resolve():
+        raise OutputError(f"{qonnx} is the model itself: write its integers to another file")
+    network = streamline(model, raw_input(input_type, input_scale, input_bias))
+    if qonnx is not None:
+        from lutloom.streamline.qonnx_file import write_qonnx
+
+        write_qonnx(network, Path(qonnx))
     return Inspection(
-        Path(model),
+        model,
         network,
         tuple(_layer(network.graph, node) for node in network.graph.nodes),
         tuple(map(_step, network.head)),
         tuple(map(_step, network.tail)),
+        None if qonnx is None else Path(qonnx),
     )
 
 

@@ -128,3 +128,37 @@ def test_inspect_counts_weights_and_operations(invoke: Invoke, models: Path) -> 
     # 12 x 8 weights of one bit, 8 x 4 of three
     assert "on the FPGA: 128 weights, 192 bits, 128 MACs" in shown
     assert "model: [N, 12] to [N, 4]" in shown
+
+
+def test_inspect_writes_the_integers_as_a_qonnx_file(
+    invoke: Invoke, models: Path, tmp_path: Path
+) -> None:
+    integers = tmp_path / "integers.onnx"
+    shown = invoke("inspect", models / "float.onnx", "--qonnx", integers)
+    assert "on the host, before: binarize" in shown.out
+    assert f"integer graph: {integers}" in shown.out
+    again = invoke("inspect", integers).out
+    # It is annotated, and its only tail is the host's.
+    assert "on the host, before: nothing: raw integers go in" in again
+    assert "on the host, behind: nothing" in again
+    assert "on the FPGA: 128 weights, 192 bits, 128 MACs" in again
+
+
+def test_inspect_does_not_replace_its_own_model(invoke: Invoke, models: Path) -> None:
+    path = models / "float.onnx"
+    before = path.read_bytes()
+    ended = invoke("inspect", path, "--qonnx", models / ".." / models.name / "float.onnx")
+    assert (ended.status, ended.out) == (2, "")
+    assert "is the model itself: write its integers to another file" in ended.err
+    assert path.read_bytes() == before
+
+
+def test_inspect_says_why_no_qonnx_file_can_be_exact(
+    invoke: Invoke, models: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "integers.onnx"
+    options = ("--input-type", "uint32", "--qonnx", path)
+    ended = invoke("inspect", models / "raw.onnx", *options)
+    assert (ended.status, ended.out) == (2, "")
+    assert "QONNX can't say x exactly: its integers reach 4,294,967,295" in ended.err
+    assert not path.exists()
