@@ -54,8 +54,11 @@ def _unary(
     name: str, guess: Callable[[Array], Array], exact: Callable[[float], Decimal]
 ) -> Evaluated:
     def evaluate(node: SourceNode, given: Sequence[Array]) -> Array:
+        import numpy as np
+
         x = given[0]
-        return _nearest(node, guess(_wide(x)), x.dtype, lambda at: exact(float(x[at])))
+        with np.errstate(all="ignore"):
+            return _nearest(node, guess(_wide(x)), x.dtype, lambda at: exact(float(x[at])))
 
     evaluate.__doc__ = f"Return the {name} of each element."
     return evaluate
@@ -65,7 +68,6 @@ def _power(node: SourceNode, given: Sequence[Array]) -> Array:
     import numpy as np
 
     x, y = np.broadcast_arrays(*given[:2])
-    guess = _wide(x) ** _wide(y)
 
     def exact(at: tuple[int, ...]) -> Decimal | Fraction:
         base, exponent = float(x[at]), float(y[at])
@@ -73,7 +75,8 @@ def _power(node: SourceNode, given: Sequence[Array]) -> Array:
             return Fraction(base) ** int(exponent)
         return Decimal(base) ** Decimal(exponent)
 
-    return _nearest(node, guess, x.dtype, exact)
+    with np.errstate(all="ignore"):
+        return _nearest(node, _wide(x) ** _wide(y), x.dtype, exact)
 
 
 def _sum(node: SourceNode, given: Sequence[Array]) -> Array:
@@ -104,7 +107,8 @@ def _reduced(node: SourceNode, given: Sequence[Array], *, is_mean: bool) -> Arra
     def exact(at: tuple[int, ...]) -> Fraction:
         return sum(map(Fraction, rows[at].tolist()), Fraction(0)) / count
 
-    result = _nearest(node, guess, x.dtype, exact)
+    with np.errstate(all="ignore"):
+        result = _nearest(node, guess, x.dtype, exact)
     if node.integer("keepdims", 1):
         result = result.reshape([1 if axis in axes else x.shape[axis] for axis in range(x.ndim)])
     return result

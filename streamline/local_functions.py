@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from lutloom.streamline.errors import ModelError
+from lutloom.streamline.errors import ModelError, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,10 +41,16 @@ def without_functions(
         return model
     _check(model, path)
     try:
-        return inliner.inline_local_functions(model)
+        inlined = inliner.inline_local_functions(model)
     except Exception as error:  # onnx raises unrelated classes here
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise ModelError(f"{path}: its functions can't be inlined: {reason}") from error
+    if inlined.functions:
+        raise ModelError(
+            f"{path}: its function {show(inlined.functions[0].name)} is written for another opset"
+            " than the model; export both for one"
+        )
+    return inlined
 
 
 def _check(model: onnx.ModelProto, path: Path) -> None:
@@ -54,7 +60,7 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
     @cache
     def size(key: Key) -> int:
         if key in entered:
-            raise ModelError(f"{path}: its function {key[1]!r} calls itself: export it without")
+            raise ModelError(f"{path}: its function {show(key[1])} calls itself: export it without")
         entered.add(key)
         return min(sum(count(node) for node in bodies[key]), _MOST_NODES + 1)
 

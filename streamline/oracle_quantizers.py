@@ -61,7 +61,8 @@ def _quant(operation: Operation, inputs: Values) -> Array | Known:
     mode = _mode(operation.attributes.get("rounding_mode", "ROUND"))
     if isinstance(inputs[0], Known):
         # In float32, as qonnx does it; only what the integers stand for is exact.
-        y = inputs[0].array.astype(np.float32) / scale.array + zero_point.array
+        with np.errstate(over="ignore"):  # beyond float32 lies infinity, which is clamped
+            y = inputs[0].array.astype(np.float32) / scale.array + zero_point.array
         q = np.where(y >= 0, 1, -1) if is_sign else mode.floats(y.clip(lowest, highest))
         exact = (fractions(q) - fractions(zero_point.array)) * fractions(scale.array)
         return Known(((q - zero_point.array) * scale.array).astype(np.float32), exact)

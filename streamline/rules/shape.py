@@ -52,7 +52,8 @@ def _resolved(
         or (sizes[0] == -1 and not open_ended)
         or (sizes[0] == context.batch and sizes[0] is not None)
         # An exporter that traced one image wrote down its batch: every image becomes such a row.
-        or (sizes[0] == 1 and context.batch is None)
+        # A batch that was set behind the exporter's back can't have been meant by it either.
+        or sizes[0] == 1
     )
     if open_ended and known and size % known == 0:
         rest = (*rest[: open_ended[0]], size // known, *rest[open_ended[0] + 1 :])
