@@ -2,7 +2,7 @@
 
 A weight quantizer is taken at its word: its integers (found in float32, as qonnx finds them) times
 the exact float32 scale. Constants without one may still lie on a coarse grid, as those of models
-whose weights were folded do.
+whose weights were folded do, or be integers, as in models that were streamlined.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-# A float constant counts as quantized if it has few distinct values, on a grid of few steps.
+# A float constant counts as quantized if it has few distinct values, on a grid of few steps, or if
+# it holds integers that float32 need not have rounded.
 _MOST_VALUES, _MOST_STEPS = 512, 255
+_LARGEST_INTEGER = 2**24
 
 
 def grid_of(constant: Constant) -> Grid | None:
@@ -64,11 +66,11 @@ def _step(values: Array) -> Fraction | None:
     import numpy as np
 
     distinct = np.unique(np.abs(values))
+    if ((distinct <= _LARGEST_INTEGER) & (distinct == np.floor(distinct))).all():
+        return Fraction(int(np.gcd.reduce(distinct.astype(np.int64))) or 1)
     if distinct.size > _MOST_VALUES:
         return None
     step = common_divisor(Fraction(value) for value in distinct.tolist())
-    if step == 0:
-        return Fraction(1)
     return step if Fraction(float(distinct[-1])) / step <= _MOST_STEPS else None
 
 

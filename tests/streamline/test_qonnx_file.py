@@ -308,6 +308,15 @@ def test_qonnx_reads_the_annotations(tmp_path: Path) -> None:
     assert [dim.dim_param for dim in port.type.tensor_type.shape.dim][:1] == ["N"]
 
 
+def test_weights_of_any_width_are_read_back(tmp_path: Path) -> None:
+    """Scales that meet make wide weights, which lie on no coarse grid."""
+    rng = np.random.default_rng(5)
+    weights = rng.integers(-(2**15), 2**15, (40, 30))
+    graph = one(Linear(Const(weights)), TensorType(IntType(-2, 1), (40,)))
+    path = write(qonnx_model(graph, {}), tmp_path)
+    assert streamline(path).graph.nodes[0].op == Linear(Const(weights))
+
+
 def test_equal_networks_make_equal_files(tmp_path: Path) -> None:
     path = write(random_network(2, powers_of_two=True).model, tmp_path)
     raw = random_network(2, powers_of_two=True).raw
