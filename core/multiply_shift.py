@@ -37,29 +37,41 @@ Touching: TypeAlias = "Callable[[Integers, Integers, int], Corners]"
 """``touching(channels, m, s)``: the lower corners with the largest ``y * 2^s - m * x``, and the
 upper ones with the smallest, for each of those channels."""
 
-WIDEST_SUM = 62
-"""Bits of the magnitude of ``m * x + b`` at most: what int64 holds, and a margin."""
+NARROW_SUM, WIDE_SUM = 62, 94
+"""Bits of the magnitude of ``m * x + b``: in int64 with a margin, and in two digits of 32 bits
+and more."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slopes:
-    """``(multipliers[c] * x + biases[c]) >> shift``; both arrays hold Python's integers."""
+    """``(multipliers[c] * x + biases[c]) >> shift``; both arrays hold Python's integers.
+
+    With ``ties_to_even``, an odd level whose sum is a multiple of ``2^shift`` becomes the even
+    one below it.
+    """
 
     multipliers: Integers
     biases: Integers
     shift: int
+    ties_to_even: bool = False
+
+    def level(self, total: int) -> int:
+        """Return the level of a sum, without a clamp."""
+        level = total >> self.shift
+        is_tie = self.ties_to_even and level << self.shift == total
+        return level - (is_tie and level % 2)
 
 
-def fit(touching: Touching, channels: int, reach: int, height: int) -> Slopes | None:
+def fit(touching: Touching, channels: int, reach: int, height: int, bits: int) -> Slopes | None:
     """Return slopes through the corners of all channels, with the smallest shift; or None.
 
     ``reach`` and ``height`` bound the magnitudes of ``x`` and ``y`` in all corners. None means
-    that no slopes exist with ``m * x`` and ``y * 2^s`` below ``2 ** (WIDEST_SUM - 2)``.
+    that no slopes exist with ``m * x`` and ``y * 2^s`` below ``2 ** (bits - 2)``.
     """
     import numpy as np
 
-    most = (1 << (WIDEST_SUM - 2)) // max(reach, 1)
-    last_shift = WIDEST_SUM - 2 - max(height, 1).bit_length()
+    most = (1 << (bits - 2)) // max(reach, 1)
+    last_shift = bits - 2 - max(height, 1).bit_length()
     multipliers, biases = (np.zeros(channels, dtype=object) for _ in range(2))
     shifts = np.zeros(channels, dtype=np.int64)
     # What is known: m * run[0] > rise[0] * 2^s, and m * run[1] < rise[1] * 2^s where run[1] > 0.
@@ -121,7 +133,7 @@ def clamps_once(
     for x in (first, final):
         sums = slopes.multipliers * x + slopes.biases
         for total, lo, hi in zip(sums.tolist(), lowest.tolist(), highest.tolist(), strict=True):
-            level = total >> slopes.shift
+            level = slopes.level(total)
             if min(max(level, least), most) != min(max(level, lo), hi):
                 return False
     return True
@@ -130,8 +142,7 @@ def clamps_once(
 def listed_corners(low_x: Integers, low_y: Integers, up_x: Integers, up_y: Integers) -> Touching:
     """Return ``touching`` for corners in arrays ``[channels, corners]`` of int64.
 
-    The magnitudes have to be below those that ``fit`` is told: its bounds keep all products
-    within int64.
+    Products stay within int64 if ``fit`` is asked for ``NARROW_SUM`` bits.
     """
     import numpy as np
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, floor
+from math import ceil, floor, prod
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.host import Binarize, Quantize
@@ -17,27 +17,29 @@ from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.host_steps import host_program, without_batch
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
+from lutloom.streamline.requantize import WideSteps, requantize
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.staircase import Ramp, staircase
 from lutloom.streamline.steps import Steps, rounding_steps, sign_steps
 from lutloom.streamline.symbols import Curve, HostFloat, Scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from fractions import Fraction
 
     from numpy.typing import NDArray
 
     from lutloom.core.host import HostProgram, HostStep
-    from lutloom.core.ops import Threshold
+    from lutloom.core.ops import Requantize, Threshold
     from lutloom.core.rational import Rationals
     from lutloom.core.rounding import Rounding
     from lutloom.streamline.context import Context
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Formula, Symbol
 
-# More parallel comparators than this on every lane are no hardware: 12 bits.
+# Beyond 12 bits tables of thresholds are no hardware: a product has to give the levels.
 _MOST_STEPS = 4096
+_MOST_CHANNELS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,7 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
     """Return the levels of ``x``, which stand for what the quantizer gives.
 
     Raises ``ModelError`` if ``x`` is a float behind the first quantizer, if the model's input is
-    quantized in two ways, or if the levels are too many for comparators.
+    quantized in two ways, or if the levels are too many for thresholds and no product gives them.
     """
     import numpy as np
 
@@ -81,17 +83,14 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
     return thresholded(node, y, shared, unit, np.asarray(-unit * zero_point), context)
 
 
-def _reachable(quantizer: Uniform, y: Formula, context: Context) -> Steps:
+def _reachable(quantizer: Uniform, y: Formula, context: Context) -> Steps | WideSteps:
     """Return the steps of the levels that ``y`` can come near to."""
     assert quantizer.rounding is not None
     least, most = _reach(y, context)
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
     if hi - lo > _MOST_STEPS:
-        raise ModelError(
-            f"{quantizer.node} has {hi - lo + 1} levels within reach, and this version compares"
-            f" with at most {_MOST_STEPS} thresholds: quantize to 12 bits or fewer"
-        )
+        return WideSteps(quantizer.rounding, lo, hi)
     return rounding_steps(quantizer.rounding, lo, hi)
 
 
@@ -170,7 +169,13 @@ def _by_element(
     to_model = tuple(y.axes.index(axis) for axis in range(len(y.shape)))
     steps, unit, bias = (array.transpose(to_model) for array in (steps, unit, bias))
     y = in_model_order(context.build, node, y)
-    size = (int(np.prod(y.shape)),)
+    size = (prod(y.shape),)
+    if size[0] > _MOST_CHANNELS:
+        raise ModelError(
+            f"{node}: scales and biases before it vary along several dimensions, so that each of"
+            f" {size[0]:,} elements gets thresholds of its own, and at most {_MOST_CHANNELS:,} can;"
+            " use one a channel"
+        )
     flat = reshaped(context.build, node, y, size)
     flat_steps = compact(np.broadcast_to(steps, y.shape).reshape(size))
     value = _levels(node, flat, flat_steps, context)
@@ -189,6 +194,9 @@ def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) ->
     """Return the value that holds ``steps(y)``; channels are the last axis."""
     build = context.build
     deferred = build.deferred.get(y.value)
+    wide = steps.reshape(-1)[0]
+    if isinstance(wide, WideSteps):
+        return build.add(node, "", _product(node, y, wide, context), (y.value,))
     if deferred is None:
         return build.add(node, "", _staircase(node, y, steps, context), (y.value,))
     if isinstance(y, Curve):
@@ -197,30 +205,58 @@ def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) ->
     return build.add(node, "", op, (source,))
 
 
+def _product(node: SourceNode, y: Formula, steps: WideSteps, context: Context) -> Requantize:
+    """Return the operator that computes ``steps(y)`` without thresholds; channels as above."""
+    levels = f"{node} has {steps.hi - steps.lo + 1} levels within reach, too many for thresholds"
+    if isinstance(y, Curve) or y.value in context.build.deferred:
+        what = "the function" if isinstance(y, Curve) else "the sum"
+        raise ModelError(f"{levels}, and {what} in front of it needs them: quantize to 12 bits")
+    op = requantize(_ramps(y, (), context), steps)
+    if isinstance(op, str):
+        raise ModelError(f"{levels}, and {op}, or quantize to 12 bits")
+    return op
+
+
 def _staircase(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Threshold:
     """Return the operator that computes ``steps(y)``; channels are the last axis."""
     import numpy as np
-
-    element = context.build.types[y.value].element
-    channels = max((array.shape[-1] for array in (*y.arrays, steps) if array.ndim), default=1)
-    lows, highs = context.build.bounds(y.value)
-    if channels == 1:
-        lows, highs = [element.lo], [element.hi]
-
-    def column(array: Rationals | None) -> list[Any]:
-        if array is None:
-            return [None] * channels
-        return list(np.broadcast_to(array.reshape(-1), (channels,)).tolist())
 
     if isinstance(y, Curve):
         # NumPy at module level there.
         from lutloom.streamline.curve_steps import curve_staircase
 
+        element = context.build.types[y.value].element
         shared = steps.reshape(-1).tolist()
-        return curve_staircase(node, y.expression, shared, (lows, highs), element.step)
+        ranges = _ranges(y, (steps,), context)
+        return curve_staircase(node, y.expression, shared, ranges, element.step)
+    ramps = _ramps(y, (steps,), context)
+    return staircase(ramps, np.broadcast_to(steps.reshape(-1), (len(ramps),)).tolist())
+
+
+def _ranges(
+    y: Formula, others: Sequence[Rationals], context: Context
+) -> tuple[list[int], list[int]]:
+    """Return the ends of each channel's range, one channel where all share ``y`` and ``others``."""
+    channels = max((array.shape[-1] for array in (*y.arrays, *others) if array.ndim), default=1)
+    if channels > 1:
+        return context.build.bounds(y.value)
+    element = context.build.types[y.value].element
+    return [element.lo], [element.hi]
+
+
+def _ramps(y: Scaled, others: Sequence[Rationals], context: Context) -> list[Ramp]:
+    """Return ``y`` of each channel, one where all share it and ``others``."""
+    import numpy as np
+
+    lows, highs = _ranges(y, others, context)
+
+    def column(array: Rationals | None) -> list[Any]:
+        if array is None:
+            return [None] * len(lows)
+        return list(np.broadcast_to(array.reshape(-1), (len(lows),)).tolist())
+
     numbers = (column(array) for array in (y.slope, y.offset, y.lower, y.upper))
-    ramps = [Ramp(*entries) for entries in zip(*numbers, lows, highs, strict=True)]
-    return staircase(ramps, column(steps))
+    return [Ramp(*entries) for entries in zip(*numbers, lows, highs, strict=True)]
 
 
 def named(node: SourceNode, x: Scaled, context: Context) -> Scaled:

@@ -63,8 +63,8 @@ def random_threshold(rng: np.random.Generator, x: TensorType) -> Threshold:
 def random_requantize(rng: np.random.Generator, x: TensorType) -> Requantize:
     rows = int(rng.choice([1, x.channels]))
     return Requantize(
-        integers(rng, -9, 9, rows),
-        integers(rng, -20, 20, int(rng.choice([1, rows]))),
+        integers(rng, -9, 9, rows, 1),
+        integers(rng, -20, 20, int(rng.choice([1, rows])), 1),
         int(rng.integers(0, 4)),
         integers(rng, -8, 0, 1),
         integers(rng, 0, 8, rows),

@@ -20,8 +20,8 @@ from lutloom.codegen.kernels.kernel import (
     number_table,
 )
 from lutloom.codegen.kernels.slopes import Slope, largest_sum
+from lutloom.core.ops.requantize import digits, numbers
 from lutloom.core.plan import Folding, Multiplier
-from lutloom.core.types import IntType
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
@@ -51,27 +51,28 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
     y = site.outputs[0].element
     shape = (tensor.channels // pe, pe)
 
-    def by_lane(numbers: IntArray) -> IntArray:
-        if numbers.size != tensor.channels:
-            return numbers.reshape(1, 1)
-        return numbers.reshape(shape)
+    def by_lane(rows: IntArray) -> IntArray:
+        folds = shape if len(rows) == tensor.channels else (1, 1)
+        return rows.reshape(*folds, *rows.shape[1:])
 
     # Bounds that are never met may lie far outside of what the sums can hold.
     ends = y.encode(np.array([y.lo, y.hi], np.int64))
     lowest, highest = (by_lane(np.clip(b, *ends)) for b in (slope.lowest, slope.highest))
-    if lowest.size != highest.size:
+    if lowest.shape != highest.shape:
         lowest, highest = (np.broadcast_to(level, shape) for level in (lowest, highest))
     bounds = number_table("bounds", np.concatenate([lowest.ravel(), highest.ravel()]), "")
-    factors, biases = by_lane(slope.multipliers), by_lane(slope.biases)
-    if factors.size != biases.size:
-        factors, biases = (np.broadcast_to(number, shape) for number in (factors, biases))
-    factor = IntType(int(factors.min()), int(factors.max()))
+    factors, biases = (by_lane(digits(n).int64) for n in (slope.multipliers, slope.biases))
+    if factors.shape[:2] != biases.shape[:2]:
+        factors, biases = (np.broadcast_to(n, (*shape, n.shape[2])) for n in (factors, biases))
+    negative = min(slope.multipliers) < 0
+    widest = max(int(m) if m >= 0 else ~int(m) for m in slope.multipliers)
+    factor = f"ap_{'' if negative else 'u'}int<{max(widest.bit_length() + negative, 1)}>"
     sums = max(slope.largest.bit_length(), slope.shift, y.bits) + 1
     product = f"{folding.multiplier.value.capitalize()}Multiplier"
     return Code(
         tables=(
-            number_table("multipliers", factors, "What codes are multiplied with.", (2,)),
-            number_table("biases", biases, "What is added to the products.", (2,)),
+            number_table("multipliers", factors, "What codes are multiplied with.", (2, 3)),
+            number_table("biases", biases, "What is added to the products.", (2, 3)),
             Table(
                 "lowest", lowest, bounds.signed, bounds.bits, "Codes of the lowest levels.", (2,)
             ),
@@ -84,7 +85,7 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
             "vectors": tensor.size // tensor.channels,
             "shift": slope.shift,
             "ties_to_even": str(slope.ties_to_even).lower(),
-            "factor_type": f"ap_{'' if factor.is_signed else 'u'}int<{factor.bits}>",
+            "factor_type": factor,
             "sum_bits": sums,
             "multiplier": product,
         },
@@ -97,14 +98,13 @@ def _slope(site: Site) -> Slope:
 
     op, x = site.op, site.inputs[0].element
     start, step = (x.lo, x.step) if x.is_offset_coded else (0, 1)
-    # In Python integers: what is in between may be wider than the sums.
-    multipliers = op.multipliers.int64.astype(object)
-    biases = op.biases.int64.astype(object) + multipliers * start
+    multipliers = numbers(op.multipliers)
+    biases = numbers(op.biases) + multipliers * start
     multipliers = multipliers * step
     first, final = (int(end) for end in x.encode(np.array([x.lo, x.hi], np.int64)))
     return Slope(
-        multipliers.astype(np.int64),
-        biases.astype(np.int64),
+        multipliers,
+        biases,
         op.shift,
         op.lowest.int64,
         op.highest.int64,

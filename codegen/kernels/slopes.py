@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import Site
 from lutloom.codegen.kernels.stairs import stairs_of
-from lutloom.core.multiply_shift import WIDEST_SUM, Slopes, clamps_once, fit, listed_corners
+from lutloom.core.multiply_shift import NARROW_SUM, Slopes, clamps_once, fit, listed_corners
 
 if TYPE_CHECKING:
     from lutloom.codegen.kernels.stairs import Stairs
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
 # Corners beyond that leave no room for a multiplier in 64 bits.
-_FARTHEST = 1 << (WIDEST_SUM - 2)
+_FARTHEST = 1 << (NARROW_SUM - 2)
 
 
 @dataclass(frozen=True, eq=False)
 class Slope:
     """``clamp((multipliers[c] * code + biases[c]) >> shift, lowest[c], highest[c])``.
 
-    Arrays of ``[C]``, or of ``[1]`` for all channels, in codes of input and output. With
+    Arrays of ``[C]``, or of ``[1]`` for all channels, in codes of input and output; multipliers
+    and biases are Python's integers, of any size. With
     ``ties_to_even`` an odd level whose sum is a multiple of ``2^shift`` counts as the even one
     below it. ``largest`` bounds the magnitude of the sums.
     """
 
-    multipliers: IntArray
-    biases: IntArray
+    multipliers: Integers
+    biases: Integers
     shift: int
     lowest: IntArray
     highest: IntArray
@@ -61,7 +62,7 @@ def slope_of(site: Site) -> Slope | None:
         corners = _corners(stairs, moving, falls[moving])
         reach = max(int(np.abs(corners[place]).max()) for place in (0, 2))
         height = max(int(np.abs(corners[place]).max()) for place in (1, 3))
-        found = fit(listed_corners(*corners), len(moving), reach, height)
+        found = fit(listed_corners(*corners), len(moving), reach, height, NARROW_SUM)
         if found is None:
             return None
         shift = found.shift
@@ -69,13 +70,12 @@ def slope_of(site: Site) -> Slope | None:
         multipliers[moving] = np.where(falls[moving], -found.multipliers, found.multipliers)
         biases[moving] = found.biases
     largest = largest_sum(multipliers, biases, stairs.first, stairs.final)
-    if largest.bit_length() > WIDEST_SUM or max(map(abs, biases)).bit_length() > WIDEST_SUM:
+    if largest.bit_length() > NARROW_SUM:
         return None
     ends = [np.full(channels, end, object) for end in (stairs.first, stairs.final)]
     if clamps_once(Slopes(multipliers, biases, shift), lowest, highest, *ends):
         lowest, highest = lowest.min(keepdims=True), highest.max(keepdims=True)
-    m, b = multipliers.astype(np.int64), biases.astype(np.int64)
-    return Slope(m, b, shift, lowest, highest, largest)
+    return Slope(multipliers, biases, shift, lowest, highest, largest)
 
 
 def largest_sum(multipliers: Integers, biases: Integers, first: int, final: int) -> int:

@@ -269,11 +269,12 @@ def float_product_of_branches(w: Writer) -> ModelProto:
 
 
 def too_many_levels(w: Writer) -> ModelProto:
-    return w.model(w.quant(w.binary("Mul", layer(w), 1e6), bits=24, name="q"), 2)
+    return w.model(w.quant(w.node("Sigmoid", [layer(w)]), 1e-6, bits=24, name="q"), 2)
 
 
 def last_argmax(w: Writer) -> ModelProto:
-    return w.model(w.node("ArgMax", [layer(w)], axis=1, select_last_index=1, name="best"), 2)
+    x = w.node("Relu", [layer(w)])
+    return w.model(w.node("ArgMax", [x], axis=1, select_last_index=1, name="best"), 2)
 
 
 def open_image_size(w: Writer) -> ModelProto:
@@ -389,8 +390,8 @@ def damaged_attribute(w: Writer) -> ModelProto:
         (infinite_threshold, r"its thresholds are no numbers: it holds NaN or infinity$"),
         (clamp_before_sum, r"^Add node 'sum' adds floats: Relu node 'act' clamps a branch that is"),
         (float_product_of_branches, r"^Mul node 'gate' combines two results as floats, .* put a q"),
-        (too_many_levels, r"^Quant node 'q' has \d+ levels within reach, .* to 12 bits or fewer$"),
-        (last_argmax, r"^ArgMax node 'best' takes the last of equal values: export it with the f"),
+        (too_many_levels, r"^Quant node 'q' has \d+ levels within reach, .*: quantize to 12 bits$"),
+        (last_argmax, r"^ArgMax node 'best' takes the last of equal values, which the host do"),
         (open_image_size, r"the input 'x' has an open size besides its batch; export the model f"),
         (shapeless_input, r"the input 'x' has no shape: export it with one$"),
         (integer_input, r"the input 'x' holds uint8, not floats; say what it stands for with --in"),

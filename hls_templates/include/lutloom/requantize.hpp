@@ -3,7 +3,7 @@
 //
 // PE channels at a time, in codes: multipliers and biases were rewritten for that when they were
 // written down, bounds are codes of the output. SUM_BITS hold every sum, and every bound. Tables are
-// [CHANNELS / PE][PE], or [1][1] if all channels share them.
+// [CHANNELS / PE][PE][..], or [1][1][..] if all channels share them.
 // Cycles a frame: VECTORS * (CHANNELS / PE), plus a constant.
 #pragma once
 
@@ -16,15 +16,28 @@
 
 namespace lutloom {
 
+// A constant of one machine word, or in digits of 32 bits, the lowest first and the last one signed.
+template <typename Wide, typename Entry, int DIGITS>
+Wide joined(const Entry (&digits)[DIGITS]) {
+#pragma HLS INLINE
+  Wide value = digits[DIGITS - 1];
+  for (int place = DIGITS - 2; place >= 0; --place) {
+#pragma HLS UNROLL
+    const Wide digit = digits[place];
+    value = (value << 32) + digit;
+  }
+  return value;
+}
+
 // TIES_TO_EVEN: an odd level whose sum is a multiple of 2^SHIFT becomes the even one below it.
 template <int CHANNELS, int VECTORS, int PE, typename In, int OUT_BITS, int SHIFT,
           bool TIES_TO_EVEN, int SUM_BITS, typename Factor, typename Multiplier,
-          typename FactorEntry, typename Bias, int FOLDS, int LANES, typename Bound,
-          int BOUND_FOLDS, int BOUND_LANES>
+          typename FactorEntry, typename BiasEntry, int FOLDS, int LANES, int FACTOR_DIGITS,
+          int BIAS_DIGITS, typename Bound, int BOUND_FOLDS, int BOUND_LANES>
 void requantize(hls::stream<ap_uint<PE * In::width> >& in,
                 hls::stream<ap_uint<PE * OUT_BITS> >& out,
-                const FactorEntry (&multipliers)[FOLDS][LANES],
-                const Bias (&biases)[FOLDS][LANES],
+                const FactorEntry (&multipliers)[FOLDS][LANES][FACTOR_DIGITS],
+                const BiasEntry (&biases)[FOLDS][LANES][BIAS_DIGITS],
                 const Bound (&lowest)[BOUND_FOLDS][BOUND_LANES],
                 const Bound (&highest)[BOUND_FOLDS][BOUND_LANES]) {
 #pragma HLS INLINE
@@ -49,8 +62,8 @@ void requantize(hls::stream<ap_uint<PE * In::width> >& in,
 #pragma HLS UNROLL
       const int table_lane = LANES == 1 ? 0 : lane;
       const int bound_lane = BOUND_LANES == 1 ? 0 : lane;
-      const Factor factor = multipliers[table_fold][table_lane];
-      const ap_int<SUM_BITS> bias = biases[table_fold][table_lane];
+      const Factor factor = joined<Factor>(multipliers[table_fold][table_lane]);
+      const ap_int<SUM_BITS> bias = joined<ap_int<SUM_BITS> >(biases[table_fold][table_lane]);
       const ap_int<SUM_BITS> product =
           Multiplier::template multiply<SUM_BITS>(get_lane<In>(x, lane), factor);
       const ap_int<SUM_BITS> sum = product + bias;

@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Requantize
+from lutloom.core.ops.requantize import Requantize, digits
 from lutloom.core.plan import Folding, Multiplier, Plan
 from lutloom.core.text import graph_digest
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def exact(values: list[int]) -> Any:  # noqa: ANN401 - an array of objects
+    return np.array(values, dtype=object)
 
 
 @st.composite
@@ -31,8 +35,8 @@ def sites(draw: st.DrawFn, *, most_values: int = 40) -> Site:
 
     lowest, highest = some(-20, 5), some(5, 20)
     op = Requantize(
-        Const(some(-50, 50)),
-        Const(some(-300, 300)),
+        digits(exact(some(-50, 50))),
+        digits(exact(some(-300, 300))),
         draw(st.integers(0, 6)),
         Const(lowest),
         Const(highest),
@@ -50,7 +54,7 @@ def test_the_tables_are_the_operator_on_every_code(site: Site) -> None:
     code = KERNELS["requantize"].code(site, Folding())
     tables = {table.name: table.data.reshape(-1) for table in code.tables}
     sums = x.encode(values)[:, np.newaxis] * tables["multipliers"] + tables["biases"]
-    assert int(np.abs(sums).max()).bit_length() < code.facts["sum_bits"]
+    assert int(np.abs(sums).max()).bit_length() < int(str(code.facts["sum_bits"]))
     levels = sums >> code.facts["shift"]
     if code.facts["ties_to_even"] == "true":
         tie = levels << code.facts["shift"] == sums
@@ -69,8 +73,8 @@ def ramps(channels: int, shift: int, *, ties: bool, shared: bool = False) -> Req
     biases = rng.integers(-40, 40, size=count) * half
     bound = 1 << 11
     return Requantize(
-        Const(multipliers),
-        Const(biases),
+        Const(multipliers[:, np.newaxis]),
+        Const(biases[:, np.newaxis]),
         shift,
         Const([-bound]) if shared else Const(rng.integers(-bound, -1, size=channels)),
         Const([bound - 1]),
@@ -87,8 +91,12 @@ def test_products_agree_however_they_are_folded(
     net.threshold(IntType(-9, 9, 3), steps=3)
     net.append(ramps(6, 4, ties=True, shared=True))
     net.threshold(BIPOLAR, steps=1)
-    net.append(Requantize(Const([2**50]), Const([-(2**49)]), 46, Const([-7]), Const([8])))
-    net.append(Requantize(Const([-3]), Const([5]), 0, Const([-40]), Const([40])))
+    net.append(Requantize(Const([[2**50]]), Const([[-(2**49)]]), 46, Const([-7]), Const([8])))
+    net.append(Requantize(Const([[-3]]), Const([[5]]), 0, Const([-40]), Const([40])))
+    # Sums of 88 bits, in digits: with negative numbers, and with one digit beside two.
+    factors = digits(exact([3**52, -(5**35), 7, -1, 2**75, -(2**63)]))
+    net.append(Requantize(factors, Const([[-(2**60)]]), 78, Const([-(2**9)]), Const([2**9])))
+    net.append(Requantize(Const([[9]]), digits(exact([-(3**56)])), 79, Const([-99]), Const([8])))
     plan = draw_plan(np.random.default_rng(7), net.graph)
     assert {plan.foldings[name].pe for name in plan.foldings} != {1}
     agree(net.graph, plan)

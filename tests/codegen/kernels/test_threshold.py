@@ -128,7 +128,9 @@ def product_levels(site: Site, codes: IntArray) -> IntArray:
     code = KERNELS["threshold"].code(site, Folding(comparison=Comparison.MULTIPLY))
     tables = {table.name: table.data.ravel().astype(object) for table in code.tables}
     sums = codes[:, np.newaxis].astype(object) * tables["multipliers"] + tables["biases"]
-    assert max(abs(int(total)) for total in sums.ravel()).bit_length() < code.facts["sum_bits"]
+    assert max(abs(int(total)) for total in sums.ravel()).bit_length() < int(
+        str(code.facts["sum_bits"])
+    )
     levels = np.array([total >> code.facts["shift"] for total in sums.ravel()], object)
     return np.clip(levels.reshape(sums.shape), tables["lowest"], tables["highest"])
 

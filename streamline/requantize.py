@@ -1,0 +1,281 @@
+"""``round(clamp(slope * x + offset, lower, upper))``  =  ``clamp((m * x + b) >> s, lo, hi)``.
+
+For quantizers with too many levels for a table of thresholds. A rounding mode of a rising line is
+the floor of that line, moved by a half or a whole, up to what it does with the integers that lie
+on it: the ties. So the levels between the clamps are the highest integer points below a line, and
+``m``, ``b`` and ``s`` have to keep these below the new line, and the next ones above it: that is
+proved, or there are none. Which of
+them the new line meets first is found in closed form (``floor_corners``); ties are few corners
+more, because those that go one way lie on one line: their first and their last stand for all. A
+falling line is a rising one in ``-x``.
+
+Ties to even go up and down in turn, which no line does. Where slope and offset are multiples of a
+power of two, ``m * x + b`` meets the ties exactly, and the operator's ``ties_to_even`` treats them;
+for the other channels the sums are made odd, so that they never are one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor, gcd, lcm
+from typing import TYPE_CHECKING
+
+from lutloom.core.multiply_shift import WIDE_SUM, Slopes, clamps_once, fit
+from lutloom.core.ops.requantize import Requantize, digits
+from lutloom.core.rounding import Rounding
+from lutloom.core.types import Const
+from lutloom.streamline.floor_corners import Segment
+from lutloom.streamline.rounding import step_up
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lutloom.core.multiply_shift import Corners, Integers
+    from lutloom.core.types import IntArray
+    from lutloom.streamline.staircase import Ramp
+
+_HALF = Fraction(1, 2)
+_NONE, _EVEN, _ALL = "none", "even", "all"
+
+# What is added to a number, for its floor, and which integers then count as themselves instead of
+# one less: below zero, and from zero on.
+_MODES: dict[Rounding, tuple[tuple[Fraction, str], tuple[Fraction, str]]] = {
+    Rounding.HALF_EVEN: ((_HALF, _EVEN), (_HALF, _EVEN)),
+    Rounding.HALF_UP: ((_HALF, _NONE), (_HALF, _ALL)),
+    Rounding.HALF_DOWN: ((_HALF, _ALL), (_HALF, _NONE)),
+    Rounding.FLOOR: ((Fraction(0), _ALL), (Fraction(0), _ALL)),
+    Rounding.CEIL: ((Fraction(1), _NONE), (Fraction(1), _NONE)),
+    Rounding.UP: ((Fraction(0), _ALL), (Fraction(1), _NONE)),
+    Rounding.DOWN: ((Fraction(1), _NONE), (Fraction(0), _ALL)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WideSteps:
+    """The steps of rounding by ``mode`` and clamping to ``lo .. hi``: too many to be listed."""
+
+    mode: Rounding
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A channel's rounded line, rising; ``first .. final`` are ``x``, or ``-x`` where it falls.
+
+    It takes the levels ``lowest .. highest``. ``lower`` and ``upper`` are corners in the sense of
+    ``core/multiply_shift``, beside those of the segments.
+    """
+
+    slope: Fraction
+    offset: Fraction
+    falls: bool
+    first: int
+    final: int
+    lowest: int
+    highest: int
+    lower: tuple[tuple[int, int], ...] = ()
+    upper: tuple[tuple[int, int], ...] = ()
+    segments: tuple[Segment, ...] = ()
+
+
+def requantize(ramps: Sequence[Ramp], steps: WideSteps) -> Requantize | str:
+    """Return the operator whose channel ``c`` computes ``steps(ramps[c](x))``, or why none does.
+
+    It is equal for every integer in each ramp's range. The reason is a clause.
+    """
+    lines = [_line(ramp, steps) for ramp in ramps]
+    moving = [place for place, line in enumerate(lines) if line.lowest < line.highest]
+    slopes: Slopes | int | None = _plain(lines, moving)
+    if slopes is None and steps.mode is Rounding.HALF_EVEN:
+        slopes = _to_even(lines, moving)
+    if isinstance(slopes, int):
+        channel = f" of channel {slopes}" if len(lines) > 1 else ""
+        return (
+            f"its ties{channel} go up and down in turn, to even levels, which no product does: use"
+            " scales that are powers of two, or the rounding mode HALF_UP"
+        )
+    if slopes is None:
+        return (
+            f"no (m * x + b) >> s with sums below 2^{WIDE_SUM} rounds {steps.mode.value} on both"
+            " sides of zero: use another rounding mode"
+        )
+    return _operator(lines, slopes)
+
+
+def _line(ramp: Ramp, steps: WideSteps) -> _Line:
+    lo = steps.lo if ramp.lower is None else _limited(_rounded(ramp.lower, steps.mode), steps)
+    hi = steps.hi if ramp.upper is None else _limited(_rounded(ramp.upper, steps.mode), steps)
+    falls = ramp.slope < 0
+    first, final = (-ramp.hi, -ramp.lo) if falls else (ramp.lo, ramp.hi)
+    slope = abs(ramp.slope)
+    ends = (_rounded(slope * x + ramp.offset, steps.mode) for x in (first, final))
+    lowest, highest = (min(max(level, lo), hi) for level in ends)
+    line = _Line(slope, ramp.offset, falls, first, final, lowest, highest)
+    return line if lowest == highest else _with_corners(line, steps.mode)
+
+
+def _limited(level: int, steps: WideSteps) -> int:
+    return min(max(level, steps.lo), steps.hi)
+
+
+def _rounded(value: Fraction, mode: Rounding) -> int:
+    level = floor(value)
+    boundary, inclusive = step_up(mode)(level)
+    return level + (value > boundary or (inclusive and value == boundary))
+
+
+def _with_corners(line: _Line, mode: Rounding) -> _Line:
+    """Return ``line`` with what keeps a product to its levels."""
+
+    def first_at(level: int) -> int:
+        boundary, inclusive = step_up(mode)(level - 1)
+        x = (boundary - line.offset) / line.slope
+        return ceil(x) if inclusive else floor(x) + 1
+
+    # In front of `begin` and from `end` on, the clamp does what is left to do.
+    begin, end = first_at(line.lowest + 1), first_at(line.highest)
+    lower, upper = [(end, line.highest)], [(begin - 1, line.lowest + 1)]
+    zero = ceil(-line.offset / line.slope)
+    halves = ((begin, min(end, zero) - 1), (max(begin, zero), end - 1))
+    segments = []
+    for (first, final), (shift, rule) in zip(halves, _MODES[mode], strict=True):
+        if first > final:
+            continue
+        offset = line.offset + shift
+        run = lcm(line.slope.denominator, offset.denominator)
+        segment = Segment(first, final, int(line.slope * run), int(offset * run), run)
+        segments.append(segment)
+        for x, level in _ties(segment):
+            taken = rule == _ALL or (rule == _EVEN and level % 2 == 0)
+            (lower if taken else upper).append((x, level))
+    return _Line(
+        line.slope,
+        line.offset,
+        line.falls,
+        line.first,
+        line.final,
+        line.lowest,
+        line.highest,
+        tuple(lower),
+        tuple(upper),
+        tuple(segments),
+    )
+
+
+def _ties(segment: Segment) -> list[tuple[int, int]]:
+    """Return the first two and the last two integer points on the line: of both parities."""
+    common = gcd(segment.rise, segment.run)
+    if segment.start % common:
+        return []
+    period = segment.run // common
+    rise = segment.rise // common
+    x = -(segment.start // common) * pow(rise, -1, period) % period
+    first = segment.first + (x - segment.first) % period
+    count = (segment.final - first) // period + 1
+    places = sorted({place for place in (0, 1, count - 2, count - 1) if 0 <= place < count})
+    xs = [first + place * period for place in places]
+    return [(x, (segment.rise * x + segment.start) // segment.run) for x in xs]
+
+
+def _fitted(lines: Sequence[_Line]) -> Slopes | None:
+    """Return slopes through the corners of all lines, each in its own direction of ``x``."""
+    import numpy as np
+
+    def touching(channels: Integers, m: Integers, shift: int) -> Corners:
+        found = np.empty((4, len(channels)), dtype=object)
+        unit = 1 << shift
+        for place, (channel, slope) in enumerate(zip(channels.tolist(), m.tolist(), strict=True)):
+            line = lines[channel]
+
+            def above(point: tuple[int, int], slope: int = slope) -> int:
+                return unit * point[1] - slope * point[0]
+
+            below = [segment.highest_below(unit, slope) for segment in line.segments]
+            over = [segment.lowest_above(unit, slope) for segment in line.segments]
+            found[:2, place] = max((*line.lower, *below), key=above)
+            found[2:, place] = min((*line.upper, *over), key=above)
+        return found[0], found[1], found[2], found[3]
+
+    reach = max(abs(x) for line in lines for x in (line.first - 1, line.final + 1))
+    height = max(abs(y) for line in lines for y in (line.lowest, line.highest + 1))
+    return fit(touching, len(lines), reach, height, WIDE_SUM)
+
+
+def _plain(lines: Sequence[_Line], moving: Sequence[int]) -> Slopes | None:
+    import numpy as np
+
+    found = _fitted([lines[place] for place in moving]) if moving else None
+    if moving and found is None:
+        return None
+    shift = 0 if found is None else found.shift
+    multipliers = np.zeros(len(lines), dtype=object)
+    biases = np.array([line.lowest << shift for line in lines], dtype=object)
+    if found is not None:
+        multipliers[moving], biases[moving] = found.multipliers, found.biases
+    return _turned(lines, Slopes(multipliers, biases, shift))
+
+
+def _to_even(lines: Sequence[_Line], moving: Sequence[int]) -> Slopes | int:
+    """Return slopes for ``ties_to_even``, or the first channel that has none."""
+    import numpy as np
+
+    fitted: dict[int, tuple[int, int, int]] = {}
+    exact: dict[int, tuple[int, int, int]] = {}
+    for place in moving:
+        line = lines[place]
+        found = _fitted([line])
+        if found is not None:
+            fitted[place] = int(found.multipliers[0]), int(found.biases[0]), found.shift
+            continue
+        offset = line.offset + _HALF
+        run = lcm(line.slope.denominator, offset.denominator)
+        if run & (run - 1):
+            return place
+        exact[place] = int(line.slope * run), int(offset * run), run.bit_length() - 1
+    shift = max(1, *(own for _, _, own in exact.values()))
+    shift = max(shift, *(own + 1 for _, _, own in fitted.values()), 1)
+    multipliers = np.zeros(len(lines), dtype=object)
+    biases = np.array([line.lowest << shift for line in lines], dtype=object)
+    for place, (m, b, own) in (*exact.items(), *fitted.items()):
+        multipliers[place], biases[place] = m << (shift - own), b << (shift - own)
+    # An odd sum is no multiple of 2^shift, and the place of the odd one was free.
+    inexact = [place for place in range(len(lines)) if place not in exact]
+    biases[inexact] += 1
+    return _turned(lines, Slopes(multipliers, biases, shift, ties_to_even=True))
+
+
+def _turned(lines: Sequence[_Line], slopes: Slopes) -> Slopes:
+    """Return ``slopes`` for ``x`` itself in every channel."""
+    import numpy as np
+
+    signs = np.array([-1 if line.falls else 1 for line in lines], dtype=object)
+    return Slopes(slopes.multipliers * signs, slopes.biases, slopes.shift, slopes.ties_to_even)
+
+
+def _operator(lines: Sequence[_Line], slopes: Slopes) -> Requantize | str:
+    import numpy as np
+
+    def column(values: list[int]) -> Integers:
+        return np.array(values, dtype=object)
+
+    lowest, highest = column([line.lowest for line in lines]), column([n.highest for n in lines])
+    first = column([-line.final if line.falls else line.first for line in lines])
+    final = column([-line.first if line.falls else line.final for line in lines])
+    widest = max(
+        abs(int(number))
+        for end in (min(first.tolist()), max(final.tolist()), 0)
+        for number in slopes.multipliers * end + slopes.biases
+    )
+    if widest.bit_length() > WIDE_SUM or slopes.shift > WIDE_SUM:
+        return f"its (m * x + b) >> s needs sums of more than {WIDE_SUM} bits"
+    if clamps_once(slopes, lowest, highest, first, final):
+        lowest, highest = lowest.min(keepdims=True), highest.max(keepdims=True)
+    multipliers, biases = digits(slopes.multipliers), digits(slopes.biases)
+    least, most = (Const(_shared(bound.astype(np.int64))) for bound in (lowest, highest))
+    return Requantize(multipliers, biases, slopes.shift, least, most, slopes.ties_to_even)
+
+
+def _shared(rows: IntArray) -> IntArray:
+    return rows[:1] if (rows == rows[:1]).all() else rows
