@@ -331,7 +331,7 @@ def finn_onnx() -> ModelProto:
     """
     rng = np.random.default_rng(4)
     file = File(Opset(9, 6, "finn"))
-    sign = {"out_dtype": "BIPOLAR", "out_scale": 2.0, "out_bias": -1.0}
+    sign: dict[str, Any] = {"out_dtype": "BIPOLAR", "out_scale": 2.0, "out_bias": -1.0}
     file.node("Reshape", ["0", file.integers("shape", [1, -1])], "flat")
     file.node("Mul", ["flat", file.initializer("in.mul", 2.0)], "doubled")
     file.node("Sub", ["doubled", file.initializer("in.sub", [1.0])], "centred")
@@ -362,7 +362,7 @@ def finn_streamlined() -> ModelProto:
     file = File(Opset(11, 8, "qonnx.custom_op.general"))
     file.annotations["global_in"] = "UINT8"
     widths = (10, 6, 5, 4)
-    outputs = [
+    outputs: list[dict[str, Any]] = [
         {"out_dtype": "INT2", "out_scale": 1.0, "out_bias": -2.0},
         {"out_dtype": "BIPOLAR", "out_scale": 2.0, "out_bias": -1.0},
     ]
@@ -382,7 +382,7 @@ def finn_streamlined() -> ModelProto:
         x = file.quantizer(
             "MultiThreshold", [x, thresholds], f"thresholded{i}", **outputs[i], data_layout="NC"
         )
-        file.annotations[x] = str(outputs[i]["out_dtype"])
+        file.annotations[x] = outputs[i]["out_dtype"]
     file.integers("k", [1])
     file.node("TopK", [x, "k"], "values", "global_out", axis=1, largest=1, sorted=1)
     return file.model("global_in", (1, widths[0]), "global_out", (1, 1), y_type=TensorProto.INT64)

@@ -159,7 +159,7 @@ def test_weights_in_qcdq_form_are_quantized_weights(
     ]
     if zero_point is not None:
         inputs.append(w.constant(np.full(count, zero_point), dtype))
-    attributes = {} if axis is None else {"axis": axis}
+    attributes: dict[str, Any] = {} if axis is None else {"axis": axis}
     matrix = w.node("DequantizeLinear", inputs, **attributes)
     network, _ = compare(layer(w, matrix), tmp_path, DATA, RAW)
     linear = next(node.op for node in network.graph.nodes if isinstance(node.op, Linear))
@@ -235,7 +235,7 @@ def test_scales_and_bit_widths_may_be_computed(opset: int, tmp_path: Path) -> No
         scale = w.node("Clip", [scale, w.constant(1e-6)])
     two = w.node("Log", [w.constant(2.0)])
     bits = w.node("Ceil", [w.node("Div", [w.node("Log", [w.constant(16.0)]), two])])
-    attributes = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
+    attributes: dict[str, Any] = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
     zero = w.constant(0.0)
     first = w.node("Quant", [w.constant(WEIGHTS), scale, zero, bits], domain=w.domain, **attributes)
     exponent = w.node("Ceil", [w.node("Div", [w.node("Log", [mean]), two])])
@@ -277,7 +277,7 @@ floats = st.sampled_from([np.float32, np.float64, np.float16])
 def test_functions_of_constants_are_rounded_once(
     kind: str, values: list[float], dtype: type
 ) -> None:
-    x = np.array(values, dtype)
+    x: NDArray[Any] = np.array(values, dtype)
     ours, theirs = folded_twice(kind, [abs(x) if kind == "Log" else x])
     assert ours.dtype == theirs.dtype == dtype
     assert (ours == theirs).all()
@@ -285,7 +285,9 @@ def test_functions_of_constants_are_rounded_once(
 
 @given(numbers, st.sampled_from([-2.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 0.1]))
 def test_powers_of_constants_are_rounded_once(values: list[float], exponent: float) -> None:
-    ours, theirs = folded_twice("Pow", [abs(np.array(values, np.float32)), np.float32([exponent])])
+    ours, theirs = folded_twice(
+        "Pow", [abs(np.array(values, np.float32)), np.array([exponent], np.float32)]
+    )
     assert (ours == theirs).all()
 
 
@@ -301,14 +303,14 @@ def test_sums_of_constants_are_rounded_once(
     attributes: dict[str, Any] = {"keepdims": keepdims}
     if axes is not None:
         attributes["axes"] = tuple(axes)
-    ours, theirs = folded_twice(kind, [np.float32(values).reshape(2, 3, 2)], **attributes)
+    ours, theirs = folded_twice(kind, [np.array(values, np.float32).reshape(2, 3, 2)], **attributes)
     assert ours.shape == theirs.shape
     assert (ours == theirs).all()
 
 
 def test_a_power_midway_between_two_floats_goes_to_the_even_one() -> None:
     odd = np.float32(2**12 + 1)  # its square has 25 bits, the last of them 1
-    ours, theirs = folded_twice("Pow", [np.float32([odd]), np.float32([2.0])])
+    ours, theirs = folded_twice("Pow", [np.array([odd], np.float32), np.array([2.0], np.float32)])
     assert float(odd) ** 2 == (2**12 + 1) ** 2
     assert ours[0] == theirs[0] == 2**24 + 2**13
     above = nextafter(float(odd) ** 2, float("inf"))
