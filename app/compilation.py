@@ -103,7 +103,7 @@ def check_output(path: Path, *, force: bool, marker: str) -> None:
 
 
 def _plan(processes: Graph, path: str | Path | None) -> Plan:
-    from lutloom.codegen.folding import check_plan, default_plan
+    from lutloom.codegen.folding import check_plan, default_plan, settled_plan
     from lutloom.core.errors import PlanError
     from lutloom.core.plan import parse_plan
 
@@ -118,7 +118,7 @@ def _plan(processes: Graph, path: str | Path | None) -> Plan:
         check_plan(processes, plan)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
-    return plan
+    return settled_plan(processes, plan)
 
 
 def _golden(network: Network, samples: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
