@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lutloom.boards import Board
     from lutloom.build import Build
     from lutloom.demonstration import Demonstration
-    from lutloom.inspection import Inspection
+    from lutloom.inspection import Inspection, Layer
     from lutloom.qat.trainer import TrainResult
     from lutloom.simulation import Simulation
     from lutloom.streamline.layer_comparison import LayerComparison
@@ -68,7 +68,7 @@ def show_inspection(result: Inspection) -> None:
             _size(layer.output.shape),
             str(layer.output.element).removeprefix("int<").removesuffix(">"),
             str(layer.output.element.bits),
-            f"{layer.weights:,} x {layer.weight_bits} bit" if layer.weights else "",
+            _factors(layer),
             f"{layer.macs:,}" if layer.macs else "",
         )
     _console.print(table)
@@ -83,6 +83,12 @@ def show_inspection(result: Inspection) -> None:
     _say("integers that go in", str(network.graph.inputs[network.input_value].element))
     if result.qonnx is not None:
         _say("integer graph", str(result.qonnx))
+
+
+def _factors(layer: Layer) -> str:
+    if layer.weights:
+        return f"{layer.weights:,} x {layer.weight_bits} bit"
+    return f"multipliers: {layer.multiplier_bits} bit" if layer.multiplier_bits else ""
 
 
 def show_build(build: Build) -> None:

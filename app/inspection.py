@@ -28,6 +28,9 @@ class Layer:
     weights: int
     weight_bits: int
     macs: int
+    multiplier_bits: int
+    """Of the magnitudes of what its integers are multiplied by, to be added or compared: 0 if that
+    is no more than a sign."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +106,16 @@ def _step(step: HostStep) -> str:
 
 
 def _layer(graph: Graph, node: Node) -> Layer:
-    from lutloom.core.ops import Linear
+    from lutloom.core.ops import Add, Linear, Requantize
+    from lutloom.core.ops.requantize import numbers
     from lutloom.core.types import IntType
 
     output = graph.types[node.name]
-    weights = weight_bits = macs = 0
+    weights = weight_bits = macs = multiplier = 0
+    if isinstance(node.op, Add):
+        multiplier = max(-node.op.multipliers.lo, node.op.multipliers.hi)
+    elif isinstance(node.op, Requantize):
+        multiplier = max(abs(int(m)) for m in numbers(node.op.multipliers))
     if isinstance(node.op, Linear):
         const = node.op.weights
         weights = const.data.size
@@ -123,4 +131,5 @@ def _layer(graph: Graph, node: Node) -> Layer:
         weights,
         weight_bits,
         macs,
+        multiplier.bit_length() if multiplier > 1 else 0,
     )

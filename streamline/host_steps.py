@@ -181,8 +181,9 @@ def _nothing(_: SourceNode, __: Inputs, ___: Context) -> tuple[HostStep, ...]:
 
 def _largest(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
     shape = _data_shape(node, inputs)
-    axis, k, result = selection(node, inputs, shape)
-    return (Largest(k, axis), ToShape(result))
+    wanted = selection(node, inputs, shape)
+    negated = () if wanted.largest else (Unary(UnaryKind.NEG),)
+    return (*negated, Largest(wanted.k, wanted.axis), ToShape(wanted.shape))
 
 
 _STEPS: Mapping[str, Callable[[SourceNode, Inputs, Context], tuple[HostStep, ...]]] = {
@@ -191,7 +192,7 @@ _STEPS: Mapping[str, Callable[[SourceNode, Inputs, Context], tuple[HostStep, ...
     **dict.fromkeys(("Cast", "Dropout", "Identity"), _nothing),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _to_shape),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
-    **dict.fromkeys(("ArgMax", "TopK"), _largest),
+    **dict.fromkeys(("ArgMax", "ArgMin", "TopK"), _largest),
     "BatchNormalization": _normalize,
     **dict.fromkeys(PROGRAMS, _composed),
     "Clip": _clip,

@@ -114,6 +114,27 @@ def narrowed(terms: Sequence[Term], thresholds: Sequence[int]) -> Narrow | None:
     return Narrow(tuple(multipliers), tuple(moved(t - base) for t in thresholds))
 
 
+def sides(
+    terms: Sequence[Term], multipliers: Sequence[int], threshold: int
+) -> tuple[int | None, int | None]:
+    """Return the least ``sum(multipliers[i] * q[i])`` where the sum of the two ``terms`` is at or
+    above ``threshold``, and the greatest where it is below; None where there is no such point.
+
+    A multiplier has the sign of its term's, or is 0; so is that of a term's that is 0.
+    """
+    rest = threshold - sum(term.least for term in terms)
+    new = [replace(term, multiplier=m) for term, m in zip(terms, multipliers, strict=True)]
+    shift = sum(term.least for term in new)
+    live = [i for i, term in enumerate(terms) if term.weight and term.count > 1]
+    points = _Points(tuple(terms[i].weight for i in live), tuple(terms[i].count for i in live))
+    if rest <= 0:
+        return shift, None
+    if rest > points.most:
+        return None, sum(term.most for term in new)
+    least, most = points.split(tuple(new[i].weight for i in live), rest)
+    return shift + least, shift + most
+
+
 @dataclass(frozen=True, slots=True)
 class _Points:
     """``sum(weights[i] * x[i])`` for ``x[i]`` from 0 to ``counts[i] - 1``; weights are positive."""

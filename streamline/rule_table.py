@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 _STANDARD: Mapping[str, Rule] = {
     "Add": add,
     "ArgMax": arg_max,
+    "ArgMin": arg_max,
     "BatchNormalization": batch_norm,
     "Cast": identity,
     "Clip": clip,

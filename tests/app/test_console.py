@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lutloom import __version__
 from tests.app.commands import MAIN, Invoke, start
+from tests.models import Writer, write
 
 HEAVY = ("numpy", "onnx", "onnxruntime", "qonnx", "torch", "jinja2", "lutloom.core.graph")
 
@@ -128,6 +130,16 @@ def test_inspect_counts_weights_and_operations(invoke: Invoke, models: Path) -> 
     # 12 x 8 weights of one bit, 8 x 4 of three
     assert "on the FPGA: 128 weights, 192 bits, 128 MACs" in shown
     assert "model: [N, 12] to [N, 4]" in shown
+
+
+def test_inspect_tells_what_it_costs_that_scales_meet(invoke: Invoke, tmp_path: Path) -> None:
+    w = Writer()
+    left = w.quant("x", 0.5, name="input")
+    branches = [w.matmul(x, np.eye(3)) for x in (left, w.quant(left, 0.75, bits=3))]
+    x = w.matmul(w.quant(w.node("Add", branches, name="sum"), 0.5), np.eye(3))
+    path = write(w.model(x, 3), tmp_path)
+    row = next(line for line in invoke("inspect", path).out.splitlines() if "sum" in line)
+    assert "multipliers: 2 bit" in row
 
 
 def test_inspect_writes_the_integers_as_a_qonnx_file(
