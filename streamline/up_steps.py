@@ -4,7 +4,8 @@ That is what a MultiThreshold of QONNX can say: as many steps in every channel, 
 all up. A step of several heights is that many equal thresholds; a channel that starts higher than
 others begins with thresholds that every input reaches, one with fewer steps ends in thresholds
 that none does. A channel whose steps go down is one whose steps go up on ``-x``: with ``n`` steps,
-``n - count(x >= t)`` is ``count(-x >= 1 - t)``, since ``x < t`` is ``-x >= 1 - t`` for integers.
+``n - count(x >= t)`` is ``count(-x >= 1 - t)``, since ``x < t`` is ``-x >= 1 - t`` for integers. A
+staircase that goes up and down is the difference of two that go up.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lutloom.core.ops import Threshold
+from lutloom.core.types import Const
+
 if TYPE_CHECKING:
-    from lutloom.core.ops import Threshold
     from lutloom.core.types import IntArray, IntType
 
 # Larger tables than this (256 MiB of float32) are no files to look at.
 _MOST_ENTRIES = 1 << 26
 
 
-class NotUpStepsError(ValueError):
-    """A staircase that has no such form; the text says why."""
+class TooManyStepsError(ValueError):
+    """A table that would be too large; the text says how large."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,25 +37,42 @@ class UpSteps:
     bias: int
 
 
-def up_steps(op: Threshold, x: IntType) -> UpSteps:
-    """Return ``op`` on inputs of the type ``x``, as above.
+def in_one_direction(op: Threshold, x: IntType) -> tuple[Threshold, ...]:
+    """Return ``op`` alone where no channel goes up and down on inputs of the type ``x``.
 
-    Raises ``NotUpStepsError`` for a channel that goes up and down, and for tables too large.
+    Else return two operators of which ``op`` is the difference, and all whose steps go up.
     """
     import numpy as np
 
+    rows, heights = op.thresholds.int64, _live(op, x)
+    if not ((heights > 0).any(axis=1) & (heights < 0).any(axis=1)).any():
+        return (op,)
+    base = op.base.int64 + np.where(rows <= x.lo, op.deltas.int64, 0).sum(axis=1)
+    up, down = (Const(np.maximum(sign * heights, 0)) for sign in (1, -1))
+    return (
+        Threshold(op.thresholds, Const(base), up),
+        Threshold(op.thresholds, Const(np.zeros_like(base)), down),
+    )
+
+
+def _live(op: Threshold, x: IntType) -> IntArray:
+    """Return the heights of the steps, ``[C, T]``, 0 where no input or every input takes them."""
+    import numpy as np
+
     rows = op.thresholds.int64
-    heights = np.broadcast_to(op.deltas.int64, rows.shape)
-    is_taken_at_lo = rows <= x.lo
-    base = op.base.int64 + np.where(is_taken_at_lo, heights, 0).sum(axis=1)
-    heights = np.where(is_taken_at_lo | (rows > x.hi), 0, heights)
+    return np.where((rows <= x.lo) | (rows > x.hi), 0, op.deltas.int64)
+
+
+def up_steps(op: Threshold, x: IntType) -> UpSteps:
+    """Return ``op``, no channel of which goes up and down, on inputs of the type ``x``.
+
+    Raises ``TooManyStepsError``.
+    """
+    import numpy as np
+
+    rows, heights = op.thresholds.int64, _live(op, x)
+    base = op.base.int64 + np.where(rows <= x.lo, op.deltas.int64, 0).sum(axis=1)
     signs = np.where((heights < 0).any(axis=1), -1, 1)
-    mixed = (heights * signs[:, np.newaxis] < 0).any(axis=1)
-    if mixed.any():
-        raise NotUpStepsError(
-            f"the steps of channel {int(np.argmax(mixed))} go up and down, and those of a"
-            " MultiThreshold go up"
-        )
     # Of a falling channel, the level that it ends in is where the rising one begins.
     start = base + np.minimum(heights, 0).sum(axis=1)
     bias = int(start.min())
@@ -61,7 +81,7 @@ def up_steps(op: Threshold, x: IntType) -> UpSteps:
     lengths = before + repeats.sum(axis=1)
     width = max(1, int(lengths.max()))
     if width * len(rows) > _MOST_ENTRIES:
-        raise NotUpStepsError(
+        raise TooManyStepsError(
             f"a MultiThreshold would need {width:,} thresholds in each of {len(rows):,} channels"
         )
     table = np.empty((len(rows), width), dtype=np.int64)
