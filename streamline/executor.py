@@ -15,7 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.source import QUANTIZER_DOMAINS, load_model
+from lutloom.streamline.folded_model import fold_functions
+from lutloom.streamline.rounding import rounding_named
+from lutloom.streamline.source import QUANTIZER_DOMAINS, load_model, read_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +50,8 @@ class Executor:
             context: Mapping[str, NDArray[Any]] = execute_onnx(
                 self.wrapper, feeds, return_full_exec_context=True
             )
-        return dict(context)
+        # Omitted operands are kept under an empty name.
+        return {name: array for name, array in context.items() if array is not None}
 
 
 def prepare(path: Path, batch: int) -> Executor:
@@ -57,6 +60,7 @@ def prepare(path: Path, batch: int) -> Executor:
     Raises ``ModelError`` if qonnx can't run the model.
     """
     model = load_model(path)
+    fold_functions(model, read_source(path))
     with _quietly(path):
         return Executor(path, batch, _runnable(model, batch))
 
@@ -91,6 +95,7 @@ def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonn
     for node in model.graph.node:
         if node.domain in QUANTIZER_DOMAINS:
             node.domain = "qonnx.custom_op.general"
+            _name_rounding(node)
     _set_batch(model.graph, batch)
     wrapper = ModelWrapper(model)
     for transformation in (
@@ -104,6 +109,13 @@ def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonn
     return wrapper
 
 
+def _name_rounding(node: onnx.NodeProto) -> None:
+    """Call the rounding mode of a quantizer, which may be Brevitas' name, what qonnx calls it."""
+    for entry in node.attribute:
+        if entry.name == "rounding_mode":
+            entry.s = rounding_named(entry.s.decode()).value.upper().encode()
+
+
 def _set_batch(graph: onnx.GraphProto, batch: int) -> None:
     """Set the batch of ``graph``'s input, and let all other shapes be inferred.
 
@@ -114,6 +126,9 @@ def _set_batch(graph: onnx.GraphProto, batch: int) -> None:
 
     constants = {tensor.name: tensor for tensor in graph.initializer}
     ports = [port for port in graph.input if port.name not in constants]
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].HasField("t"):
+            constants[node.output[0]] = node.attribute[0].t
     for port in ports:
         for dim in port.type.tensor_type.shape.dim[:1]:
             dim.dim_value = batch
@@ -131,7 +146,7 @@ def _set_batch(graph: onnx.GraphProto, batch: int) -> None:
         sizes = numpy_helper.to_array(shape).copy()
         if sizes[0] > 0:  # else it is inferred, or copied, already
             sizes[0] = batch
-            node.input[1] = f"{shape.name}/batch{index}"  # others may read the old one
+            node.input[1] += f"/batch{index}"  # others may read the old one
             graph.initializer.append(numpy_helper.from_array(sizes, node.input[1]))
 
 

@@ -68,6 +68,24 @@ def fold(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Con
         raise ModelError(f"{node} can't be evaluated: {error}") from error
 
 
+def constant_of(node: SourceNode) -> Constant:
+    """Return what a Constant node holds.
+
+    Raises ``ModelError`` if that is no dense tensor.
+    """
+    import numpy as np
+
+    value = node.attributes.get("value")
+    if isinstance(value, np.ndarray):
+        return Constant(value)
+    for name, dtype in (("value_float", np.float32), ("value_int", np.int64)):
+        if name in node.attributes:
+            return Constant(np.asarray(node.attributes[name], dtype=dtype))
+        if f"{name}s" in node.attributes:
+            return Constant(np.asarray(node.attributes[f"{name}s"], dtype=dtype))
+    raise ModelError(f"{node} holds no dense numbers: export it as a plain constant")
+
+
 def _folded(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> Constant:
     import numpy as np
 

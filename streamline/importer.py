@@ -25,7 +25,7 @@ from lutloom.streamline.annotations import (
 from lutloom.streamline.builder import GraphBuilder
 from lutloom.streamline.context import Context
 from lutloom.streamline.errors import ModelError, UnforeseenError, show
-from lutloom.streamline.fold import fold
+from lutloom.streamline.fold import constant_of, fold
 from lutloom.streamline.host_steps import host_program
 from lutloom.streamline.rule_table import RULES
 from lutloom.streamline.rules.quant import other_quantizer
@@ -194,7 +194,7 @@ def _interpret(node: SourceNode, context: Context) -> None:
     quantizes = node.domain not in STANDARD_DOMAINS
     symbol: Symbol
     if node.op_type == "Constant" and node.domain in STANDARD_DOMAINS:
-        symbol = _constant(node)
+        symbol = constant_of(node)
     elif is_constant and not quantizes:
         constants = [symbol if isinstance(symbol, Constant) else None for symbol in inputs]
         symbol = fold(node, constants, context.opset)
@@ -239,20 +239,6 @@ def _remembered(node: SourceNode, x: Scaled, context: Context) -> Scaled:
     return replace(x, root=x.value)
 
 
-def _constant(node: SourceNode) -> Constant:
-    import numpy as np
-
-    value = node.attributes.get("value")
-    if isinstance(value, np.ndarray):
-        return Constant(value)
-    for name, dtype in (("value_float", np.float32), ("value_int", np.int64)):
-        if name in node.attributes:
-            return Constant(np.asarray(node.attributes[name], dtype=dtype))
-        if f"{name}s" in node.attributes:
-            return Constant(np.asarray(node.attributes[f"{name}s"], dtype=dtype))
-    raise ModelError(f"{node} holds no dense numbers: export it as a plain constant")
-
-
 def _unknown(node: SourceNode) -> str:
     domain = f"{node.domain}." if node.domain not in STANDARD_DOMAINS else ""
     known = sorted({name for (_, name), rule in RULES.items() if rule is not other_quantizer})
@@ -274,8 +260,9 @@ def _finish(
     symbol = context.symbols[output.name]
     tail: HostProgram = ()
     match symbol:
-        case Scaled(root=value, shape=shape, trail=trail) | Curve(
-            root=value, shape=shape, trail=trail
+        case (
+            Scaled(root=value, shape=shape, trail=trail)
+            | Curve(root=value, shape=shape, trail=trail)
         ):
             tail = host_program(trail, context)
         case Indices(value=value, shape=shape):

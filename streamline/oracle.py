@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 _STANDARD = ("", "ai.onnx")
-_QUANTIZERS = frozenset({"BipolarQuant", "IntQuant", "MultiThreshold", "Quant"})
+_QUANTIZERS = frozenset(
+    {"BipolarQuant", "IntQuant", "MultiThreshold", "Quant", "XnorPopcountMatMul"}
+)
 
 
 def evaluate(

@@ -38,12 +38,21 @@ _MOST_BITS = 64
 
 
 def quantize(operation: Operation, inputs: Values) -> Array | Known:
-    """Apply one of the three quantizers to data, or to constants (weights)."""
+    """Apply one of QONNX's own operators to data, or a quantizer to constants (weights)."""
+    if operation.kind == "XnorPopcountMatMul":
+        return _xnor_popcount(inputs)
     if operation.kind == "MultiThreshold":
         return _multi_threshold(operation, inputs)
     if operation.kind == "BipolarQuant":
         return _bipolar(inputs)
     return _quant(operation, inputs)
+
+
+def _xnor_popcount(inputs: Values) -> Array:
+    """Return ``(K + x' @ w') / 2`` with ``v' = 2 v - 1``, as qonnx defines it."""
+    x, weights = data(inputs[0]), known(inputs[1]).reals()
+    products = np.matmul(2 * x - 1, 2 * weights - 1)
+    return np.asarray((products + x.shape[-1]) * Fraction(1, 2))
 
 
 def _bipolar(inputs: Values) -> Array | Known:

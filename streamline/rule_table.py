@@ -30,7 +30,7 @@ from lutloom.streamline.rules.functions import (
 )
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.identity import identity
-from lutloom.streamline.rules.linear import gemm, matmul
+from lutloom.streamline.rules.linear import gemm, matmul, xnor_popcount
 from lutloom.streamline.rules.multi_threshold import multi_threshold
 from lutloom.streamline.rules.quant import OTHER_QUANTIZERS, bipolar_quant, other_quantizer, quant
 from lutloom.streamline.rules.shape import flatten, reshape, squeeze, transpose, unsqueeze
@@ -102,6 +102,7 @@ _QUANTIZERS: Mapping[str, Rule] = {
     "IntQuant": quant,
     "MultiThreshold": multi_threshold,
     "Quant": quant,
+    "XnorPopcountMatMul": xnor_popcount,
 }
 
 RULES: Mapping[tuple[str, str], Rule] = MappingProxyType(

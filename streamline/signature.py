@@ -22,6 +22,7 @@ _QUANTIZERS = {
     "IntQuant": (4, 4),
     "MultiThreshold": (2, 2),
     "Quant": (4, 4),
+    "XnorPopcountMatMul": (2, 2),
 }
 
 

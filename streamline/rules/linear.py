@@ -100,6 +100,22 @@ def gemm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     return y
 
 
+def xnor_popcount(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """How many of the bits of ``x`` and ``w`` are equal, as FINN writes a product of signs.
+
+    For 0 and 1 that is ``x (2 w - 1) + (1 - w)``, summed.
+    """
+    import numpy as np
+
+    x = required_scaled(node, inputs, 0, "a product")
+    bits = required_constant(node, inputs, 1, "weight matrix").array
+    if not np.isin(bits, (0, 1)).all() or bits.ndim != _MATRIX:
+        raise ModelError(f"{node}: its weights should be a matrix of 0 and 1")
+    y = _product(node, x, Constant(2 * bits.astype(np.int64) - 1), context)
+    zeros = (1 - bits.astype(np.int64)).sum(axis=0)
+    return scale_and_shift(y, rationals(1), aligned(node, y, zeros, "count"))
+
+
 def _product(node: SourceNode, x: Scaled, weights: Constant, context: Context) -> Scaled:
     import numpy as np
 
