@@ -247,6 +247,7 @@ def _model_checks(
 
     from lutloom.streamline.comparison import compare_batch, merge
     from lutloom.streamline.executor import prepare
+    from lutloom.streamline.folded_constants import fold_constants
     from lutloom.streamline.source import read_source
 
     network = build.network
@@ -256,6 +257,7 @@ def _model_checks(
         meaning = network.meaning[network.input_value]
         floats = meaning.in_model_order(meaning.to_real(encoded))
     source = read_source(build.model)
+    constants = fold_constants(source)
     parts, outputs = [], []
     executor = prepare(build.model, min(len(floats), _EXECUTOR_BATCH))
     for start in range(0, len(floats), _EXECUTOR_BATCH):
@@ -263,7 +265,9 @@ def _model_checks(
         if len(batch) != executor.batch:  # what is left over at the end
             executor = prepare(build.model, len(batch))
         tensors = executor.run(batch)
-        parts.append(compare_batch(network, source, tensors, encoded[start : start + len(batch)]))
+        parts.append(
+            compare_batch(network, source, tensors, encoded[start : start + len(batch)], constants)
+        )
         outputs.append(tensors[source.outputs[0].name])
     comparison = merge(parts)
     checks = [_layer_check(layer) for layer in comparison.layers]

@@ -134,6 +134,9 @@ def batch_norm(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
     terms = (np.abs(x.value) + np.abs(mean)) * np.abs(scale) + np.abs(beta)
     inherited = np.abs(scale) * x.error
     bound = inherited * (1 + 8 * U) + 8 * (U * terms + TINY)
+    if any(operand.error.any() for operand in operands[1:5]):
+        # Constants that are off themselves, by 64 u at most, each in one factor of a term.
+        return Bounded(value, bound * (1 + 2**-10) + 4 * 64 * U * terms)
     shift = beta - mean * scale
     is_exact = (x.error == 0) & is_float32(value)
     for step in (square, root, scale, mean * scale, shift, x.value * scale, centred):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import erf, erfc, pi, sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lutloom.streamline.bound_arithmetic import multiply
+from lutloom.streamline.bound_arithmetic import multiply, sum_arrays
 from lutloom.streamline.bounded import TINY, Bounded, U, is_float32, rounded, shifted
 from lutloom.streamline.function_errors import FUNCTION_ERRORS, FunctionError
 
@@ -225,6 +225,8 @@ def _power(node: SourceNode, operands: Operands, tensors: Tensors) -> Bounded:
     x, exponent = operands
     if (exponent.value == 1).all():
         return x
+    if exponent.error.any():
+        return Bounded(x.value, np.full_like(x.error, np.inf))
     square = multiply(node, [x, x], tensors)
     if (exponent.value == 2).all():
         return square
@@ -250,7 +252,10 @@ def clip(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
             lo = operand.value
         else:
             hi = operand.value
-    return _between(operands[0], lo, hi)
+    y = _between(operands[0], lo, hi)
+    if not any(operand.error.any() for operand in operands[1:]):
+        return y
+    return Bounded(y.value, sum_arrays([x.error for x in operands]))
 
 
 def _between(x: Bounded, lo: Any, hi: Any) -> Bounded:  # noqa: ANN401 - numbers or arrays

@@ -23,6 +23,7 @@ from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded
 from lutloom.streamline.differences import explain, nothing_known
 from lutloom.streamline.error_bound import follow
 from lutloom.streamline.exact_element import elements_of
+from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.index_comparison import unexplained_indices
 from lutloom.streamline.layer_comparison import (
     LayerComparison,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from lutloom.streamline.bounded import Flags, Floats
     from lutloom.streamline.error_bound import Followed
     from lutloom.streamline.exact_element import Elements, Index
+    from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
@@ -95,7 +97,7 @@ def compare(network: Network, source: Source, tensors: Tensors, encoded: IntArra
     ``tensors`` are all tensors of one run on a batch, by name; ``encoded`` is what the network
     makes of the same batch as the graph's input: a quantizer on the host is compared too.
     """
-    return merge([compare_batch(network, source, tensors, encoded)])
+    return merge([compare_batch(network, source, tensors, encoded, fold_constants(source))])
 
 
 def compare_batch(
@@ -103,10 +105,11 @@ def compare_batch(
     source: Source,
     tensors: Tensors,
     encoded: IntArray,
+    constants: Mapping[str, FoldedConstant],
     *,
     own_floats: bool = True,
 ) -> Part:
-    """Compare one batch of images, as ``compare`` does.
+    """Compare one batch of images, as ``compare`` does; ``constants`` are those of ``source``.
 
     ``own_floats`` says that all of ``tensors`` come from one run, so that its floats between the
     quantizers can be held against their bounds.
@@ -114,8 +117,8 @@ def compare_batch(
     import numpy as np
 
     producers = {node.outputs[0]: node for node in source.nodes if node.outputs}
-    followed = follow(source, tensors, _inputs(network, tensors, encoded))
-    exact = elements_of(source, tensors, followed.known, _given(network, encoded))
+    followed = follow(source, tensors, _inputs(network, tensors, encoded), constants)
+    exact = elements_of(source, tensors, followed.known, constants, _given(network, encoded))
     layers: list[LayerPart] = []
     values: dict[str, IntArray] = {network.input_value: encoded}
     for name in (*network.graph.inputs, *(n for e in network.graph.nodes for n in e.results)):
@@ -186,7 +189,7 @@ def merge(parts: Sequence[Part]) -> Comparison:
 def _beyond(source: Source, tensors: Tensors, followed: Followed) -> tuple[Beyond, ...]:
     names = {output: node.name for node in source.nodes for output in node.outputs}
     return tuple(
-        Beyond(tensor, names[tensor], int(tensors[tensor].size), count)
+        Beyond(tensor, names.get(tensor, tensor), int(tensors[tensor].size), count)
         for tensor, count in followed.beyond.items()
     )
 

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline import bound_arithmetic as arithmetic
 from lutloom.streamline.bound_functions import FUNCTION_BOUNDS
-from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded, with_slack, without_error
+from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded, with_slack
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.streamline.bounded import Floats
+    from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
@@ -42,42 +43,54 @@ class Followed:
     """How many of the executor's floats are further from the value than the bound, if any are."""
 
 
-def follow(source: Source, tensors: Tensors, inputs: Mapping[str, Bounded]) -> Followed:
+def follow(
+    source: Source,
+    tensors: Tensors,
+    inputs: Mapping[str, Bounded],
+    constants: Mapping[str, FoldedConstant],
+) -> Followed:
     """Follow the ``tensors`` of one run of an executor from the model's ``inputs`` on.
 
-    ``tensors`` are all of them, with the constants that it folded. Behind an operator without a
-    bound nothing is followed.
+    ``tensors`` are all of them; ``constants`` what those of the model stand for
+    (``fold_constants``). Behind an operator without a bound nothing is followed.
     """
     import numpy as np
 
     with np.errstate(all="ignore"):  # what overflows has no bound, and explains nothing
-        return _follow(source, tensors, inputs)
+        return _follow(source, tensors, inputs, constants)
 
 
-def _follow(source: Source, tensors: Tensors, inputs: Mapping[str, Bounded]) -> Followed:
+def _follow(
+    source: Source,
+    tensors: Tensors,
+    inputs: Mapping[str, Bounded],
+    constants: Mapping[str, FoldedConstant],
+) -> Followed:
     known = dict(inputs)
     before: dict[str, Bounded] = {}
     beyond: dict[str, int] = {}
     data = {port.name for port in source.inputs}
-    # Weight quantizers are followed too: their floats are roundings of exact products.
-    followed = set(data)
     for node in source.nodes:
-        quantizes = node.domain in QUANTIZER_DOMAINS
-        if not quantizes and followed.isdisjoint(node.inputs):
+        if data.isdisjoint(node.inputs):
             continue
-        followed.update(name for name in node.outputs if name)
-        if not data.isdisjoint(node.inputs):
-            data.update(name for name in node.outputs if name)
+        data.update(name for name in node.outputs if name)
         output = next(name for name in node.outputs if name)
-        operands = [_operand(name, followed, known, tensors) for name in node.inputs if name]
-        if quantizes:
-            if operands and operands[0] is not None and output in data:
-                before[output] = _scaled(node, operands)
+        for name in node.inputs:
+            if name in constants and name not in known:
+                bounded = constants[name].bounded(tensors.get(name))
+                if bounded is None:
+                    beyond[name] = constants[name].value.size
+                else:
+                    known[name] = bounded
+        operands = [known.get(name) for name in node.inputs if name]
+        complete = [operand for operand in operands if operand is not None]
+        if node.domain in QUANTIZER_DOMAINS:
+            if len(complete) == len(operands):
+                before[output] = _scaled(node, complete)
             if output in tensors:
-                known[output] = quantized(node, tensors)
+                known[output] = quantized(node, tensors, known)
             continue
         bound = BOUNDS.get(node.op_type)
-        complete = [operand for operand in operands if operand is not None]
         if bound is None or len(complete) < len(operands):
             continue
         known[output] = with_slack(bound(node, complete, tensors))
@@ -97,11 +110,11 @@ def _far(x: Bounded, floats: NDArray[Any]) -> int:
     return int((distance > x.error * (1 + FLOAT64_MARGIN)).sum())
 
 
-def quantized(node: SourceNode, tensors: Tensors) -> Bounded:
+def quantized(node: SourceNode, tensors: Tensors, known: Mapping[str, Bounded]) -> Bounded:
     """Return what a quantizer's output stands for, and how far the executor's floats are from it.
 
-    The levels are the executor's own. A level below 2^24 times a float32 has at most 48 bits: the
-    value is the exact number, unless a zero point or bias is no integer.
+    The levels are the executor's own, its constants are ``known``. A level below 2^24 times a
+    float32 has at most 48 bits: the value is the exact number, unless a zero point or bias is none.
     """
     import numpy as np
 
@@ -112,11 +125,13 @@ def quantized(node: SourceNode, tensors: Tensors) -> Bounded:
         levels = np.round((floats - place) / unit)
         value, is_exact = levels * unit + place, bool((place == 0).all())
     else:
-        unit = np.asarray(tensors[node.inputs[1]], dtype=np.float64)
-        zero_point = np.zeros(())
+        scale = tensors[node.inputs[1]].astype(np.float64)
+        unit, zero_point = scale, np.zeros(())
+        if node.inputs[1] in known:
+            unit = known[node.inputs[1]].value
         if len(node.inputs) > 2:
             zero_point = np.asarray(tensors[node.inputs[2]], dtype=np.float64)
-        levels = np.round(floats / unit + zero_point)
+        levels = np.round(floats / scale + zero_point)
         value = (levels - zero_point) * unit
         is_exact = bool((zero_point == np.round(zero_point)).all())
     error = np.abs(floats - value)
@@ -125,28 +140,12 @@ def quantized(node: SourceNode, tensors: Tensors) -> Bounded:
     return Bounded(value, error, is_exact)
 
 
-def _operand(
-    name: str, followed: set[str], known: Mapping[str, Bounded], tensors: Tensors
-) -> Bounded | None:
-    import numpy as np
-
-    if name in followed:
-        return known.get(name)
-    if name not in tensors:
-        return None
-    return without_error(np.asarray(tensors[name], dtype=np.float64))
-
-
-def _scaled(node: SourceNode, operands: Sequence[Bounded | None]) -> Bounded:
-    x = operands[0]
-    assert x is not None
+def _scaled(node: SourceNode, operands: Sequence[Bounded]) -> Bounded:
+    """Return ``x / scale + zero_point``, as a quantizer computes it."""
     if node.op_type in ("BipolarQuant", "MultiThreshold"):
-        return x
-    scale, zero_point = operands[1], operands[2]
-    assert scale is not None
-    assert zero_point is not None
-    divided = arithmetic.quotient(x, scale)
-    return with_slack(arithmetic.add(node, [divided, zero_point], {}))
+        return operands[0]
+    divided = arithmetic.quotient(operands[0], operands[1])
+    return with_slack(arithmetic.add(node, [divided, operands[2]], {}))
 
 
 def _moved(node: SourceNode, operands: Sequence[Bounded], tensors: Tensors) -> Bounded:

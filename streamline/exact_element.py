@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.streamline.bounded import Bounded, Floats
+    from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
@@ -42,6 +43,7 @@ class Elements:
     nodes: Mapping[str, SourceNode]
     tensors: Tensors
     known: Mapping[str, Bounded]
+    constants: Mapping[str, FoldedConstant]
     given: Mapping[str, Callable[[Index], Fraction]]
     vectors: dict[tuple[str, Index], tuple[list[int], int]] = field(default_factory=dict)
     """Rows and columns as integers times a power of two: many elements share them."""
@@ -51,11 +53,12 @@ def elements_of(
     source: Source,
     tensors: Tensors,
     known: Mapping[str, Bounded],
+    constants: Mapping[str, FoldedConstant],
     given: Mapping[str, Callable[[Index], Fraction]],
 ) -> Elements:
     """Return what ``element`` reads from."""
     nodes = {name: node for node in source.nodes for name in node.outputs if name}
-    return Elements(nodes, tensors, known, given)
+    return Elements(nodes, tensors, known, constants, given)
 
 
 def element(model: Elements, name: str, index: Index) -> Fraction | None:
@@ -65,14 +68,14 @@ def element(model: Elements, name: str, index: Index) -> Fraction | None:
     """
     if name in model.given:
         return model.given[name](index)
+    if name in model.constants:
+        return model.constants[name].element(index)
     bounded = model.known.get(name)
-    if bounded is not None and bounded.is_exact:
+    if bounded is None:
+        return None
+    if bounded.is_exact:
         return Fraction(float(bounded.value[index]))
-    node = model.nodes.get(name)
-    if node is None or (bounded is None and node.domain not in QUANTIZER_DOMAINS):
-        # A constant, or what was folded to one; what could not be followed is neither.
-        is_constant = node is None or not _reads_data(model, node)
-        return Fraction(float(model.tensors[name][index])) if is_constant else None
+    node = model.nodes[name]
     if node.domain in QUANTIZER_DOMAINS:
         return quantized_element(model, node, index)
     evaluate = _OPERATORS.get(node.op_type)
@@ -90,31 +93,21 @@ def before_quantizer(model: Elements, node: SourceNode, index: Index) -> Fractio
 
 def quantized_element(model: Elements, node: SourceNode, index: Index) -> Fraction:
     """Return what an output of a quantizer stands for; its level is the executor's."""
-    value = Fraction(float(model.tensors[node.outputs[0]][index]))
+    value = float(model.tensors[node.outputs[0]][index])
     if node.op_type == "MultiThreshold":
         scale = Fraction(node.number("out_scale", 1.0))
         bias = Fraction(node.number("out_bias", 0.0))
-        return round((value - bias) / scale) * scale + bias
+        return round((Fraction(value) - bias) / scale) * scale + bias
     scale = _constant(model, node.inputs[1], index)
     if node.op_type == "BipolarQuant":
-        return round(value / scale) * scale
+        return round(Fraction(value) / scale) * scale
     zero_point = _constant(model, node.inputs[2], index)
-    return (round(value / scale + zero_point) - zero_point) * scale
-
-
-def _reads_data(model: Elements, node: SourceNode) -> bool:
-    return any(
-        name in model.given
-        or name in model.known
-        or (name in model.nodes and _reads_data(model, model.nodes[name]))
-        for name in node.inputs
-        if name
-    )
+    return (round(Fraction(value) / scale + zero_point) - zero_point) * scale
 
 
 def _constant(model: Elements, name: str, index: Index) -> Fraction:
-    array = model.tensors[name]
-    return Fraction(float(array[_broadcast(index, array.shape)]))
+    constant = model.constants[name]
+    return constant.element(_broadcast(index, constant.value.shape))
 
 
 def _broadcast(index: Index, shape: tuple[int, ...]) -> Index:
@@ -223,7 +216,7 @@ def _batch_norm(model: Elements, node: SourceNode, index: Index) -> Fraction | N
     if x is None:
         return None
     gamma, beta, mean, variance = (
-        float(model.tensors[name].reshape(-1)[index[1]]) for name in node.inputs[1:5]
+        float(model.constants[name].element((index[1],))) for name in node.inputs[1:5]
     )
     factor = _factor(gamma, variance, epsilon_of(node))
     return (x - Fraction(mean)) * factor + Fraction(beta)
@@ -307,13 +300,10 @@ def _vector(model: Elements, name: str, index: Index) -> tuple[list[int], int] |
     if (name, index) in model.vectors:
         return model.vectors[name, index]
     bounded = model.known.get(name)
-    if name in model.given or (bounded is not None and not bounded.is_exact):
+    if name in model.given or bounded is None or not bounded.is_exact:
         return None
-    if bounded is None and name in model.nodes:
-        return None
-    array: Any = model.tensors[name] if bounded is None else bounded.value
-    row = array[tuple(slice(None) if i == -1 else i for i in index)]
-    model.vectors[name, index] = _integers(row.astype(float))
+    row = bounded.value[tuple(slice(None) if i == -1 else i for i in index)]
+    model.vectors[name, index] = _integers(row)
     return model.vectors[name, index]
 
 

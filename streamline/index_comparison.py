@@ -1,4 +1,4 @@
-"""Indices of the largest values, ours against a float executor's: which differences are explained.
+"""Indices of the largest or smallest values, ours and a float executor's, and what explains them.
 
 Two channels that are equal, or nearly so, may change places by the executor's rounding. That
 explains a difference if and only if our channel comes next in the order of the exact values (the
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lutloom.streamline.exact_element import Elements
     from lutloom.streamline.source import Source, SourceNode
 
+_INCREASING = frozenset({"Dropout", "Erf", "Exp", "Identity", "Sigmoid", "Softplus", "Tanh"})
+
 
 def unexplained_indices(
     ours: IntArray,
@@ -44,7 +46,11 @@ def unexplained_indices(
     values = None if node is None else known.get(node.inputs[0])
     if not differs.any() or node is None or values is None:
         return differs
-    axis = node.integer("axis", 0 if node.op_type == "ArgMax" else -1) % values.value.ndim
+    axis = node.integer("axis", -1 if node.op_type == "TopK" else 0) % values.value.ndim
+    is_largest = node.op_type != "ArgMin" and bool(node.integer("largest", 1))
+    sign = 1 if is_largest else -1
+    is_last = bool(node.integer("select_last_index", 0))
+    name = _in_front_of_increasing(node.inputs[0], axis, exact)
     shape = list(values.value.shape)
     shape[axis] = ours.size // (values.value.size // shape[axis])
     mine, other = (np.moveaxis(x.reshape(shape), axis, -1) for x in (ours, theirs))
@@ -61,36 +67,51 @@ def unexplained_indices(
         if not bound > 0 or not abs(value[chosen[-1]] - value[there]) <= bound:
             continue
         # The channels that float64 can't tell from ours; of the others, none may come before it.
-        lead = value[chosen[-1]] - value
+        lead = sign * (value[chosen[-1]] - value)
         lead[chosen] = np.inf
         margin = FLOAT64_MARGIN * (error + error[chosen[-1]])
         if (lead < -margin).any():
             continue
         close = [chosen[-1], *np.flatnonzero(lead <= margin).tolist()]
-        exactly = [
-            element(exact, node.inputs[0], (*row[:axis], channel, *row[axis:])) for channel in close
-        ]
-        wrong[place] = not _is_first(close, exactly)
+        exactly = [element(exact, name, (*row[:axis], channel, *row[axis:])) for channel in close]
+        order = [-channel if is_last else channel for channel in close]
+        wrong[place] = not _is_first(order, [x if x is None else sign * x for x in exactly])
     return np.asarray(np.moveaxis(wrong, -1, axis).reshape(differs.shape))
 
 
-def _is_first(channels: list[int], values: list[Fraction | None]) -> bool:
-    """Return whether the first of ``channels`` comes before the others.
+def _is_first(order: list[int], values: list[Fraction | None]) -> bool:
+    """Return whether the first of ``values`` is the largest, and of equal ones that by ``order``.
 
     What is no rational number is no tie either: float64's word is taken for it.
     """
     own = values[0]
     return own is None or all(
-        value is None or own > value or (own == value and channels[0] < channel)
-        for channel, value in zip(channels[1:], values[1:], strict=True)
+        value is None or own > value or (own == value and order[0] < place)
+        for place, value in zip(order[1:], values[1:], strict=True)
     )
 
 
+def _in_front_of_increasing(name: str, axis: int, exact: Elements) -> str:
+    """Return the tensor behind which only strictly increasing functions lie: its order is theirs.
+
+    In real numbers, that is: floats saturate.
+    """
+    while (node := exact.nodes.get(name)) is not None:
+        rank = exact.tensors[name].ndim
+        is_softmax = node.op_type in ("Softmax", "LogSoftmax")
+        if is_softmax and node.integer("axis", -1) % rank != axis:
+            break
+        if not is_softmax and node.op_type not in _INCREASING:
+            break
+        name = node.inputs[0]
+    return name
+
+
 def _selection(source: Source) -> SourceNode | None:
-    """Return the node of the model that selects the largest values: the last one."""
+    """Return the node of the model that selects channels: the last one."""
     nodes = [
         node
         for node in source.nodes
-        if node.op_type in ("TopK", "ArgMax") and node.domain in STANDARD_DOMAINS
+        if node.op_type in ("TopK", "ArgMax", "ArgMin") and node.domain in STANDARD_DOMAINS
     ]
     return nodes[-1] if nodes else None
