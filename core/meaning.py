@@ -51,7 +51,8 @@ class ValueMeaning:
 
         scale = np.array([float(value) for value in self.scale])
         bias = np.array([float(value) for value in self.bias])
-        return np.asarray(integers * scale + bias, dtype=np.float32)
+        with np.errstate(over="ignore"):  # infinite, as in the model
+            return np.asarray(integers * scale + bias, dtype=np.float32)
 
 
 Meaning: TypeAlias = Mapping[str, ValueMeaning]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_BITS = 32
 _FINEST_ZERO_POINT = 256
+_LARGEST_ZERO_POINT = 2**31
 
 
 def bipolar_quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -133,10 +134,11 @@ def _weights(
         array = ((levels - zero_point) * scale).astype(np.float32)
     exact = rationals(zero_point)
     finest = max((number.denominator for number in exact.ravel().tolist()), default=1)
-    if finest > _FINEST_ZERO_POINT:
+    if finest > _FINEST_ZERO_POINT or np.abs(zero_point).max(initial=0) >= _LARGEST_ZERO_POINT:
         raise ModelError(
-            f"{node}: the zero point of its weights is no multiple of 1/{_FINEST_ZERO_POINT}, so"
-            " that they are no small integers; quantize weights symmetrically"
+            f"{node}: the zero point of its weights is no multiple of 1/{_FINEST_ZERO_POINT} below"
+            f" {_LARGEST_ZERO_POINT}, so that they are no small integers; quantize weights"
+            " symmetrically"
         )
     shift = np.asarray(exact * finest).astype(np.int64)
     integers = levels.astype(np.int64) * finest - shift
@@ -146,7 +148,8 @@ def _weights(
 def _scale(node: SourceNode, inputs: Inputs) -> NDArray[Any]:
     import numpy as np
 
-    scale = required_constant(node, inputs, 1, "scale").array.astype(np.float32)
+    with np.errstate(over="ignore"):  # a double beyond float32 is refused as infinite
+        scale = required_constant(node, inputs, 1, "scale").array.astype(np.float32)
     if not np.isfinite(scale).all() or (scale == 0).any():
         raise ModelError(
             f"{node}: its scale is zero, infinite or no number: train or export the model again"
