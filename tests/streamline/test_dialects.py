@@ -608,3 +608,45 @@ def test_normalizations_of_any_size_are_exact(variance: float, tmp_path: Path) -
         return w.quant(w.batch_norm(x, gamma, beta, mean, [variance] * 3), 0.5)
 
     compare(activation(Writer(), quantize), tmp_path, ROWS, RAW)
+
+
+BITS = np.array(list(product([0, 1], repeat=4)))
+
+
+def test_equal_bits_are_counted_as_finn_counts_them(tmp_path: Path) -> None:
+    w = Writer()
+    rng = np.random.default_rng(5)
+    x = "x"
+    for shape in ((4, 5), (5, 3)):
+        bits = w.constant(rng.integers(0, 2, shape))
+        x = w.node("XnorPopcountMatMul", [x, bits], domain=w.domain)
+        if shape == (4, 5):
+            x = w.multi_threshold(x, rng.integers(1, 4, (5, 1)))
+    network, _ = compare(w.model(x, 4), tmp_path, BITS, RawInput(IntType(0, 1)))
+    floats = execute(tmp_path / "model.onnx", BITS.astype(np.float32))
+    assert (results(network, BITS) == floats[x]).all()
+
+
+def test_a_count_of_equal_bits_wants_bits(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.node("XnorPopcountMatMul", ["x", w.constant(2 * np.eye(4))], domain=w.domain, name="fc")
+    with pytest.raises(ModelError, match=r"^XnorPopcountMatMul node 'fc': its weights should be a"):
+        streamline(write(w.model(x, 4), tmp_path), RAW)
+
+
+def test_an_executor_is_given_the_bit_widths_that_are_read_here(tmp_path: Path) -> None:
+    """ONNX Runtime by itself makes 14 bits of the logarithm of 2^13."""
+    w = Writer()
+    logarithms = [w.node("Log", [w.constant(number)]) for number in (8192.0, 2.0)]
+    bits = w.node("Ceil", [w.node("Div", logarithms)])
+    scale = w.node("Pow", [w.constant(2.0), w.constant([-0.37, 0.3, -1.1])])
+    inputs = [w.matmul("x", np.round(WEIGHTS[:4])), scale, w.constant(0.0), bits]
+    x = w.node("Quant", inputs, domain=w.domain, signed=1, narrow=1)
+    data = np.random.default_rng(0).integers(-8000, 8000, (40, 4))
+    compare(w.model(x, 4), tmp_path, data, RawInput(IntType(-8192, 8191)))
+    path = tmp_path / "model.onnx"
+    network = streamline(path, RawInput(IntType(-8192, 8191)))
+    floats = execute(path, data.astype(np.float32))
+    result = compare_with_executor(network, read_source(path), floats, network.encode(data))
+    assert all(layer.is_equal for layer in result.layers)
+    assert floats[bits] == 13
