@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ def initializer(data: NDArray[np.integer[Any]], *, hexadecimal_bits: int = 0) ->
     lines: list[str] = []
     line: list[str] = []
     length = 4
-    for word in words:
+    for word in _broken(words):
         if line and length + len(word) + 2 > _COLUMNS:
             lines.append("    " + " ".join(line))
             line, length = [], 4
@@ -49,6 +51,15 @@ def initializer(data: NDArray[np.integer[Any]], *, hexadecimal_bits: int = 0) ->
         length += len(word) + 2
     lines.append("    " + " ".join(line))
     return "{\n" + "\n".join(lines) + "\n}"
+
+
+def _broken(words: list[str]) -> Iterator[str]:
+    """Yield ``words``, those that are longer than a line in their parts."""
+    for word in words:
+        if len(word) + 6 <= _COLUMNS:
+            yield word
+        else:
+            yield from word.split(", ")
 
 
 def _decimal(value: int) -> str:

@@ -42,7 +42,7 @@ class Slope:
     ties_to_even: bool = False
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def slope_of(site: Site) -> Slope | None:
     """Return the product that gives what a threshold process gives, for every code, or None."""
     import numpy as np

@@ -43,7 +43,8 @@ class Stairs:
         return int(self.thresholds.shape[1])
 
 
-@lru_cache(maxsize=256)
+# Tables of a few megabytes each, for processes that are asked about many times in a row.
+@lru_cache(maxsize=16)
 def stairs_of(site: Site) -> Stairs:
     """Return the staircases of a threshold process."""
     import numpy as np

@@ -144,6 +144,55 @@ def test_a_product_is_legal_only_where_it_gives_every_level(site: Site) -> None:
     assert (Comparison.MULTIPLY in legal) == (slope_of(site) is not None)
 
 
+def searched(site: Site, folding: Folding, codes: IntArray) -> IntArray:
+    """Return the codes that the form ``search`` gives, from its very tables, by its steps."""
+    code = KERNELS["threshold"].code(site, folding)
+    tables = {table.name: table.data for table in code.tables}
+    channels, pe = site.inputs[0].channels, folding.pe
+    folds = channels // pe
+    result = np.zeros((len(codes), channels), np.int64)
+    for channel in range(channels):
+        fold, lane = channel // pe, channel % pe
+        path = np.zeros(len(codes), np.int64)
+        for stage in range(code.widest - 1):
+            table = tables[f"thresholds{stage}"]
+            assert table.shape in {(pe, folds, 1 << stage), (pe, 1, 1 << stage)}
+            limits = table[lane, fold % table.shape[1]].astype(np.int64)
+            path = 2 * path + (codes >= limits[path])
+        if code.facts["counts_steps"]:
+            base, falls = (
+                int(np.broadcast_to(tables[name], (folds, pe))[fold, lane])
+                for name in ("bases", "falls")
+            )
+            result[:, channel] = base - path if falls else base + path
+        else:
+            levels = tables["levels"][lane, fold % tables["levels"].shape[1]]
+            result[:, channel] = levels[path]
+    return result
+
+
+@given(sites(), st.data())
+def test_a_search_finds_every_level_of_any_staircase(site: Site, data: st.DataObject) -> None:
+    codes, expected = by_code(site)
+    pe = data.draw(st.sampled_from(KERNELS["threshold"].legal(site, Folding()).pe))
+    folding = Folding(pe, comparison=Comparison.SEARCH)
+    assert (searched(site, folding, codes) == expected).all()
+
+
+def test_tables_of_a_search_are_bound_where_they_are_deep_enough() -> None:
+    site = site_of_rows(np.arange(200).reshape(2, 100), [0, 5], [[1], [1]], BYTE)
+
+    def bound(memory: Memory) -> list[str]:
+        folding = Folding(comparison=Comparison.SEARCH, memory=memory)
+        tables = KERNELS["threshold"].code(site, folding).tables
+        return [table.name for table in tables if table.memory is not Memory.AUTO]
+
+    assert bound(Memory.AUTO) == []
+    assert bound(Memory.LUTRAM) == [f"thresholds{stage}" for stage in range(7)]
+    # Of 2 * 2^stage words.
+    assert bound(Memory.BRAM) == ["thresholds6"]
+
+
 @st.composite
 def affine_sites(draw: st.DrawFn) -> Site:
     """Draw quantizers of 1 to 8 bits of ``slope * x + offset``, steps of one height for each."""
