@@ -93,7 +93,7 @@ def _factors(layer: Layer) -> str:
 
 def show_build(build: Build) -> None:
     """Print what was built and what to do with it."""
-    table = _table(("process", "PE", "SIMD", "memory", "multiplier"))
+    table = _table(("process", "PE", "SIMD", "memory", "multiplier", "comparison"))
     for name, folding in build.plan.foldings.items():
         table.add_row(
             _name(name),
@@ -101,6 +101,7 @@ def show_build(build: Build) -> None:
             str(folding.simd),
             folding.memory.value,
             folding.multiplier.value,
+            folding.comparison.value.replace("auto", ""),
         )
     _console.print(table)
     _say("built for", f"{build.board} ({build.part}); not yet synthesized with Vitis")
