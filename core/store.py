@@ -25,7 +25,7 @@ def save_graph(graph: Graph, stem: Path) -> None:
     import numpy as np
 
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+    with zipfile.ZipFile(archive, "w") as zipped:
         for digest, const in sorted(constants_of(graph).items()):
             array = io.BytesIO()
             np.lib.format.write_array(array, const.data, allow_pickle=False)
