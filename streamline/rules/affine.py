@@ -53,24 +53,29 @@ def _sum(node: SourceNode, inputs: Inputs, context: Context, sign: int) -> Symbo
 
 
 def sum_(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """``x``, or ``x + y``."""
+    """``x``, ``x + y``, or the sum of several branches.
+
+    Raises ``ModelError`` for three inputs or more that are no branches of different values.
+    """
     if len(inputs) == 1:
         return required(node, inputs, 0)
-    return add(node, _two(node, inputs), context)
-
-
-def mean(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """``x``, or ``(x + y) / 2``."""
-    total = sum_(node, inputs, context)
-    if len(inputs) > 1 and isinstance(total, (Scaled, Curve)):
-        return scale_and_shift(total, number(total, Fraction(1, 2)).values, rationals(0))
+    total, *others = (required(node, inputs, index) for index in range(len(inputs)))
+    values = [x.value for x in (total, *others) if isinstance(x, Scaled)]
+    # What the host or a function may have to repeat is a step of two operands.
+    if others[1:] and len(set(values)) < len(inputs):
+        raise ModelError(f"{node} has {len(inputs)} inputs: write it as several of two inputs")
+    for other in others:
+        total = add(node, (total, other), context)
     return total
 
 
-def _two(node: SourceNode, inputs: Inputs) -> Inputs:
-    if len(inputs) != 2:
-        raise ModelError(f"{node} has {len(inputs)} inputs: write it as several of two inputs")
-    return inputs
+def mean(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
+    """``x``, ``(x + y) / 2``, or the mean of several branches."""
+    total = sum_(node, inputs, context)
+    if len(inputs) > 1 and isinstance(total, (Scaled, Curve)):
+        share = number(total, Fraction(1, len(inputs))).values
+        return scale_and_shift(total, share, rationals(0))
+    return total
 
 
 def _branches(node: SourceNode, left: Formula, right: Formula) -> tuple[Scaled, Scaled]:

@@ -73,7 +73,8 @@ def models(draw: st.DrawFn, *, is_joined: bool) -> ModelProto:
     bits = draw(st.integers(1, 6))
     mode = draw(st.sampled_from(["ROUND", "FLOOR", "HALF_UP", "CEIL"]))
     signed_ = draw(st.booleans())
-    x = w.quant(x, draw(magnitudes), bits=bits, mode=mode, signed=signed_)
+    # The output is a float32, and so not to be infinite.
+    x = w.quant(x, min(draw(magnitudes), 1e30), bits=bits, mode=mode, signed=signed_)
     return w.model(w.matmul(x, np.eye(3)), 3)
 
 

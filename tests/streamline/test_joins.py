@@ -199,6 +199,31 @@ def test_three_branches_become_one_sum(tmp_path: Path) -> None:
     assert widest(network) <= 16
 
 
+@pytest.mark.parametrize("kind", ["Sum", "Mean"])
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_a_sum_may_have_three_branches_itself(kind: str, is_wide: bool, tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.3, bits=4)
+    branches = [x, w.quant(x, 0.77, bits=3), w.quant(x, 0.41, bits=2)]
+    if is_wide:
+        branches = [w.batch_norm(x, *parameters(i)) for i, x in enumerate(branches)]
+    model = w.model(w.matmul(w.quant(w.node(kind, branches), 0.4, bits=3), np.eye(3)), 3)
+    network, _ = compare(model, tmp_path, integers(0, 300, 3), NIBBLE)
+    assert widest(network) <= 20
+
+
+@pytest.mark.parametrize("functions", [["Sigmoid"], ["LeakyRelu"], ["Sigmoid", "Mul"]])
+def test_a_function_may_stand_behind_the_sum(functions: list[str], tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.3, bits=4)
+    y = before = w.node("Add", [w.quant(x, 0.77, bits=3), x])
+    for name in functions:
+        y = w.node(name, [y] if name != "Mul" else [before, y])
+    model = w.model(w.matmul(w.quant(y, 0.11, bits=4), np.eye(3)), 3)
+    network, _ = compare(model, tmp_path, integers(0, 300, 3), NIBBLE)
+    assert widest(network) <= 8
+
+
 @pytest.mark.parametrize("factor", [0.0, -1.0, 1.0])
 def test_branches_of_one_value_are_a_scale(factor: float, tmp_path: Path) -> None:
     """Also where their axes have another order, and where they cancel out."""
