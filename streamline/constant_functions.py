@@ -96,6 +96,8 @@ def _reduced(node: SourceNode, given: Sequence[Array], *, is_mean: bool) -> Arra
         axes = tuple(int(axis) for axis in given[1].ravel())
     if not axes and node.integer("noop_with_empty_axes", 0):
         return x
+    if axes and not all(-x.ndim <= axis < x.ndim for axis in axes):
+        raise ModelError(f"{node}: its axes {list(axes)} are not those of {x.ndim} dimensions")
     axes = tuple(axis % x.ndim for axis in axes) if axes else tuple(range(x.ndim))
     kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
     rows = x.transpose(*kept, *axes).reshape(*(x.shape[axis] for axis in kept), -1)

@@ -98,6 +98,9 @@ def _folded(node: SourceNode, inputs: Sequence[Constant | None], opset: int) -> 
             return dequantized(node, inputs)
     if node.op_type in FUNCTIONS and arrays and arrays[0].dtype.kind == "f":
         return Constant(FUNCTIONS[node.op_type](node, arrays))
+    if node.op_type in _ARITHMETIC and len({array.dtype for array in arrays}) > 1:
+        types = " and ".join(str(array.dtype) for array in arrays)
+        raise ModelError(f"{node}: its constants hold {types}, and should hold one type: cast one")
     if node.op_type in _ELEMENTARY:
         array = np.asarray(getattr(np, _ELEMENTARY[node.op_type])(*arrays))
     elif node.op_type in _FLOAT_ELEMENTARY and arrays[0].dtype.kind == "f":

@@ -65,7 +65,7 @@ def _step(values: Array) -> Fraction | None:
     """Return the step of the grid on which all ``values`` lie, if it is a coarse one."""
     import numpy as np
 
-    distinct = np.unique(np.abs(values))
+    distinct = np.unique(np.abs(values)).astype(np.float64)
     if ((distinct <= _LARGEST_INTEGER) & (distinct == np.floor(distinct))).all():
         return Fraction(int(np.gcd.reduce(distinct.astype(np.int64))) or 1)
     if distinct.size > _MOST_VALUES:

@@ -109,7 +109,8 @@ def _check_weights(
 
     if x.array.dtype.kind != "f":
         raise ModelError(
-            f"{node}: its constant input holds {x.array.dtype}, and should hold floats"
+            f"{node}: its constant input holds {x.array.dtype}, and should hold floats: put a Cast"
+            " before it"
         )
     if not np.isfinite(x.array).all():
         raise ModelError(f"{node}: its constant input holds NaN or infinity: train the model again")

@@ -315,3 +315,38 @@ def test_a_power_midway_between_two_floats_goes_to_the_even_one() -> None:
     assert ours[0] == theirs[0] == 2**24 + 2**13
     above = nextafter(float(odd) ** 2, float("inf"))
     assert np.float32(above) == 2**24 + 2**13 + 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            lambda w, x: w.node("Mul", [x, w.constant([1, 2, 3], np.float64)], name="n"),
+            r"^Mul node 'n': its constants hold float32 and float64, and should hold one type",
+        ),
+        (
+            lambda w, x: w.node("ReduceMean", [x], axes=[2], name="n"),
+            r"^ReduceMean node 'n': its axes \[2\] are not those of 2 dimensions",
+        ),
+        (
+            lambda w, x: w.node("DequantizeLinear", [x, w.constant(0.5)], name="n"),
+            r"^DequantizeLinear node 'n': its constant input holds float32, and should hold integ",
+        ),
+        (
+            lambda w, _: w.quant(w.constant([[1, 2], [3, 4]], np.int8), name="n"),
+            r"^Quant node 'n': its constant input holds int8, and should hold floats: put a Cast",
+        ),
+    ],
+    ids=["types", "axes", "QCDQ", "integers"],
+)
+def test_constants_that_cannot_be_computed_are_refused(
+    wrong: Callable[[Writer, str], str], message: str, tmp_path: Path
+) -> None:
+    w = Writer()
+    with pytest.raises(ModelError, match=message):
+        streamline(write(layer(w, wrong(w, weights(w))), tmp_path), RAW)
+
+
+def test_weights_of_half_precision_may_lie_on_a_grid(tmp_path: Path) -> None:
+    w = Writer()
+    compare(layer(w, w.constant(np.round(WEIGHTS), np.float16)), tmp_path, DATA, RAW)
