@@ -112,6 +112,7 @@ def _layer(layer: LayerComparison) -> dict[str, Any]:
         "off_grid": layer.off_grid,
         "passed": layer.is_equal,
         "median_bound": None if layer.median_bound is None else _finite(layer.median_bound),
+        "largest_bound": None if layer.largest_bound is None else _finite(layer.largest_bound),
         "largest_ratio": layer.largest_ratio,
         "nearest": [_difference(entry) for entry in layer.nearest],
         "first_unexplained": [_difference(entry) for entry in layer.unexplained],

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _IR_VERSION = 10
+_SELECTIONS = ("ArgMax", "ArgMin", "TopK")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +123,7 @@ def _set_batch(graph: onnx.GraphProto, batch: int) -> None:
     qonnx's own ChangeBatchSize wants a shape at the output, and takes every Reshape for one of
     data.
     """
+    import onnx
     from onnx import numpy_helper
 
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -132,8 +134,11 @@ def _set_batch(graph: onnx.GraphProto, batch: int) -> None:
     for port in ports:
         for dim in port.type.tensor_type.shape.dim[:1]:
             dim.dim_value = batch
+    indices = {node.output[-1] for node in graph.node if node.op_type in _SELECTIONS}
     for port in graph.output:
         port.type.tensor_type.ClearField("shape")
+        if port.name in indices:  # some exporters call them floats
+            port.type.tensor_type.elem_type = onnx.TensorProto.INT64
     del graph.value_info[:]
     dependent = {port.name for port in ports}
     for index, node in enumerate(graph.node):

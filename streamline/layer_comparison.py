@@ -50,6 +50,8 @@ class LayerComparison:
     """Outputs of the executor that stand for no integer at all."""
     median_bound: float | None
     """Of all elements, in the unit of a difference; None where there is no bound at all."""
+    largest_bound: float | None
+    """Likewise: 0 where float32 makes no error."""
     nearest: tuple[Difference, ...]
     """Of the explained ones those with the largest ratio, that first."""
     unexplained: tuple[Difference, ...]
@@ -120,6 +122,7 @@ def merge_layer(batches: Sequence[LayerPart], found: Differences, images: int) -
         structural=int(is_structural.sum()),
         off_grid=sum(batch.off_grid for batch in batches),
         median_bound=_median(bounds),
+        largest_bound=max((float(x.max(initial=0.0)) for x in bounds), default=None),
         nearest=listed(found, nearest[is_explained[nearest]]),
         unexplained=listed(found, unexplained),
         ties=ties,
