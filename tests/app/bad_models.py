@@ -528,7 +528,7 @@ def backward_names(model: ModelProto, _: Path) -> None:
 @kind("If node 'if' holds a subgraph: control flow has no dataflow hardware")
 def subgraphs(model: ModelProto, _: Path) -> None:
     body = helper.make_graph([], "body", [], [])
-    for _ in range(30):
+    for _step in range(30):
         body = helper.make_graph([helper.make_node("Loop", [], ["y"], body=body)], "b", [], [])
     model.graph.node.append(
         helper.make_node("If", ["c0"], ["y"], name="if", then_branch=body, else_branch=body)
@@ -550,7 +550,7 @@ def annotation(model: ModelProto, _: Path) -> None:
 def endless_chain(model: ModelProto, _: Path) -> None:
     w = Writer()
     x = w.matmul(w.quant("x"), np.eye(2))
-    for _ in range(1500):
+    for _step in range(1500):
         x = w.node("Neg", [x])
     model.CopyFrom(w.model(w.quant(x), 2))
 
@@ -559,7 +559,7 @@ def endless_chain(model: ModelProto, _: Path) -> None:
 def endless_products(model: ModelProto, _: Path) -> None:
     w = Writer()
     x = w.quant("x", bits=32)
-    for _ in range(9):
+    for _step in range(9):
         x = w.matmul(x, np.full((2, 2), 2.0**20), bits=32)
     model.CopyFrom(w.model(x, 2))
 

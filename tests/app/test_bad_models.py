@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,31 +9,10 @@ import pytest
 from tests.app.bad_models import KINDS, good_model
 from tests.app.commands import Invoke
 from tests.app.test_refusals import refused
-
-SECONDS, BYTES = 20, 2**30
-
-
-@contextmanager
-def bounded() -> Iterator[None]:
-    """Let what runs inside take neither long nor much more memory than is taken already."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f"more than {SECONDS} s")
-
-    taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    before = signal.signal(signal.SIGALRM, late)
-    resource.setrlimit(resource.RLIMIT_AS, (taken * resource.getpagesize() + BYTES, limits[1]))
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-        resource.setrlimit(resource.RLIMIT_AS, limits)
+from tests.bounds import bounded, needs_proc
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@needs_proc
 @pytest.mark.parametrize("name", KINDS)
 def test_a_bad_model_is_refused_with_the_reason(name: str, invoke: Invoke, tmp_path: Path) -> None:
     made, said = KINDS[name]
