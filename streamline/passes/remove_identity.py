@@ -1,14 +1,16 @@
-"""``threshold(x)`` or ``reshape(x)``  =  ``x``, where it changes nothing.
+"""``threshold(x)``, ``requantize(x)`` or ``reshape(x)``  =  ``x``, where it changes nothing.
 
 Exact: a threshold operator is the identity if it is on every value that ``x`` can have, which are
-few enough to try; so quantizing again on the same grid costs nothing. A reshape is one if the
-shape stays.
+few enough to try; so quantizing again on the same grid costs nothing. A product is one if
+``(2^s * x + b) >> s`` with ``0 <= b < 2^s`` is clamped to the range of ``x`` or a wider one. A
+reshape is one if the shape stays.
 """
 
 from __future__ import annotations
 
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Reshape, Threshold
+from lutloom.core.ops import Requantize, Reshape, Threshold
+from lutloom.core.ops.requantize import numbers
 from lutloom.core.types import TensorType
 from lutloom.streamline.passes.rename import with_replaced
 
@@ -40,5 +42,11 @@ def _is_identity(node: Node, x: TensorType) -> bool:
             values = np.arange(x.element.lo, x.element.hi + 1, x.element.step, dtype=np.int64)
             (levels,) = threshold.reference(values[:, np.newaxis])
             return bool((levels[:, 0] == values).all())
+        case Requantize() as product:
+            m, b = numbers(product.multipliers), numbers(product.biases)
+            unit = 1 << product.shift
+            copies = bool((m == unit).all() and ((b >= 0) & (b < unit)).all())
+            inside = product.lowest.hi <= x.element.lo and product.highest.lo >= x.element.hi
+            return copies and inside and not product.ties_to_even
         case _:
             return False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.core.graph import Graph, Node, Pass
-from lutloom.core.ops import Add, Linear, Permute, Reshape, Threshold
+from lutloom.core.ops import Add, Linear, Permute, Requantize, Reshape, Threshold
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim.reference import run
 from lutloom.streamline.passes.absorb_permute import absorb_permute
@@ -44,6 +46,7 @@ def test_all_passes_reach_a_fixpoint_that_keeps_the_outputs(graph: Graph, seed: 
 
 
 X = TensorType(IntType(-2, 2), (2, 3))
+ONES = Requantize(Const([[1]]), Const([[0]]), 0, Const([-1]), Const([5]))
 SIGN = Threshold(Const([[0]]), Const([-1]), Const([[2]]))
 WEIGHTS = Linear(Const(np.arange(12).reshape(6, 2) - 5))
 
@@ -87,6 +90,18 @@ def test_a_threshold_is_removed_only_where_no_value_changes() -> None:
     assert remove_identity(bipolar) == Graph(bipolar.inputs, (), ("x",))
     ternary = Graph({"x": TensorType(IntType(-1, 1), (3,))}, (node("y", SIGN, "x"),), ("y",))
     assert remove_identity(ternary) is ternary
+    copy = replace(ONES, multipliers=Const([[8]]), biases=Const([[7]]), shift=3)
+    for op, remains in (
+        (ONES, 0),
+        (copy, 0),
+        (replace(copy, biases=Const([[8]])), 1),
+        (replace(ONES, shift=1), 1),
+        (replace(ONES, ties_to_even=True), 1),
+        (replace(ONES, highest=Const([1, 0, 1])), 1),
+        (replace(ONES, lowest=Const([0])), 1),
+    ):
+        graph = Graph(ternary.inputs, (node("y", op, "x"),), ("y",))
+        assert len(remove_identity(graph).nodes) == remains
     same = Graph({"x": X}, (node("y", Reshape((2, 3)), "x"),), ("y",))
     assert remove_identity(same).nodes == ()
     other = Graph({"x": X}, (node("y", Reshape((3, 2)), "x"),), ("y",))
