@@ -43,20 +43,35 @@ def compare_exactly(
 
     Raises ``ModelError`` where the model holds what has no exact reading.
     """
-    start = network.meaning[network.input_value]
-    reals = meant(start, values[network.input_value])
-    # A quantizer on the host rounds floats: what it gave is where the comparison begins.
-    given = {} if start.tensor == network.input_name else {start.tensor: reals}
+    x, given = oracle_input(network, images, values)
     try:
-        exact = evaluate(path, images if given else reals, given=given)
+        exact = evaluate(path, x, given=given)
+        return differences(network, exact, values)
     except OracleError as error:
         raise ModelError(f"{path} can't be interpreted exactly: {error}") from error
+
+
+def oracle_input(
+    network: Network, images: NDArray[Any], values: Mapping[str, IntArray]
+) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+    """Return the model's input and the tensors to fix, for the oracle to begin where we do."""
+    start = network.meaning[network.input_value]
+    reals = meant(start, values[network.input_value])
+    if start.tensor == network.input_name:
+        return reals, {}
+    # A quantizer on the host rounds floats: what it gave is where the comparison begins.
+    return images, {start.tensor: reals}
+
+
+def differences(
+    network: Network, exact: Mapping[str, NDArray[Any]], values: Mapping[str, IntArray]
+) -> tuple[ExactComparison, ...]:
+    """Compare ``values`` of the graph with the ``exact`` tensors of the model."""
     comparisons = []
     for name, entry in network.meaning.items():
-        wanted = exact.get(entry.tensor)
-        if wanted is None or name not in values:
+        if name not in values:
             continue
-        found = meant(entry, values[name])
+        found, wanted = meant(entry, values[name]), exact[entry.tensor]
         if name == network.output_value and network.integer_output:
             found = found.reshape(wanted.shape)  # the axis that was searched may be dropped
         differing = int((found != wanted).sum())

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper, inliner, numpy_helper
 
 from lutloom.streamline.oracle_constants import fold
 from lutloom.streamline.oracle_operators import OPERATORS
@@ -46,7 +46,23 @@ def evaluate(
 
     Raises ``OracleError`` for what it has no exact reading of.
     """
-    proto = onnx.load(model) if isinstance(model, Path) else model
+    return data_of(interpret(model, x, given=given))
+
+
+def data_of(values: Mapping[str, Value]) -> dict[str, Array]:
+    """Return the tensors that depend on the input, samples joined along the batch."""
+    return {
+        name: value.reshape(-1, *value.shape[2:])
+        for name, value in values.items()
+        if isinstance(value, np.ndarray)
+    }
+
+
+def interpret(
+    model: Path | onnx.ModelProto, x: Array, *, given: Mapping[str, Array] | None = None
+) -> dict[str, Value]:
+    """Return every tensor, constants too; data have an axis of samples in front of their batch."""
+    proto = _without_functions(onnx.load(model) if isinstance(model, Path) else model)
     constants = {
         entry.name: Known(numpy_helper.to_array(entry)) for entry in proto.graph.initializer
     }
@@ -66,11 +82,15 @@ def evaluate(
         if len(later) == len(waiting):
             raise OracleError(f"{later[0].name} can't be computed: {list(later[0].input)}")
         waiting = later
-    return {
-        name: value.reshape(-1, *value.shape[2:])
-        for name, value in values.items()
-        if isinstance(value, np.ndarray)
-    }
+    return values
+
+
+def _without_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with its own functions inlined; quantizers mean what they mean here."""
+    if not proto.functions:
+        return proto
+    known = [(f.domain, f.name) for f in proto.functions if f.name in _QUANTIZERS]
+    return inliner.inline_selected_functions(proto, known, exclude=True)
 
 
 def _run(node: onnx.NodeProto, values: dict[str, Value], *, opset: int, batch: int | None) -> None:
@@ -106,7 +126,7 @@ def _results(node: onnx.NodeProto, operation: Operation, inputs: list[Value]) ->
 
 def _attribute(entry: onnx.AttributeProto) -> Any:  # noqa: ANN401 - whatever ONNX holds
     value = helper.get_attribute_value(entry)
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _opset(proto: onnx.ModelProto) -> int:

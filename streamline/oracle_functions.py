@@ -19,7 +19,6 @@ from lutloom.streamline.oracle_reals import (
     ONE,
     ZERO,
     Number,
-    Real,
     erf,
     exp,
     log,
@@ -98,8 +97,13 @@ def _gelu(operation: Operation) -> Function:
     raise OracleError(f"Gelu has no approximation {operation.attributes['approximate']!r}")
 
 
-def _rounded(step: Callable[[Number], int], border: Callable[[int], Fraction]) -> Function:
-    return lambda x: Fraction(step_of(x, step, border) if isinstance(x, Real) else step(x))
+def _swish(operation: Operation) -> Function:
+    alpha = operation.number("alpha", 1.0)
+    return lambda x: x * sigmoid(alpha * x)
+
+
+def _rounded(step: Callable[[Fraction], int], border: Callable[[int], Fraction]) -> Function:
+    return lambda x: Fraction(step_of(x, step, border))
 
 
 _FUNCTIONS: Mapping[str, Callable[[Operation], Function]] = {
@@ -126,6 +130,7 @@ _FUNCTIONS: Mapping[str, Callable[[Operation], Function]] = {
     "Softplus": lambda _: softplus,
     "Softsign": lambda _: lambda x: x / (1 + abs(x)),
     "Sqrt": lambda _: sqrt,
+    "Swish": _swish,
     "Tanh": lambda _: tanh,
     "ThresholdedRelu": _thresholded_relu,
 }

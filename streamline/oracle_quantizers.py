@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from lutloom.streamline.oracle_reals import HALF, Number, Real, step_of
+from lutloom.streamline.oracle_reals import HALF, Number, step_of
 from lutloom.streamline.oracle_values import (
     Known,
     Operation,
@@ -80,7 +80,7 @@ def _quant(operation: Operation, inputs: Values) -> Array | Known:
         y = x / s + zero
         if is_sign:
             return s * ((1 if y >= 0 else -1) - zero)
-        return s * (min(max(_rounded(mode, y), lowest), highest) - zero)
+        return s * (min(max(step_of(y, mode.step, mode.border), lowest), highest) - zero)
 
     return each(one, *aligned(data(inputs[0]), scale, zero_point))
 
@@ -99,11 +99,8 @@ def _range(operation: Operation, width: Array) -> tuple[int, int, bool]:
 
 def rounded(name: str, y: Number) -> int:
     """Return ``y`` rounded to an integer by one of QONNX's modes, or Brevitas' name for one."""
-    return _rounded(_mode(name), y)
-
-
-def _rounded(mode: Mode, y: Number) -> int:
-    return step_of(y, mode.step, mode.border) if isinstance(y, Real) else mode.step(y)
+    mode = _mode(name)
+    return step_of(y, mode.step, mode.border)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ So a number that approaches a border without bounds is on its side of it all the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from itertools import product
 from math import isqrt
 from typing import TypeAlias, TypeVar
 from weakref import WeakValueDictionary
@@ -106,14 +105,8 @@ class Real:
             return _number(self.constant * other, terms)
         if not isinstance(other, Real):
             return NotImplemented
-        mixed = self * other.constant + other * self.constant - self.constant * other.constant
-        return sum(
-            (
-                _times(left, right) * (c * d)
-                for (left, c), (right, d) in product(self.terms.items(), other.terms.items())
-            ),
-            start=mixed,
-        )
+        (c, left), (d, right) = _factored(self), _factored(other)
+        return _product_of([*left, *right]) * (c * d)
 
     def __neg__(self) -> Number:
         return self * -1
@@ -209,16 +202,29 @@ def _cleared(x: Real) -> Number:
                 kept.remove(inverse)
                 cleared = cleared + _product_of(kept) * factor
             else:
-                cleared = cleared + Real(ZERO, {atom: factor}) * denominator
+                cleared = cleared + _distributed(atom, denominator) * factor
         result = cleared
     return result
 
 
-def step_of(x: Real, step: Callable[[Fraction], int], border: Callable[[int], Fraction]) -> int:
+def _distributed(atom: Atom, x: Number) -> Number:
+    """Return their product, as a sum."""
+    result: Number = Real(ZERO, {atom: ONE})
+    if isinstance(x, Fraction):
+        return result * x
+    return sum(
+        (_product_of([atom, *_factors(other)]) * factor for other, factor in x.terms.items()),
+        start=result * x.constant,
+    )
+
+
+def step_of(x: Number, step: Callable[[Fraction], int], border: Callable[[int], Fraction]) -> int:
     """Return ``step(x)``, an integer that does not fall as ``x`` rises.
 
     ``border(k)`` is where ``step`` passes from ``k`` to ``k + 1``.
     """
+    if isinstance(x, Fraction):
+        return step(x)
 
     def decided(low: Fraction, high: Fraction) -> int | None:
         k = step((low + high) / 2)
@@ -324,16 +330,14 @@ def erf(x: Number) -> Number:
 
 
 def sigmoid(x: Number) -> Number:
-    """Return ``1 / (1 + e**-x)``; those of ``x`` and ``-x`` add up to 1."""
-    if isinstance(x, Fraction):
-        if x == 0:
-            return HALF
-        return _real("sigmoid", x) if x > 0 else 1 - _real("sigmoid", -x)
-    return _real("sigmoid", x)
+    """Return ``1 / (1 + e**-x)``."""
+    return HALF if isinstance(x, Fraction) and x == 0 else _real("sigmoid", x)
 
 
 def tanh(x: Number) -> Number:
-    """Return the hyperbolic tangent: ``2 sigmoid(2 x) - 1``."""
+    """Return the hyperbolic tangent: ``2 sigmoid(2 x) - 1``, which is odd."""
+    if isinstance(x, Fraction) and x < 0:
+        return -tanh(-x)
     return 2 * sigmoid(2 * x) - 1
 
 
@@ -386,9 +390,10 @@ def _whole_power(x: Number, exponent: int) -> Number:
     if exponent < 0:
         return 1 / _whole_power(x, -exponent)
     if isinstance(x, Fraction):
-        if exponent * max(x.numerator.bit_length(), x.denominator.bit_length()) > _LARGEST_POWER:
+        length = max(abs(x.numerator), x.denominator).bit_length()
+        if length > 1 and exponent * length > _LARGEST_POWER:
             raise OracleError(f"{x} to the power of {exponent} is too long to be written down")
-        return x**exponent
+        return x ** (exponent if length > 1 else exponent % 2 or 2)
     if exponent > MOST_BITS:
         raise OracleError(f"a power of {exponent} is too high")
     result: Number = ONE
@@ -402,24 +407,32 @@ def root_of_two_by_pi() -> Real:
     return _real("root_of_two_by_pi")
 
 
-def _times(left: Atom, right: Atom) -> Number:
-    """Return the product of two atoms: an atom that names its factors in one order."""
-    factors: list[Atom] = []
+def _factored(x: Real) -> tuple[Fraction, tuple[Atom, ...]]:
+    """Return a rational and atoms whose product is ``x``; a sum is one atom, and stays together.
+
+    Expanded, sums of what approaches a border would no longer be seen to stay on their side.
+    """
+    atom = min(x.terms, key=lambda atom: atom.order)
+    factor = x.terms[atom]
+    if x.constant == 0 and len(x.terms) == 1:
+        return factor, _factors(atom)
+    return factor, (_atom("sum", x * (1 / factor)),)
+
+
+def _product_of(factors: Sequence[Atom]) -> Number:
+    """Return the product of atoms: an atom that names its factors in one order."""
+    kept: list[Atom] = []
     outside: Number = ONE
-    for atom in sorted([*_factors(left), *_factors(right)], key=lambda atom: atom.order):
-        if atom.kind == "sqrt" and factors and factors[-1] is atom:
-            factors.pop()
+    for atom in sorted(factors, key=lambda atom: atom.order):
+        if atom.kind == "sqrt" and kept and kept[-1] is atom:
+            kept.pop()
             outside = outside * _argument(atom)
         else:
-            factors.append(atom)
-    return outside * _product_of(factors)
-
-
-def _product_of(factors: list[Atom]) -> Number:
-    """Return the product of atoms in their order."""
-    if not factors:
-        return ONE
-    return Real(ZERO, {factors[0] if len(factors) == 1 else _atom("product", *factors): ONE})
+            kept.append(atom)
+    if not kept:
+        return outside
+    product = kept[0] if len(kept) == 1 else _atom("product", *kept)
+    return Real(ZERO, {product: ONE}) * outside
 
 
 def _factors(atom: Atom) -> tuple[Atom, ...]:
@@ -475,6 +488,8 @@ def _enclosed_in_range(atom: Atom, bits: int) -> tuple[int, int]:
     x = _argument(atom)
     low, high = x.bounds(bits) if isinstance(x, Real) else (x, x)
     match atom.kind:
+        case "sum":
+            return series.fixed(low, bits, up=False), series.fixed(high, bits, up=True)
         case "inverse":
             if low <= 0 <= high:
                 raise _TooCoarseError
@@ -486,8 +501,9 @@ def _enclosed_in_range(atom: Atom, bits: int) -> tuple[int, int]:
         case "log" | "sqrt":
             if high <= 0:
                 raise OracleError(f"{atom!r:.200} is no number")
-            if low <= 0:
+            if atom.kind == "log" and low <= 0:
                 raise _TooCoarseError
+            low = max(low, ZERO)
     function = _RISING[atom.kind]
     return function(low, bits, up=False), function(high, bits, up=True)
 

@@ -38,6 +38,8 @@ def exp(x: Fraction, bits: int, *, up: bool) -> int:
 
     Raises ``OutOfRangeError`` above ``e**45000``.
     """
+    if x == 0:
+        return 1 << bits
     halvings = x / Fraction(_ln2(64)[1], 2**64)
     k = halvings.numerator // halvings.denominator - 1
     if k > _LARGEST_EXPONENT:
@@ -69,6 +71,8 @@ def log(x: Fraction, bits: int, *, up: bool) -> int:
 
     ``x = m 2**e`` with ``m`` near 1, and ``ln m = 2 artanh((m - 1) / (m + 1))``.
     """
+    if x == 1:
+        return 0
     exponent = x.numerator.bit_length() - x.denominator.bit_length()
     m = x / 2**exponent if exponent >= 0 else x * 2**-exponent
     if 3 * m > 4:

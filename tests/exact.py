@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from onnx import ModelProto, numpy_helper
+from onnx import ModelProto, NodeProto, helper
 
 from lutloom.sim.reference import run
-from lutloom.streamline.exact_comparison import compare_exactly, meant
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.exact_comparison import differences, oracle_input
 from lutloom.streamline.importer import RawInput, import_model
-from lutloom.streamline.oracle import evaluate
+from lutloom.streamline.oracle import data_of, interpret
 from lutloom.streamline.oracle_reals import Number, Real
+from lutloom.streamline.oracle_values import Known, Value, each
 from lutloom.streamline.pipeline import run_passes, streamline
 from lutloom.streamline.source import QUANTIZER_DOMAINS, read_source
 from tests.models import write
+from tests.random_networks import random_network
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,12 +39,18 @@ class Tally:
     """What was compared."""
 
     networks: int = 0
+    inputs: int = 0
     numbers: int = 0
+    quantized: int = 0
+    """Of the numbers, those that a quantizer made."""
     ties: int = 0
+    """Numbers exactly on a border between two levels of the quantizer that reads them."""
 
     def add(self, other: Tally) -> None:
         self.networks += other.networks
+        self.inputs += other.inputs
         self.numbers += other.numbers
+        self.quantized += other.quantized
         self.ties += other.ties
 
 
@@ -54,20 +65,67 @@ def compare(
     network = streamline(path, raw)
     integers = network.encode(data)
     values = run(network.graph, {network.input_value: integers})
-    start = network.meaning[network.input_value]
-    reals = meant(start, integers)
-    given = {} if start.tensor == network.input_name else {start.tensor: reals}
-    exact = evaluate(model, data if given else reals, given=given)
+    x, given = oracle_input(network, data, values)
+    tensors = interpret(model, x, given=given)
+    exact = data_of(tensors)
 
-    tally = Tally(networks=1, ties=_ties(model, exact))
-    comparisons = compare_exactly(network, path, data, values)
+    tally = Tally(networks=1, inputs=len(data), ties=_ties(model, tensors, given))
+    comparisons = differences(network, exact, values)
     assert {entry.value for entry in comparisons} == set(network.meaning)
     for comparison in comparisons:
         assert comparison.differing == 0, comparison
         tally.numbers += comparison.elements
+        is_input = comparison.value == network.input_value
+        if network.meaning[comparison.value].is_quantized and not is_input:
+            tally.quantized += comparison.elements
     _compare_output(network, values, exact, model)
     _passes_keep_outputs(path, raw, integers, values[network.output_value])
     return network, tally
+
+
+REASONS = (
+    "meet in multipliers of",
+    "can't be told from a boundary",
+    "more thresholds",
+    "its scale varies along several dimensions",
+    "the output's scales and biases vary along several dimensions",
+    "there is nothing to build",
+)
+"""What a random network may be refused for: parts of the messages that docs/refusals.md lists."""
+
+
+def compare_networks(
+    seeds: Iterable[int],
+    directory: Path,
+    *,
+    powers_of_two: bool,
+    functions: bool,
+    samples: int = 160,
+) -> tuple[Tally, Counter[str]]:
+    """Compare the random networks of ``seeds``; count what is refused, by its reason."""
+    tally, refusals = Tally(), Counter[str]()
+    for seed in seeds:
+        sample = random_network(
+            seed, powers_of_two=powers_of_two, functions=functions, samples=samples
+        )
+        try:
+            _, one = compare(sample.model, directory, sample.data, sample.raw)
+        except ModelError as error:
+            refusals[reason_of(error)] += 1
+        except Exception as error:
+            error.add_note(f"seed {seed}, powers of two: {powers_of_two}, functions: {functions}")
+            raise
+        else:
+            tally.add(one)
+    return tally, refusals
+
+
+def reason_of(error: ModelError) -> str:
+    """Return which of ``REASONS`` it is. Raises the error where it is none."""
+    for reason in REASONS:
+        if reason in str(error):
+            return reason
+    raise error
 
 
 def _compare_output(
@@ -116,22 +174,42 @@ def _passes_keep_outputs(path: Path, raw: RawInput | None, integers: Array, outp
     run_passes(imported, observe=observe)
 
 
-def _ties(model: ModelProto, exact: dict[str, Array]) -> int:
+def _ties(model: ModelProto, tensors: Mapping[str, Value], given: Mapping[str, Array]) -> int:
     """Return how many numbers lie exactly on a border between two levels of their quantizer."""
-    constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
     found = 0
     for node in model.graph.node:
-        x = exact.get(node.input[0]) if node.domain in QUANTIZER_DOMAINS else None
-        if x is None:
+        if node.domain not in QUANTIZER_DOMAINS or node.output[0] in given:
             continue
-        if node.op_type == "BipolarQuant":
-            found += int((x == 0).sum())
-        elif node.op_type == "MultiThreshold":
-            found += sum(int((x == t).sum()) for t in constants[node.input[1]].ravel().tolist())
-        else:
-            scale, zero = (
-                np.vectorize(Fraction, otypes=[object])(constants[name]) for name in node.input[1:3]
-            )
-            doubled = np.asarray(2 * (x / scale + zero))
-            found += sum(value.denominator == 1 and value % 2 == 1 for value in doubled.ravel())
+        if node.op_type == "XnorPopcountMatMul":
+            continue  # no quantizer
+        x = tensors[node.input[0]]
+        if isinstance(x, np.ndarray):
+            rational = each(lambda number: number if isinstance(number, Fraction) else None, x)
+            found += _ties_of(node, rational, [tensors[name] for name in node.input[1:]])
     return found
+
+
+def _ties_of(node: NodeProto, x: Array, parameters: list[Value]) -> int:
+    if node.op_type == "BipolarQuant":
+        return int((x == 0).sum())
+    if node.op_type == "MultiThreshold":
+        (table,) = (value for value in parameters if isinstance(value, Known))
+        finite = table.array[np.isfinite(table.array)]
+        return sum(int((x == Fraction(t)).sum()) for t in finite.ravel().tolist())
+    scale, zero, bits = (value.reals() for value in parameters if isinstance(value, Known))
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    is_signed, width = bool(attributes["signed"]), int(bits.item())
+    low = -(2 ** (width - 1)) if is_signed else 0
+    high = low + 2**width - 1
+    mode = attributes.get("rounding_mode", b"ROUND").decode().upper()
+    shift = Fraction(1, 2) if mode == "ROUND" or mode.startswith("HALF") else Fraction(0)
+
+    def is_tie(number: Fraction | None, s: Fraction, z: Fraction) -> bool:
+        if number is None:
+            return False
+        y = number / s + z
+        if is_signed and width == 1:
+            return y == 0
+        return low < y < high and (y - shift).denominator == 1
+
+    return int(each(is_tie, x, scale, zero).sum())

@@ -41,6 +41,10 @@ class Writer:
         self.constants.append(numpy_helper.from_array(np.array(values, dtype=dtype), name))
         return name
 
+    def tensor(self, values: ArrayLike) -> str:
+        """Return the tensor of that name, or a new constant."""
+        return values if isinstance(values, str) else self.constant(values)
+
     def node(
         self,
         kind: str,
@@ -67,7 +71,7 @@ class Writer:
         x: str,
         scale: ArrayLike = 1.0,
         zero_point: ArrayLike = 0.0,
-        bits: int = 4,
+        bits: int | str = 4,
         *,
         signed: bool = True,
         narrow: bool = False,
@@ -75,7 +79,7 @@ class Writer:
         name: str | None = None,
         kind: str = "Quant",
     ) -> str:
-        inputs = [x, *map(self.constant, (scale, zero_point, bits))]
+        inputs = [x, *map(self.tensor, (scale, zero_point, bits))]
         attributes: dict[str, Any] = {
             "signed": int(signed),
             "narrow": int(narrow),
@@ -84,7 +88,44 @@ class Writer:
         return self.node(kind, inputs, domain=self.domain, name=name, **attributes)
 
     def bipolar(self, x: str, scale: ArrayLike = 1.0, name: str | None = None) -> str:
-        return self.node("BipolarQuant", [x, self.constant(scale)], domain=self.domain, name=name)
+        return self.node("BipolarQuant", [x, self.tensor(scale)], domain=self.domain, name=name)
+
+    def clip(self, x: str, low: float | None, high: float | None) -> str:
+        """Clip as the opset has it; None is no bound."""
+        bounds = {"min": low, "max": high}
+        if self.opset < 11:
+            given: dict[str, Any] = {
+                name: float(bound) for name, bound in bounds.items() if bound is not None
+            }
+            return self.node("Clip", [x], **given)
+        return self.node(
+            "Clip", [x, *("" if b is None else self.constant(b) for b in bounds.values())]
+        )
+
+    def with_axes(self, kind: str, x: str, axes: Sequence[int]) -> str:
+        """Squeeze or Unsqueeze as the opset has it."""
+        if self.opset < 13:
+            return self.node(kind, [x], axes=list(axes))
+        return self.node(kind, [x, self.constant(axes, np.int64)])
+
+    def dropout(self, x: str) -> str:
+        """Drop nothing, as models for inference do; the ratio is where the opset has it."""
+        if self.opset < 12:
+            return self.node("Dropout", [x], ratio=0.5)
+        return self.node("Dropout", [x, self.constant(0.5), self.constant(False, np.bool_)])
+
+    def top_k(self, x: str, k: int, *, axis: int = -1) -> str:
+        """Return the indices that TopK gives, with ``k`` where the opset has it."""
+        name = f"top_{len(self.nodes)}"
+        inputs = [x]
+        attributes: dict[str, Any] = {"axis": axis}
+        if self.opset < 10:
+            attributes["k"] = k
+        else:
+            inputs.append(self.constant([k], np.int64))
+        outputs = (f"{name}_values", f"{name}_indices")
+        self.node("TopK", inputs, name=name, outputs=outputs, **attributes)
+        return outputs[1]
 
     def multi_threshold(
         self, x: str, table: ArrayLike, scale: float = 1.0, bias: float = 0.0, layout: str = ""
@@ -122,8 +163,12 @@ class Writer:
         datatype: str | None = None,
         inputs: Sequence[str] = ("x",),
         output_type: int = TensorProto.FLOAT,
+        lists_constants: bool = False,
     ) -> ModelProto:
-        """Return the model with the input ``x [batch, *shape]``."""
+        """Return the model with the input ``x [batch, *shape]``.
+
+        ``lists_constants``: as inputs too, which files had to do before IR version 4.
+        """
         outputs = [output] if isinstance(output, str) else list(output)
         graph = helper.make_graph(
             self.nodes,
@@ -132,6 +177,11 @@ class Writer:
             [helper.make_tensor_value_info(name, output_type, None) for name in outputs],
             self.constants,
         )
+        if lists_constants:
+            graph.input.extend(
+                helper.make_tensor_value_info(entry.name, entry.data_type, entry.dims)
+                for entry in self.constants
+            )
         if datatype is not None:
             entry = StringStringEntryProto(key="finn_datatype", value=datatype)
             graph.quantization_annotation.append(

@@ -1,4 +1,7 @@
-"""Random fully connected networks of every kind that the lowering claims to take."""
+"""Random fully connected networks of every kind that the lowering claims to take.
+
+Every quantizer, function and scale, in the forms that exporters of opset 9 to 20 give them.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,32 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from onnx import helper, numpy_helper
 
 from lutloom.core.types import BIPOLAR, IntType
 from lutloom.streamline.importer import RawInput
 from tests.models import Writer
+from tests.random_dice import Dice
+from tests.random_functions import Functions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from onnx import ModelProto
 
     Array: TypeAlias = NDArray[Any]
 
-MODES = ("ROUND", "HALF_EVEN", "HALF_UP", "HALF_DOWN", "FLOOR", "CEIL", "UP", "DOWN")
+MODES = (
+    "ROUND",
+    "HALF_EVEN",
+    "HALF_UP",
+    "HALF_DOWN",
+    "FLOOR",
+    "CEIL",
+    "UP",
+    "DOWN",
+    "ROUND_TO_ZERO",
+)
 _DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
-_MOST_SAMPLES = 160
 
 
 @dataclass(frozen=True)
@@ -37,58 +50,33 @@ class Sample:
     exhaustive: bool
 
 
-class Dice:
-    """Numbers for one kind of network: powers of two and small sums of them, or anything."""
+def random_network(
+    seed: int, *, powers_of_two: bool, functions: bool = True, samples: int = 160
+) -> Sample:
+    """Return the network of this seed, with functions before its quantizers or without.
 
-    def __init__(self, seed: int, *, powers_of_two: bool) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.powers_of_two = powers_of_two
-
-    def integer(self, low: int, high: int) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def chance(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
-
-    def pick(self, choices: Sequence[Any]) -> Any:  # noqa: ANN401 - any of them
-        return choices[self.integer(0, len(choices) - 1)]
-
-    def scale(self, *shape: int) -> Array:
-        """Return positive scales."""
-        if self.powers_of_two:
-            return np.asarray(2.0 ** self.rng.integers(-2, 2, shape), dtype=np.float32)
-        return np.asarray(self.rng.uniform(0.2, 2.0, shape), dtype=np.float32)
-
-    def signed(self, *shape: int) -> Array:
-        """Return factors of either sign."""
-        return np.asarray(self.scale(*shape) * self.rng.choice([-1, 1], shape), dtype=np.float32)
-
-    def number(self, *shape: int) -> Array:
-        """Return addends."""
-        if self.powers_of_two:
-            return np.asarray(self.rng.integers(-12, 13, shape) / 4, dtype=np.float32)
-        return np.asarray(self.rng.normal(0, 2, shape), dtype=np.float32)
-
-
-def random_network(seed: int, *, powers_of_two: bool) -> Sample:
-    """Return the network of this seed."""
-    return _Network(Dice(seed, powers_of_two=powers_of_two)).sample()
+    The data are all there are, where those are at most ``samples``; else a seventh as many.
+    """
+    dice = Dice(seed, powers_of_two=powers_of_two)
+    return _Network(dice, functions=functions).sample(samples)
 
 
 class _Network:
     """The network while it is being drawn: ``x`` is a tensor with the shape ``shape``."""
 
-    def __init__(self, dice: Dice) -> None:
+    def __init__(self, dice: Dice, *, functions: bool) -> None:
         self.dice = dice
-        self.writer = Writer(opset=dice.pick((11, 13, 17)), domain=dice.pick(_DOMAINS))
+        self.has_functions = functions
+        self.writer = Writer(opset=dice.integer(9, 20), domain=dice.pick(_DOMAINS))
         width = dice.integer(1, 6)
         self.input_shape = dice.pick([(width,), (width,), (width,), (2, width), (width, 1, 2)])
         self.shape: tuple[int, ...] = self.input_shape
         self.x = "x"
         self.raw: RawInput | None = None
         self.datatype: str | None = None
+        self.batch = dice.pick(("N", "N", 1, 4))
 
-    def sample(self) -> Sample:
+    def sample(self, count: int) -> Sample:
         dice = self.dice
         domain = self._input()
         layers = dice.integer(1, 4)
@@ -98,16 +86,17 @@ class _Network:
                 self._residual()
                 continue
             self._linear()
-            self._elementwise()
-            self._activation(twice=dice.chance(0.15))
+            self._functions()
+            self._activation(twice=dice.chance(0.15), again=dice.chance(0.15))
         self._head()
         model = self.writer.model(
             self.x,
             *self.input_shape,
-            batch=dice.pick(("N", 1)),
+            batch=self.batch,
             datatype=self.datatype,
+            lists_constants=dice.chance(0.3),
         )
-        data, exhaustive = self._data(domain)
+        data, exhaustive = self._data(domain, count)
         return Sample(model, self.raw, data, exhaustive)
 
     def _input(self) -> Array:
@@ -143,20 +132,50 @@ class _Network:
         self._activation(name="input")
         return np.arange(-24, 25) / np.float32(8)
 
-    def _data(self, domain: Array) -> tuple[Array, bool]:
+    def _data(self, domain: Array, count: int) -> tuple[Array, bool]:
         size = prod(self.input_shape)
-        if len(domain) ** size <= _MOST_SAMPLES:
+        if len(domain) ** size <= count:
             rows = np.array(list(product(domain.tolist(), repeat=size)), dtype=domain.dtype)
             return rows.reshape(-1, *self.input_shape), True
-        return self.dice.rng.choice(domain, (24, *self.input_shape)), False
+        return self.dice.rng.choice(domain, (max(count // 7, 1), *self.input_shape)), False
+
+    def _constant(self, values: Array) -> str:
+        """Return a constant: an initializer, a node, or what a subgraph computes."""
+        dice, writer = self.dice, self.writer
+        form = dice.pick(("initializer", "initializer", "node", "Mul", "Div", "Pow", "Exp"))
+        match form:
+            case "node":
+                array = numpy_helper.from_array(np.asarray(values, dtype=np.float32))
+                return writer.node("Constant", [], value=array)
+            case "Mul":
+                return writer.binary("Mul", writer.constant(values / np.float32(2)), 2.0)
+            case "Div":
+                return writer.binary("Div", writer.constant(values * np.float32(3)), 3.0)
+            case "Pow" if not dice.powers_of_two and (values > 0).all():
+                return writer.binary("Pow", writer.constant(np.sqrt(values)), 2.0)
+            case "Exp" if not dice.powers_of_two and (values > 0).all():
+                return writer.node("Exp", [writer.constant(np.log(values))])
+        return writer.constant(values)
+
+    def _bits(self, bits: int) -> int | str:
+        """Return a bit width, or a subgraph that computes it from the number of levels."""
+        if self.dice.chance(0.8):
+            return bits
+        writer = self.writer
+        levels = writer.node("Log", [writer.constant(2.0**bits - 0.5)])
+        return writer.node("Ceil", [writer.binary("Div", levels, np.log(2))])
 
     def _moves(self) -> None:
         """Reshape and transpose, there and back or not, and end with one row."""
         dice, writer = self.dice, self.writer
         width = prod(self.shape)
+        if dice.chance(0.1):
+            self.x = writer.dropout(self.x)
+        if len(self.shape) == 1 and dice.chance(0.1):
+            self.x = writer.with_axes("Squeeze", writer.with_axes("Unsqueeze", self.x, [1]), [1])
         if len(self.shape) == 1 and dice.chance(0.2):
             a = dice.pick([n for n in range(1, width + 1) if width % n == 0])
-            self.x = writer.reshape(self.x, dice.pick([(0, a, width // a), (-1, a, width // a)]))
+            self.x = self._reshaped((a, width // a))
             self.shape = (a, width // a)
         if len(self.shape) == 1:
             return
@@ -165,13 +184,31 @@ class _Network:
             self.x = writer.node("Transpose", [self.x], perm=[0, *(m + 1 for m in moves)])
             self.shape = tuple(self.shape[m] for m in moves)
         if dice.chance(0.3):
-            self._elementwise()
+            self._functions()
             self._activation()
-        if dice.chance(0.5):
+        if dice.chance(0.3):
             self.x = writer.node("Flatten", [self.x], axis=1)
         else:
-            self.x = writer.reshape(self.x, dice.pick([(0, -1), (-1, width)]))
+            self.x = self._reshaped((width,))
         self.shape = (width,)
+
+    def _reshaped(self, sizes: tuple[int, ...]) -> str:
+        """Reshape to ``[batch, *sizes]``, as one of the exporters writes it."""
+        dice, writer = self.dice, self.writer
+        first = self.batch if isinstance(self.batch, int) else 1
+        open_sizes = (*sizes[:-1], -1)
+        form = dice.pick(("0", "-1", "fixed", "fixed", "Shape"))
+        match form:
+            case "0":
+                return writer.reshape(self.x, (0, *open_sizes))
+            case "-1":
+                return writer.reshape(self.x, (-1, *sizes))
+            case "fixed":
+                return writer.reshape(self.x, (first, *open_sizes))
+        place = writer.constant(0, np.int64)
+        batch = writer.node("Gather", [writer.node("Shape", [self.x]), place], axis=0)
+        parts = [writer.with_axes("Unsqueeze", batch, [0]), writer.constant(open_sizes, np.int64)]
+        return writer.node("Reshape", [self.x, writer.node("Concat", parts, axis=0)])
 
     def _weights(self, *shape: int, channel_axis: int) -> str:
         """Return quantized weights."""
@@ -180,17 +217,31 @@ class _Network:
         sizes = [1, 1]
         if dice.chance(0.4):
             sizes[channel_axis] = shape[channel_axis]
-        scale = dice.scale() if dice.chance(0.3) else dice.scale(*sizes)
+        scale = self._constant(dice.scale() if dice.chance(0.3) else dice.scale(*sizes))
         if dice.chance(0.3):
             return writer.bipolar(floats, scale)
         return writer.quant(
             floats,
             scale,
-            dice.pick((0, 0, 0, 1)),
-            bits=dice.integer(1, 8),
+            dice.pick((0, 0, 0, 0, 1, 0.5, -0.25)),
+            bits=self._bits(dice.integer(1, 8)),
             narrow=dice.chance(0.5),
             mode=dice.pick(MODES),
         )
+
+    def _bias(self, outputs: int) -> str:
+        """Return a bias: floats, integers times a scale, or what a standard operator makes so."""
+        dice, writer = self.dice, self.writer
+        numbers = dice.number(*dice.pick([(outputs,), (1, outputs)]))
+        form = dice.pick(("floats", "floats", "Quant", "DequantizeLinear"))
+        if form == "Quant":
+            unit = dice.scale() / np.float32(64)
+            return writer.quant(writer.constant(numbers), unit, bits=dice.pick((8, 16, 32)))
+        if form == "DequantizeLinear" and writer.opset >= 10:
+            integers = writer.constant(np.rint(numbers * 50), np.int32)
+            scale = writer.constant(dice.scale() / np.float32(50))
+            return writer.node("DequantizeLinear", [integers, scale])
+        return writer.constant(numbers)
 
     def _linear(self) -> None:
         dice, writer = self.dice, self.writer
@@ -200,8 +251,8 @@ class _Network:
             shape = (outputs, fan_in) if transposed else (fan_in, outputs)
             weights = self._weights(*shape, channel_axis=0 if transposed else 1)
             inputs = [self.x, weights]
-            if dice.chance(0.6):
-                inputs.append(writer.constant(dice.number(*dice.pick([(outputs,), (1, outputs)]))))
+            if writer.opset < 11 or dice.chance(0.6):
+                inputs.append(self._bias(outputs))
             self.x = writer.node(
                 "Gemm",
                 inputs,
@@ -222,6 +273,16 @@ class _Network:
         for _ in range(self.dice.integer(0, 3)):
             self._one_elementwise()
 
+    def _functions(self) -> None:
+        """Compose functions, affine ones in between."""
+        self._elementwise()
+        if not self.has_functions or self.dice.chance(0.2):
+            return
+        for _ in range(self.dice.pick((1, 1, 2, 2, 3))):
+            self.x = Functions(self.writer, self.dice, self.shape).any(self.x)
+            if self.dice.chance(0.4):
+                self._one_elementwise()
+
     def _one_elementwise(self) -> None:
         dice, writer = self.dice, self.writer
         column = (self.shape[0], *[1] * (len(self.shape) - 1))
@@ -241,10 +302,7 @@ class _Network:
             case "Div":
                 self.x = writer.binary(kind, self.x, dice.signed(*shape))
             case "Clip":
-                low, high = sorted(dice.number(2).tolist())
-                constants = [writer.constant(low), writer.constant(high)]
-                kept = [c if dice.chance(0.7) else "" for c in constants]
-                self.x = writer.node("Clip", [self.x, *kept])
+                self.x = Functions(writer, dice, self.shape).clip(self.x)
             case "BatchNormalization":
                 self._batch_norm()
             case _:
@@ -263,8 +321,13 @@ class _Network:
             variance *= dice.rng.choice([0, 1e-12, 1, 1, 1], count)
         self.x = self.writer.batch_norm(self.x, gamma, beta, mean, variance, epsilon)
 
-    def _activation(self, name: str | None = None, *, twice: bool = False) -> None:
-        """Quantize; ``twice``: as two equal quantizers whose results are added."""
+    def _activation(
+        self, name: str | None = None, *, twice: bool = False, again: bool = False
+    ) -> None:
+        """Quantize; ``twice``: as two equal quantizers whose results are added.
+
+        ``again``: what is quantized is quantized once more, on the same grid.
+        """
         dice, writer = self.dice, self.writer
         x = self.x
         column = (self.shape[0], *[1] * (len(self.shape) - 1))
@@ -273,7 +336,9 @@ class _Network:
         kind = dice.pick(("Quant", "Quant", "Quant", "BipolarQuant", "MultiThreshold"))
         if kind == "MultiThreshold" and name is None:
             rows = dice.pick((1, self.shape[0]))
-            table = np.sort(dice.number(rows, dice.integer(1, 5)), axis=1)
+            table = dice.number(rows, dice.integer(1, 5))
+            if dice.chance(0.2):
+                table[:, 0] = dice.pick((-np.inf, np.inf))
             self.x = writer.multi_threshold(
                 x,
                 table,
@@ -282,19 +347,20 @@ class _Network:
                 layout="NCHW"[: 1 + len(self.shape)],
             )
             return
+        unit = self._constant(scale)
         if kind == "BipolarQuant":
-            results = [writer.bipolar(x, scale, name) for _ in range(1 + twice)]
+            results = [writer.bipolar(x, unit, name) for _ in range(1 + twice)]
         else:
-            signed, bits = dice.chance(0.6), dice.integer(1, 5)
+            signed, bits = dice.chance(0.6), dice.pick((1, 1, 2, 2, 3, 3, 4, 5, 8))
             narrow = dice.chance(0.4)
             zero_point = dice.pick((0, 0, 0, 1, -2, 0.5, dice.number()))
             mode, spelling = dice.pick(MODES), dice.pick((str.upper, str.lower))
             results = [
                 writer.quant(
                     x,
-                    scale,
+                    unit,
                     zero_point,
-                    bits,
+                    self._bits(bits),
                     signed=signed,
                     narrow=narrow,
                     mode=spelling(mode),
@@ -306,6 +372,14 @@ class _Network:
         self.x = results[0]
         if twice:
             self.x = writer.node("Add", results)
+        elif again:
+            (first,) = (node for node in writer.nodes if node.output[0] == results[0])
+            self.x = writer.node(
+                first.op_type,
+                [self.x, *first.input[1:]],
+                domain=writer.domain,
+                **{entry.name: helper.get_attribute_value(entry) for entry in first.attribute},
+            )
 
     def _residual(self) -> None:
         """Add (or subtract) two branches with scales of their own, and quantize the sum."""
@@ -345,16 +419,7 @@ class _Network:
         elif kind == "top_k":
             if dice.chance(0.3):
                 self.x = writer.binary("Mul", self.x, dice.signed(self.shape[-1]))
-            k = dice.integer(1, self.shape[-1])
-            name = f"top_{len(writer.nodes)}"
-            writer.node(
-                "TopK",
-                [self.x, writer.constant([k], np.int64)],
-                name=name,
-                outputs=(f"{name}_values", f"{name}_indices"),
-                axis=-1,
-            )
-            self.x = f"{name}_indices"
+            self.x = writer.top_k(self.x, dice.integer(1, self.shape[-1]))
         elif kind == "arg_max":
             keep = dice.integer(0, 1)
             self.x = writer.node("ArgMax", [self.x], axis=len(self.shape), keepdims=keep)

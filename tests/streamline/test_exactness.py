@@ -1,14 +1,17 @@
-"""The integer graph equals the specification: random networks against the exact interpreter."""
+"""The integer graph equals the specification: random networks against the exact interpreter.
+
+A share of what ``benchmarks/exactness.py`` runs at length.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
-from lutloom.streamline.errors import ModelError
-from tests.exact import Tally, compare
-from tests.random_networks import random_network
+from tests.exact import Tally, compare, compare_networks
+from tests.models import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,45 +19,57 @@ if TYPE_CHECKING:
 _BLOCK = 12
 
 
-def tally_of(block: int, directory: Path, *, powers_of_two: bool) -> Tally:
-    """Compare a block of networks; the widest multipliers are refused, which must stay rare."""
-    tally, refused = Tally(), 0
-    for seed in range(_BLOCK * block, _BLOCK * (block + 1)):
-        sample = random_network(seed, powers_of_two=powers_of_two)
-        try:
-            _, one = compare(sample.model, directory, sample.data, sample.raw)
-        except ModelError as error:
-            assert "meet in multipliers of" in str(error)  # noqa: PT017 - one of many
-            refused += 1
-        else:
-            tally.add(one)
-    assert refused <= 1
-    assert tally.networks == _BLOCK - refused
+def tally_of(block: int, directory: Path, *, powers_of_two: bool, functions: bool) -> Tally:
+    """Compare a block of networks; what is refused has a reason, and must stay rare."""
+    seeds = range(_BLOCK * block, _BLOCK * (block + 1))
+    tally, refusals = compare_networks(
+        seeds, directory, powers_of_two=powers_of_two, functions=functions
+    )
+    assert refusals.total() <= 1
+    assert tally.networks == _BLOCK - refusals.total()
+    assert tally.numbers > 3000
+    assert tally.quantized > 1000
     return tally
 
 
-@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("block", range(4))
 def test_networks_with_powers_of_two_are_exact_through_many_ties(
     block: int, tmp_path: Path
 ) -> None:
-    tally = tally_of(block, tmp_path, powers_of_two=True)
-    assert tally.numbers > 3000
-    assert tally.ties > 300
+    tally = tally_of(block, tmp_path, powers_of_two=True, functions=False)
+    assert tally.ties > 150
 
 
-@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("block", range(4))
 def test_networks_with_any_scales_are_exact(block: int, tmp_path: Path) -> None:
-    tally = tally_of(block, tmp_path, powers_of_two=False)
-    assert tally.numbers > 3000
+    tally_of(block, tmp_path, powers_of_two=False, functions=False)
+
+
+@pytest.mark.parametrize("block", [0, 2, 4, 5])
+@pytest.mark.parametrize("powers_of_two", [True, False])
+def test_networks_with_functions_before_their_quantizers_are_exact(
+    block: int, powers_of_two: bool, tmp_path: Path
+) -> None:
+    tally_of(block, tmp_path, powers_of_two=powers_of_two, functions=True)
+
+
+def grid(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.linspace(-3, 3, 25 * int(np.prod(shape)), dtype=np.float32).reshape(-1, *shape)
 
 
 def test_a_range_that_lies_wholly_behind_its_clamp_is_exact(tmp_path: Path) -> None:
-    """Found by seed 46: steps were only kept for the range before the clamp."""
-    sample = random_network(46, powers_of_two=True)
-    compare(sample.model, tmp_path, sample.data, sample.raw)
+    """Steps were only kept for the range before the clamp, once."""
+    w = Writer()
+    x = w.quant("x", 0.25, bits=4, signed=False)
+    x = w.binary("Add", w.binary("Mul", x, -1.0), -2.0)  # negative everywhere
+    x = w.quant(w.binary("Add", w.node("Relu", [x]), 1.25), 0.5, bits=3)
+    compare(w.model(w.matmul(x, np.eye(2)), 2), tmp_path, grid(2))
 
 
 def test_channels_of_which_only_some_are_clamped_are_exact(tmp_path: Path) -> None:
-    """Found by seed 734: a ReLU becomes a lower bound here and an upper one there."""
-    sample = random_network(734, powers_of_two=False)
-    compare(sample.model, tmp_path, sample.data, sample.raw)
+    """A ReLU becomes a lower bound here and an upper one there."""
+    w = Writer()
+    x = w.node("Relu", [w.matmul(w.quant("x", 0.25, bits=4), np.eye(3))])
+    x = w.binary("Add", w.binary("Mul", x, [0.5, -0.75, 0.0]), [0.0, 1.5, 0.25])
+    x = w.quant(w.clip(x, -1.0, None), 0.3, bits=4)
+    compare(w.model(w.matmul(x, np.eye(3)), 3), tmp_path, grid(3))
