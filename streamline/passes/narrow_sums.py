@@ -20,7 +20,7 @@ from lutloom.streamline.multipliers import Term, narrowed
 from lutloom.streamline.passes.rename import with_replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Of one sum, in all channels: each costs about a millisecond.
 _MOST_THRESHOLDS = 1 << 15
+# Additions that are dissolved in one.
+_MOST_DISSOLVED = 8
 
 
 def narrow_sums(graph: Graph) -> Graph:
@@ -37,13 +39,19 @@ def narrow_sums(graph: Graph) -> Graph:
     renamed: dict[str, str] = {}
     names = set(graph.types)
     for node in graph.nodes:
-        sum_ = _sum_before_thresholds(graph, node)
-        nodes = {} if sum_ is None else _narrow(graph, sum_)
-        if sum_ is None or not nodes:
+        path = _path_to_thresholds(graph, node)
+        if path is None:
+            continue
+        leaves, adds = _dissolved(graph, node, _MOST_DISSOLVED)
+        nodes = _narrow(graph, node, path, leaves, adds)
+        if not nodes and len(adds) > 1:
+            # Of more than two values the smallest multipliers are not always found.
+            nodes = _narrow(graph, node, path, *_dissolved(graph, node, 0))
+        if not nodes:
             continue
         changed |= nodes
         # Their integers are others now, and so are their names.
-        renamed |= {moved.name: _fresh(moved.name, names) for moved in (node, *sum_.between)}
+        renamed |= {moved.name: _fresh(moved.name, names) for moved in (node, *path.between)}
     if not changed:
         return graph
     kept = (changed.get(node.name, node) for node in graph.nodes)
@@ -52,117 +60,114 @@ def narrow_sums(graph: Graph) -> Graph:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sum:
-    """An addition, with what it adds dissolved, and the thresholds that read it."""
+class _Path:
+    """What lies between an addition and its readers, which are all thresholds."""
 
-    node: Node
-    leaves: Mapping[str, NDArray[Any]]
-    """The multipliers of each value, Python's integers: one, or one a channel."""
-    bits: int
-    """Of all multipliers, as they are."""
     between: tuple[Node, ...]
-    readers: tuple[tuple[Node, IntArray], ...]
-    """With the column of multipliers that each of its channels looks at."""
-
-    @property
-    def width(self) -> int:
-        """How many columns of multipliers there are."""
-        return max(len(row) for row in self.leaves.values())
+    readers: tuple[tuple[Node, IntArray | None], ...]
+    """With the channel of the sum that each of its channels is of; None where that differs."""
 
 
-def _sum_before_thresholds(graph: Graph, node: Node) -> _Sum | None:
+def _path_to_thresholds(graph: Graph, node: Node) -> _Path | None:
     import numpy as np
 
     if not isinstance(node.op, Add):
         return None
-    leaves, adds = _flattened(graph, node)
-    if len(adds) == 1 and node.op.multipliers.lo >= -1 and node.op.multipliers.hi <= 1:
-        return None
-    width = max(len(row) for row in leaves.values())
-    columns = np.broadcast_to(np.arange(width), (1, *graph.types[node.name].shape))
-    between: list[tuple[Node, IntArray]] = [(node, columns)]
-    readers: list[tuple[Node, IntArray]] = []
-    for moved, columns in between:  # which grows
+    x = graph.types[node.name]
+    between: list[tuple[Node, IntArray]] = [
+        (node, np.broadcast_to(np.arange(x.channels), (1, *x.shape)))
+    ]
+    readers: list[tuple[Node, IntArray | None]] = []
+    for moved, channels in between:  # which grows
         users = graph.users[moved.name]
         if moved.name in graph.outputs or not users:
             return None
         for user in users:
             if isinstance(user.op, Threshold):
-                last = columns.reshape(-1, graph.types[moved.name].channels)
-                if (last != last[0]).any():
-                    return None
-                readers.append((user, last[0]))
+                rows = channels.reshape(-1, graph.types[moved.name].channels)
+                readers.append((user, rows[0] if (rows == rows[0]).all() else None))
             elif isinstance(user.op, Permute | Reshape):
-                (behind,) = user.op.reference(columns)
+                (behind,) = user.op.reference(channels)
                 between.append((user, behind))
             else:
                 return None
-    bits = sum(_bits(add.multipliers.int64) for add in adds)
-    return _Sum(node, leaves, bits, tuple(moved for moved, _ in between[1:]), tuple(readers))
+    return _Path(tuple(moved for moved, _ in between[1:]), tuple(readers))
 
 
-def _flattened(graph: Graph, node: Node) -> tuple[dict[str, NDArray[Any]], list[Add]]:
-    """Return the multipliers of what ``node`` adds, with all additions dissolved that nobody else
-    reads, and those additions, its own in front.
+def _dissolved(graph: Graph, node: Node, most: int) -> tuple[dict[str, NDArray[Any]], list[Add]]:
+    """Return the multipliers of what ``node`` adds, one or one a channel, with up to ``most``
+    additions dissolved that nobody else reads; and all those additions, its own in front.
     """
     assert isinstance(node.op, Add)
     leaves: dict[str, NDArray[Any]] = {}
     adds = [node.op]
-    rows = node.op.multipliers.int64.astype(object)
-    for name, row in zip(node.inputs, rows, strict=True):
+    waiting = list(zip(node.inputs, node.op.multipliers.int64.astype(object), strict=True))
+    while waiting:
+        name, row = waiting.pop(0)
         inner = graph.producers.get(name)
-        is_private = graph.users[name] == (node,) and name not in graph.outputs
-        below = {name: row}
-        if inner is not None and isinstance(inner.op, Add) and is_private:
-            parts, more = _flattened(graph, inner)
-            below = {leaf: row * factors for leaf, factors in parts.items()}
-            adds += more
-        for leaf, factors in below.items():
-            leaves[leaf] = leaves[leaf] + factors if leaf in leaves else factors
+        is_private = len(graph.users[name]) == 1 and name not in graph.outputs
+        if inner is not None and isinstance(inner.op, Add) and is_private and len(adds) <= most:
+            adds.append(inner.op)
+            rows = inner.op.multipliers.int64.astype(object)
+            waiting += [(leaf, row * own) for leaf, own in zip(inner.inputs, rows, strict=True)]
+        else:
+            leaves[name] = leaves[name] + row if name in leaves else row
     return leaves, adds
 
 
-def _narrow(graph: Graph, sum_: _Sum) -> dict[str, Node]:
+def _narrow(
+    graph: Graph,
+    node: Node,
+    path: _Path,
+    leaves: Mapping[str, NDArray[Any]],
+    adds: Sequence[Add],
+) -> dict[str, Node]:
     """Return the new nodes by the names of those that they replace; none if nothing is won."""
     import numpy as np
 
-    width = sum_.width
+    bits = sum(_bits(add.multipliers.int64) for add in adds)
+    width = max(len(row) for row in leaves.values())
     tables = []
-    for reader, columns in sum_.readers:
+    for reader, channels in path.readers:
         assert isinstance(reader.op, Threshold)
         rows = reader.op.thresholds.int64
-        count = max(len(rows), len(columns) if width > 1 else 1)
-        tables.append((columns[:count], np.broadcast_to(rows, (count, rows.shape[1])).copy()))
-    if sum(table.size for _, table in tables) > _MOST_THRESHOLDS:
+        # One column of multipliers has to suit the thresholds of all channels.
+        of = np.zeros(len(rows), dtype=np.int64) if width == 1 else channels
+        if of is None:
+            return {}
+        tables.append((of, np.broadcast_to(rows, (len(of), rows.shape[1])).copy()))
+    is_plain = len(adds) == 1 and adds[0].multipliers.lo >= -1 and adds[0].multipliers.hi <= 1
+    if is_plain or sum(table.size for _, table in tables) > _MOST_THRESHOLDS:
         return {}
-    multipliers = np.zeros((len(sum_.leaves), width), dtype=object)
+    multipliers = np.zeros((len(leaves), width), dtype=object)
     for column in range(width):
         asked = sorted({t for of, table in tables for t in table[of == column].ravel().tolist()})
-        narrow = narrowed(_terms(graph, sum_, column), asked)
+        narrow = narrowed(_terms(graph, leaves, column, width), asked)
         if narrow is None:
             return {}
         multipliers[:, column] = narrow.multipliers
         moved = dict(zip(asked, narrow.thresholds, strict=True))
-        new = np.vectorize(moved.__getitem__, otypes=[np.int64])
         for of, table in tables:
-            if (of == column).any() and table.size:
-                table[of == column] = new(table[of == column])
-    if _bits(multipliers) >= sum_.bits:
+            old = table[of == column]
+            table[of == column] = np.array([moved[t] for t in old.ravel().tolist()]).reshape(
+                old.shape
+            )
+    if _bits(multipliers) >= bits:
         return {}
     readers = (
         _with_thresholds(reader, table)
-        for (reader, _), (_, table) in zip(sum_.readers, tables, strict=True)
+        for (reader, _), (_, table) in zip(path.readers, tables, strict=True)
     )
-    return {node.name: node for node in (_addition(sum_, multipliers), *readers)}
+    return {new.name: new for new in (_addition(node, list(leaves), multipliers), *readers)}
 
 
-def _terms(graph: Graph, sum_: _Sum, column: int) -> list[Term]:
+def _terms(graph: Graph, leaves: Mapping[str, NDArray[Any]], column: int, width: int) -> list[Term]:
     terms = []
-    for name, row in sum_.leaves.items():
+    for name, row in leaves.items():
         x = graph.types[name]
         lo, hi = x.element.lo, x.element.hi
         producer = graph.producers.get(name)
-        if sum_.width > 1 and producer is not None and isinstance(producer.op, Linear):
+        if width > 1 and producer is not None and isinstance(producer.op, Linear):
             # A channel may reach less far than the widest.
             lows, highs = producer.op.sums.bounds(graph.types[producer.inputs[0]].element)
             lo, hi = lows[column], highs[column]
@@ -170,11 +175,10 @@ def _terms(graph: Graph, sum_: _Sum, column: int) -> list[Term]:
     return terms
 
 
-def _addition(sum_: _Sum, multipliers: NDArray[np.object_]) -> Node:
+def _addition(node: Node, names: list[str], multipliers: NDArray[np.object_]) -> Node:
     """Return the addition of what still counts; of two values at least, as an addition has."""
     import numpy as np
 
-    names = list(sum_.leaves)
     counts = [i for i in range(len(names)) if multipliers[i].any()]
     # Several may have fallen out, or been one value all along.
     kept = [*counts, *(i for i in range(len(names)) if i not in counts)][: max(2, len(counts))]
@@ -184,7 +188,7 @@ def _addition(sum_: _Sum, multipliers: NDArray[np.object_]) -> Node:
         inputs, rows = inputs * 2, np.concatenate([rows, np.zeros_like(rows)])
     if (rows == rows[:, :1]).all():
         rows = rows[:, :1]
-    return replace(sum_.node, op=Add(Const(rows)), inputs=tuple(inputs))
+    return replace(node, op=Add(Const(rows)), inputs=tuple(inputs))
 
 
 def _with_thresholds(reader: Node, table: IntArray) -> Node:

@@ -140,3 +140,20 @@ def test_a_branch_that_never_matters_gets_no_multiplier() -> None:
     after = narrow_sums(followed(graph, reader))
     (narrow,) = [node.op for node in after.nodes if isinstance(node.op, Add)]
     assert narrow.multipliers.int64.tolist() == [[1], [0]]
+
+
+def test_of_a_long_chain_of_sums_the_last_is_narrowed() -> None:
+    """Twenty branches of a byte each can't be proved together: the last two values can."""
+    rng = np.random.default_rng(0)
+    byte = TensorType(IntType(0, 255), (2,))
+    inputs = {f"x{i}": byte for i in range(20)}
+    nodes = [Node(("s1",), Add(Const([[3], [5]])), ("x0", "x1"))]
+    for i in range(2, 20):
+        multipliers = Const([[1], [int(rng.integers(1, 2**20))]])
+        nodes.append(Node((f"s{i}",), Add(multipliers), (f"s{i - 1}", f"x{i}")))
+    graph = Graph(inputs, tuple(nodes), ("s19",))
+    reader = Node(("y",), quantizer(rng, graph, "s19", 1), ("s19",))
+    graph = followed(graph, reader)
+    after = narrow_sums(graph)
+    equal(graph, after)
+    assert bits(after) < bits(graph)
