@@ -149,8 +149,8 @@ def test_of_a_long_chain_of_sums_the_last_is_narrowed() -> None:
     inputs = {f"x{i}": byte for i in range(20)}
     nodes = [Node(("s1",), Add(Const([[3], [5]])), ("x0", "x1"))]
     for i in range(2, 20):
-        multipliers = Const([[1], [int(rng.integers(1, 2**20))]])
-        nodes.append(Node((f"s{i}",), Add(multipliers), (f"s{i - 1}", f"x{i}")))
+        multipliers = [[1], [2]] if i < 19 else [[2**30 + 7], [2**31 - 1]]
+        nodes.append(Node((f"s{i}",), Add(Const(multipliers)), (f"s{i - 1}", f"x{i}")))
     graph = Graph(inputs, tuple(nodes), ("s19",))
     reader = Node(("y",), quantizer(rng, graph, "s19", 1), ("s19",))
     graph = followed(graph, reader)
