@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from lutloom.streamline.staircase import Ramp
 
 _HALF = Fraction(1, 2)
+_TOO_WIDE = (
+    f"its (m * x + b) >> s needs sums of more than {WIDE_SUM} bits: use scales that are powers of"
+    " two"
+)
 _NONE, _EVEN, _ALL = "none", "even", "all"
 
 # What is added to a number, for its floor, and which integers then count as themselves instead of
@@ -96,11 +100,13 @@ def requantize(ramps: Sequence[Ramp], steps: WideSteps) -> Requantize | str:
             f"its ties{channel} go up and down in turn, to even levels, which no product does: use"
             " scales that are powers of two, or the rounding mode HALF_UP"
         )
-    if slopes is None:
+    if slopes is None and steps.mode in (Rounding.UP, Rounding.DOWN):
         return (
             f"no (m * x + b) >> s with sums below 2^{WIDE_SUM} rounds {steps.mode.value} on both"
             " sides of zero: use another rounding mode"
         )
+    if slopes is None:
+        return _TOO_WIDE
     return _operator(lines, slopes)
 
 
@@ -269,7 +275,7 @@ def _operator(lines: Sequence[_Line], slopes: Slopes) -> Requantize | str:
         for number in slopes.multipliers * end + slopes.biases
     )
     if widest.bit_length() > WIDE_SUM or slopes.shift > WIDE_SUM:
-        return f"its (m * x + b) >> s needs sums of more than {WIDE_SUM} bits"
+        return _TOO_WIDE
     if clamps_once(slopes, lowest, highest, first, final):
         lowest, highest = lowest.min(keepdims=True), highest.max(keepdims=True)
     multipliers, biases = digits(slopes.multipliers), digits(slopes.biases)

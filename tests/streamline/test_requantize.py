@@ -196,6 +196,15 @@ def test_rounding_towards_zero_on_both_sides_is_refused(tmp_path: Path) -> None:
         compare(model, tmp_path, np.zeros((1, 12), np.float32))
 
 
+def test_sums_that_are_too_wide_are_refused() -> None:
+    far = 2**50
+    ramp = Ramp(float32(0.37) / float32(0.61) / 2**20, float32(0.1), None, None, -far, far)
+    steps = WideSteps(Rounding.FLOOR, -(2**30), 2**30)
+    assert requantize([ramp], steps) == (
+        "its (m * x + b) >> s needs sums of more than 94 bits: use scales that are powers of two"
+    )
+
+
 def network(bits: int, scale: float, mode: str, *, per_channel: bool, relu: bool) -> ModelProto:
     rng = np.random.default_rng(bits)
     writer = Writer()
