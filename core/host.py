@@ -134,6 +134,19 @@ class Binarize:
     zero_point: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Count:
+    """``first + height * n``, int64, where ``x`` is at or above ``n`` thresholds of its channel.
+
+    ``thresholds`` is ``[channels, steps]`` along ``axis``, or has one row for all channels.
+    """
+
+    thresholds: Floats
+    axis: int
+    first: int
+    height: int
+
+
 @dataclass(frozen=True, slots=True)
 class Largest:
     """Indices of the ``k`` largest along ``axis``, ties to the lowest index, int64."""
@@ -153,6 +166,7 @@ HostStep: TypeAlias = (
     | Transpose
     | Quantize
     | Binarize
+    | Count
     | Largest
 )
 
@@ -196,11 +210,25 @@ def _run(step: HostStep, x: Array) -> Array:
             return x.reshape(x.shape[0], *shape)
         case Transpose(axes):
             return np.asarray(x.transpose(0, *(axis + 1 for axis in axes)))
+        case Quantize() | Binarize() | Count() | Largest():
+            return _integers(step, x)
+        case _:
+            assert_never(step)
+
+
+def _integers(step: Quantize | Binarize | Count | Largest, x: Array) -> Array:
+    import numpy as np
+
+    match step:
         case Quantize(scale, zero_point, lo, hi, rounding):
             scaled = np.clip(x / scale + zero_point, lo, hi)
             return round_by(rounding, scaled).astype(np.int64)
         case Binarize(scale, zero_point):
             return np.where(x / scale + zero_point >= 0, np.int64(1), np.int64(-1))
+        case Count(thresholds, axis, first, height):
+            reached = np.moveaxis(x, axis + 1, -1)[..., np.newaxis] >= thresholds
+            levels = first + height * reached.sum(axis=-1, dtype=np.int64)
+            return np.asarray(np.moveaxis(levels, -1, axis + 1))
         case Largest(k, axis):
             order = np.argsort(-x, axis=axis + 1, kind="stable")
             return np.take(order, np.arange(k), axis=axis + 1).astype(np.int64)

@@ -284,12 +284,28 @@ def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
         last = Binarize(scale, zero_point)
     else:
         last = Quantize(scale, zero_point, quantizer.lo, quantizer.hi, quantizer.rounding)
-    program = (*host_program(x.trail, context), last)
-    axes = tuple(range(len(x.shape)))
     blank = np.ones((1,) * len(x.shape), dtype=object)
-    symbol = Scaled("", axes, x.shape, blank, blank)
+    symbol = Scaled("", tuple(range(len(x.shape))), x.shape, blank, blank)
     unit = aligned(node, symbol, quantizer.unit, "scale")
     bias = np.asarray(-unit * aligned(node, symbol, quantizer.zero_point, "zero point"))
+    return entered(node, x, last, quantizer.type, unit, bias, context)
+
+
+def entered(
+    node: SourceNode,
+    x: HostFloat,
+    last: HostStep,
+    type_: IntType,
+    unit: Rationals,
+    bias: Rationals,
+    context: Context,
+) -> Scaled:
+    """Return the graph's input: levels of ``type_`` that the host makes of ``x`` by ``last``.
+
+    They stand for ``unit * level + bias``, both in the model's order of axes.
+    """
+    program = (*host_program(x.trail, context), last)
+    axes = tuple(range(len(x.shape)))
     varying = varying_axes(unit, bias)
     if len(varying) > 1:
         raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
@@ -297,7 +313,7 @@ def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
     if context.head is not None:
         return _once_more(node, program, x, unit, bias, context)
     shape = tuple(x.shape[axis] for axis in order)
-    value = context.build.add_input(node.name, TensorType(quantizer.type, shape))
+    value = context.build.add_input(node.name, TensorType(type_, shape))
     unit, bias = unit.transpose(order), bias.transpose(order)
     context.head = program
     return named(node, Scaled(value, order, x.shape, unit, bias), context)

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import inf, isfinite, isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lutloom.core.host import Count
+from lutloom.core.types import IntType
 from lutloom.streamline.context import required_constant, required_formula
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.quantize import Uniform, quantize, thresholded
+from lutloom.streamline.quantize import entered, thresholded
 from lutloom.streamline.steps import Steps
 from lutloom.streamline.symbols import HostFloat
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Symbol
+    from lutloom.streamline.symbols import Formula, Symbol
 
 _MATRIX = 2
 # Beyond, integers that mean more would leave 64 bits.
@@ -33,12 +38,11 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
     """Return the levels; channels are where the layout has its C."""
     import numpy as np
 
-    if isinstance(inputs[0], HostFloat) and _is_sign(node, inputs):
-        # The host has no tables, but it has this one.
-        one = np.ones(1, dtype=np.float32)
-        half = one * -np.float32(node.number("out_bias", 0.0))
-        return quantize(Uniform(node, None, one, 0 * one, half, -1, 1), inputs[0], context)
-    x = required_formula(node, inputs, 0, "a quantizer")
+    x: Formula | HostFloat
+    if isinstance(inputs[0], HostFloat) and inputs[0].start is None:
+        x = inputs[0]
+    else:
+        x = required_formula(node, inputs, 0, "a quantizer")
     constant = required_constant(node, inputs, 1, "threshold table")
     table = constant.array
     if table.ndim != _MATRIX:
@@ -63,24 +67,24 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
         _steps(node, reals, floats, first, height)
         for reals, floats in zip(constant.reals().tolist(), table.tolist(), strict=True)
     ]
+    ones = (1,) * len(x.shape)
+    units, offsets = (np.full(ones, number, dtype=object) for number in (unit, offset))
+    if isinstance(x, HostFloat):
+        levels = IntType(first, first + height * count, height)
+        last = Count(_in_float32(table), axis, first, height)
+        return entered(node, x, last, levels, units, offsets, context)
     place = [1] * len(x.shape)
     place[x.axes.index(axis)] = channels
-    ones = (1,) * len(x.shape)
-    return thresholded(
-        node,
-        x,
-        steps.reshape(place),
-        np.full(ones, unit, dtype=object),
-        np.full(ones, offset, dtype=object),
-        context,
-    )
+    return thresholded(node, x, steps.reshape(place), units, offsets, context)
 
 
-def _is_sign(node: SourceNode, inputs: Inputs) -> bool:
-    """Return whether the levels are two opposite ones, and the threshold between them is 0."""
-    scale, bias = (_number(node, name, default) for name, default in _OUTPUT.items())
-    table = required_constant(node, inputs, 1, "threshold table").array
-    return table.shape == (1, 1) and not table.any() and scale != 0 and bias == -scale / 2
+def _in_float32(table: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the smallest float32 numbers that reach the thresholds: no float32 lies between."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        floats = table.astype(np.float32)
+    return np.where(floats < table, np.nextafter(floats, np.float32(inf)), floats)
 
 
 def _number(node: SourceNode, name: str, default: float) -> Fraction:

@@ -650,3 +650,40 @@ def test_an_executor_is_given_the_bit_widths_that_are_read_here(tmp_path: Path) 
     result = compare_with_executor(network, read_source(path), floats, network.encode(data))
     assert all(layer.is_equal for layer in result.layers)
     assert floats[bits] == 13
+
+
+@pytest.mark.parametrize(
+    ("table", "scale", "bias", "layout"),
+    [
+        ([[0.0]], 2.0, -1.0, ""),
+        ([[0.5, -0.5, INF]], 1.0, -1.0, ""),
+        ([[0.1, 0.2], [-INF, -1.0]], 0.25, 0.125, "NCHW"),
+        ([[0.1, 0.2], [-1.0, 2.0], [0.0, 0.0]], -1.0, 0.0, "NHWC"),
+        (np.zeros((1, 0)), 1.0, 2.0, ""),
+    ],
+)
+def test_thresholds_on_floats_of_the_input_are_counted_on_the_host(
+    table: Any,  # noqa: ANN401 - array-like
+    scale: float,
+    bias: float,
+    layout: str,
+    tmp_path: Path,
+) -> None:
+    w = Writer()
+    x = w.multi_threshold(w.binary("Mul", "x", 0.3), table, scale, bias, layout)
+    model = w.model(w.matmul(w.node("Flatten", [x]), np.ones((12, 2))), 2, 2, 3)
+    data = (np.random.default_rng(6).integers(-40, 40, (30, 2, 2, 3)) / 8).astype(np.float32)
+    network, _ = compare(model, tmp_path, data)
+    floats = execute(tmp_path / "model.onnx", data)
+    assert (results(network, data) == floats[model.graph.output[0].name]).all()
+
+
+def test_a_threshold_of_double_precision_is_reached_by_the_same_floats(tmp_path: Path) -> None:
+    w = Writer()
+    table = w.constant([[0.1]], np.float64)
+    above = np.nextafter(np.float32(0.1), np.float32(1))
+    data = np.array([[0.1], [np.nextafter(np.float32(0.1), np.float32(0))], [above]], np.float32)
+    x = w.node("MultiThreshold", ["x", table], domain=w.domain, out_dtype="BINARY")
+    network, _ = compare(w.model(w.matmul(x, [[1.0]]), 1), tmp_path, data)
+    # The float32 of 0.1 is above the float64 of it.
+    assert results(network, data).tolist() == [[1.0], [0.0], [1.0]]
