@@ -3,14 +3,17 @@
 For every channel, the integers from ``lo`` to ``hi`` are cut into segments on which the quantizer
 has one level. A segment is decided when an enclosure of ``g`` over it lies between two neighbouring
 boundaries, ties included; one that is not is halved, and a single integer that is not is decided by
-exact arithmetic. So each integer's level is proved, whatever the function: ``g`` may rise and fall.
+exact arithmetic. Where ``g`` clings to a boundary, so that float64 can't tell them apart over many
+integers, a segment on which it surely does not turn is decided by its two ends. So each integer's
+level is proved, whatever the function: ``g`` may rise and fall.
 
-All channels are worked on at once; where ``g`` is monotone, that takes about as many enclosures as
-there are steps times the number of bits in the range.
+All channels are worked on at once, which takes about as many enclosures as there are steps times
+the number of bits in the range.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
@@ -19,7 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lutloom.streamline import intervals
-from lutloom.streamline.enclosure import Program, enclose, enclose_exactly, program_of
+from lutloom.streamline.enclosure import (
+    Program,
+    enclose,
+    enclose_exactly,
+    is_monotone,
+    program_of,
+)
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.exact_intervals import End, TooWideError
 from lutloom.streamline.rows import packed
@@ -42,11 +51,11 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 # Two numbers that differ do so at some precision; equal ones can't be told to be by any.
 _BITS = (64, 256, 1024, 4096)
-# An enclosure as narrow as this (in units of the levels' distance) that did not shrink when its
-# segment was halved shows the rounding of float64, and no longer the function.
-_NARROW, _SHRUNK = 2.0**-20, 0.9
-# Far beyond what any function takes whose levels can be told: minutes.
-_MOST_SEGMENTS, _MOST_EXACT = 1 << 27, 1 << 19
+# An enclosure as narrow as this, in units of the levels' distance, lies near a boundary for reasons
+# of its own: the function is flat there, or crosses it in steps too small for float64.
+_NARROW = 2.0**-20
+# Far beyond what functions take whose levels can be told; minutes.
+_MOST_SEGMENTS, _MOST_EXACT = 1 << 26, 1 << 18
 # For the reach of a function: pieces that each channel's range is cut into.
 _PIECES = 64
 
@@ -74,13 +83,9 @@ class _Segments:
     channel: Ints
     first: Places
     last: Places
-    width: Floats
-    """Of the enclosure that was halved."""
 
     def __getitem__(self, which: Bools | slice) -> _Segments:
-        return _Segments(
-            self.channel[which], self.first[which], self.last[which], self.width[which]
-        )
+        return _Segments(self.channel[which], self.first[which], self.last[which])
 
 
 @dataclass(eq=False)
@@ -95,8 +100,9 @@ class _Search:
     boundaries: tuple[_Boundaries, ...] = ()
     decided: list[tuple[Ints, Places, Ints]] = field(default_factory=list)
     """Channels, first places and numbers of steps taken of decided segments."""
+    exact: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Numbers of steps that single integers of a channel take."""
     segments: int = 0
-    exact: int = 0
 
     def __post_init__(self) -> None:
         self.boundaries = tuple(map(_boundaries, self.steps))
@@ -126,7 +132,7 @@ def curve_staircase(
     search = _Search(node, program_of(expression), steps, lows, step)
     count = (highs.view(np.uint64) - lows.view(np.uint64)) // np.uint64(step)
     channels = np.arange(len(lows))
-    waiting = [_Segments(channels, np.zeros_like(count), count, np.full(len(lows), np.inf))]
+    waiting = [_Segments(channels, np.zeros_like(count), count)]
     while waiting:
         segments = waiting.pop()
         if len(segments.channel) > _CHUNK:
@@ -198,75 +204,105 @@ def _taken_by_channel(search: _Search, channel: Ints, y: Interval) -> tuple[Ints
 
 def _undecided(search: _Search, segments: _Segments) -> _Segments:
     """Record the segments that have one level; return the others, none of them one integer."""
-    channel = segments.channel
-    search.segments += len(channel)
+    search.segments += len(segments.channel)
     if search.segments > _MOST_SEGMENTS:
         raise ModelError(_endless(search))
-    ends = [search.integers(channel, place) for place in (segments.first, segments.last)]
-    y, somewhere, everywhere = enclose(search.program, channel, *ends)
-    if everywhere.any():
-        _refuse(search, channel[everywhere], ends[0][everywhere])
-    least, most, distance = _taken_by_channel(search, channel, y)
-    is_decided = (least == most) & ~somewhere
-    search.decided.append((channel[is_decided], segments.first[is_decided], least[is_decided]))
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        width = y.hi - y.lo
-        is_stuck = (width <= _NARROW * distance) & (width > _SHRUNK * segments.width)
-    is_single = segments.first == segments.last
-    is_left = ~is_decided
-    left = _Segments(channel, segments.first, segments.last, width)
-    exactly = is_left & (is_single | is_stuck)
-    found = {
-        int(i): _taken_exactly(search, int(channel[i]), int(ends[0][i]), int(ends[1][i]))
-        for i in np.flatnonzero(exactly)
-    }
-    known = np.array([i for i, count in found.items() if count is not None], dtype=np.int64)
-    counts = np.array([count for count in found.values() if count is not None], dtype=np.int64)
-    search.decided.append((channel[known], segments.first[known], counts))
-    is_left[known] = False
-    return left[is_left]
+    lo, hi = (search.integers(segments.channel, end) for end in (segments.first, segments.last))
+    least, most, is_narrow = _counts(search, segments.channel, lo, hi)
+    for i in np.flatnonzero((least != most) & (lo == hi)).tolist():
+        least[i] = most[i] = _count_at(search, int(segments.channel[i]), int(lo[i]))
+    hard = np.flatnonzero(
+        (least != most) & (is_narrow | _is_crowded(search, segments, least != most))
+    )
+    if len(hard):
+        channel, ends = segments.channel[hard], (lo[hard], hi[hard])
+        least[hard], most[hard] = _counts_by_ends(
+            search, channel, ends, (least[hard], most[hard]), is_narrow[hard]
+        )
+    is_decided = least == most
+    decided = segments[is_decided]
+    search.decided.append((decided.channel, decided.first, least[is_decided]))
+    return segments[~is_decided]
 
 
-def _refuse(search: _Search, channel: Ints, integer: Ints) -> None:
-    """Raise what the exact arithmetic says of the first of some integers without a result."""
-    first = int(integer[0])
-    enclose_exactly(search.program, int(channel[0]), first, first, _BITS[0])
+def _is_crowded(search: _Search, segments: _Segments, is_left: Bools) -> bool:
+    """Return whether more segments are left than a function leaves that crosses its boundaries."""
+    steps = max(len(steps.boundaries) for steps in search.steps)
+    return int(is_left.sum()) > 3 * len(np.unique(segments.channel)) * (steps + 8)
 
 
-def _taken_exactly(search: _Search, channel: int, lo: int, hi: int) -> int | None:
-    """Return the number of steps that all of ``lo .. hi`` take, None if it can't be told at once.
+def _counts_by_ends(
+    search: _Search,
+    channel: Ints,
+    ends: tuple[Ints, Ints],
+    counts: tuple[Ints, Ints],
+    is_narrow: Bools,
+) -> tuple[Ints, Ints]:
+    """Return the counts that the ends of monotone segments have; of others those that are known."""
+    least, most = (count.copy() for count in counts)
+    which = np.flatnonzero(is_monotone(search.program, channel, *ends) & (least >= 0))
+    found = [list(_counts(search, channel[which], end[which], end[which])[:2]) for end in ends]
+    for (lows, highs), end in zip(found, ends, strict=True):
+        for i in np.flatnonzero((lows != highs) & is_narrow[which]).tolist():
+            place = which[i]
+            lows[i] = highs[i] = _count_at(search, int(channel[place]), int(end[place]))
+    least[which] = np.minimum(found[0][0], found[1][0])
+    most[which] = np.maximum(found[0][1], found[1][1])
+    return least, most
 
-    For a single integer it can always be told, or is refused.
+
+def _counts(search: _Search, channel: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints, Bools]:
+    """Return how many steps all of ``lo .. hi`` surely take, and how many some of them may.
+
+    Also returns where float64 shows little more than its own rounding.
     """
-    search.exact += 1
-    if search.exact > _MOST_EXACT:
+    y, somewhere, everywhere = enclose(search.program, channel, lo, hi)
+    if everywhere.any():
+        first = int(lo[everywhere][0])
+        enclose_exactly(search.program, int(channel[everywhere][0]), first, first, _BITS[0])
+    least, most, distance = _taken_by_channel(search, channel, y)
+    # Where some integers may have no result, no level is known.
+    least = np.where(somewhere, -1, least)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        is_narrow = (y.hi - y.lo <= _NARROW * distance) & ~somewhere
+    return least, most, is_narrow
+
+
+def _count_at(search: _Search, channel: int, integer: int) -> int:
+    """Return how many steps one integer takes, by exact arithmetic."""
+    known = search.exact.get((channel, integer))
+    if known is None:
+        known = search.exact[channel, integer] = _exact_count(search, channel, integer)
+    return known
+
+
+def _exact_count(search: _Search, channel: int, integer: int) -> int:
+    if len(search.exact) > _MOST_EXACT:
         raise ModelError(_endless(search))
     steps = search.steps[channel if len(search.steps) > 1 else 0]
-    for bits in _BITS if lo == hi else _BITS[:1]:
+    for bits in _BITS:
         try:
-            y = enclose_exactly(search.program, channel, lo, hi, bits)
+            y = enclose_exactly(search.program, channel, integer, integer, bits)
         except TooWideError:
             continue
-        least, most = _passed(steps, y.lo, y.lo_open, 1), _passed(steps, y.hi, y.hi_open, -1)
+        least = _passed(steps, y.lo, 1 if y.lo_open else 0)
+        most = _passed(steps, y.hi, -1 if y.hi_open else 0)
         if least == most:
             return least
-    if lo == hi:
-        raise ModelError(
-            f"{search.node}: where the integers before it are {lo}, its input can't be told from a"
-            f" boundary between two levels, not with {_BITS[-1]} bits; change its scale a little"
-        )
-    return None
+    raise ModelError(
+        f"{search.node}: where the integers before it are {integer}, its input can't be told from a"
+        f" boundary between two levels, not with {_BITS[-1]} bits; change its scale a little"
+    )
 
 
-def _passed(steps: Steps, end: End, is_open: bool, side: int) -> int:  # noqa: FBT001
-    """Return how many boundaries ``end`` has passed, or the reals just above or below it."""
-    count = 0
-    for boundary, inclusive in zip(steps.boundaries, steps.inclusive, strict=True):
-        if end == boundary:
-            count += side > 0 if is_open else inclusive
-        else:
-            count += end > boundary
-    return count
+def _passed(steps: Steps, end: End, side: int) -> int:
+    """Return how many boundaries ``end`` has passed: it itself (side 0), or what is next to it."""
+    if isinstance(end, float):
+        return len(steps.boundaries) if end > 0 else 0
+    if side == 0:
+        return steps.taken_by(end)
+    at, rest = divmod(end.numerator * steps.denominator, end.denominator)
+    return (bisect_right if rest or side > 0 else bisect_left)(steps.numerators, at)
 
 
 def _endless(search: _Search) -> str:
@@ -282,7 +318,6 @@ def _halved(segments: _Segments) -> _Segments:
         np.concatenate([segments.channel, segments.channel]),
         np.concatenate([segments.first, middle + np.uint64(1)]),
         np.concatenate([middle, segments.last]),
-        np.concatenate([segments.width, segments.width]),
     )
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lutloom.streamline import exact_intervals, intervals
+from lutloom.streamline.derivative import Dual, derived
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.exact_intervals import ExactInterval, UndefinedError
 from lutloom.streamline.expression import Apply, Argument, Expression, Function, Numbers, parts
-from lutloom.streamline.intervals import Interval
+from lutloom.streamline.intervals import Interval, point
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -123,6 +124,26 @@ def enclose(program: Program, channel: Ints, lo: Ints, hi: Ints) -> tuple[Interv
                     everywhere |= every
                     results.append(intervals.apply(function, operands, exponent))
     return results[-1], somewhere, everywhere
+
+
+def is_monotone(program: Program, channel: Ints, lo: Ints, hi: Ints) -> Bools:
+    """Return where the program surely does not fall, or does not rise, from ``lo`` to ``hi``."""
+    zero = point(np.zeros(lo.shape))
+    results: list[Dual] = []
+    with np.errstate(all="ignore"):
+        for instruction in program.instructions:
+            match instruction:
+                case None:
+                    results.append((intervals.integers(lo, hi), point(np.ones(lo.shape))))
+                case _Table():
+                    results.append((_numbers(instruction, channel), zero))
+                case _Call(function=Function.PI):
+                    results.append((intervals.pi_of(lo.shape), zero))
+                case _Call(function, places, exponent):
+                    operands = tuple(results[place] for place in places)
+                    results.append(derived(function, operands, exponent))
+    _, slope = results[-1]
+    return np.asarray((slope.lo >= 0) | (slope.hi <= 0))
 
 
 def _numbers(table: _Table, channel: Ints) -> Interval:

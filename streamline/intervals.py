@@ -250,6 +250,22 @@ def pi_of(shape: tuple[int, ...]) -> Interval:
     return Interval(np.full(shape, np.pi), np.full(shape, above), is_open, is_open)
 
 
+def whole(shape: tuple[int, ...]) -> Interval:
+    """Return all reals."""
+    is_open = np.ones(shape, dtype=np.bool_)
+    return Interval(np.full(shape, -np.inf), np.full(shape, np.inf), is_open, is_open)
+
+
+def hull(x: Interval, y: Interval) -> Interval:
+    """Return the smallest interval that holds both."""
+    return Interval(
+        np.minimum(x.lo, y.lo),
+        np.maximum(x.hi, y.hi),
+        np.where(x.lo == y.lo, x.lo_open & y.lo_open, np.where(x.lo < y.lo, x.lo_open, y.lo_open)),
+        np.where(x.hi == y.hi, x.hi_open & y.hi_open, np.where(x.hi > y.hi, x.hi_open, y.hi_open)),
+    )
+
+
 def holds(x: Interval, number: float) -> Bools:
     """Return where ``number`` lies in ``x``."""
     above = (x.lo < number) | ((x.lo == number) & ~x.lo_open)
@@ -346,17 +362,18 @@ def power(x: Interval, exponent: Fraction) -> Interval:
     if count % 2 == 0:
         return _repeated(absolute(x), count)
     # Odd powers keep signs: each end by itself.
-    lo, hi = _repeated(_point(x.lo), count), _repeated(_point(x.hi), count)
+    lo, hi = _repeated(point(x.lo), count), _repeated(point(x.hi), count)
     return Interval(lo.lo, hi.hi, lo.lo_open | x.lo_open, hi.hi_open | x.hi_open)
 
 
-def _point(x: Floats) -> Interval:
+def point(x: Floats) -> Interval:
+    """Return the interval of one float, element by element."""
     closed = np.zeros(x.shape, dtype=np.bool_)
     return Interval(x, x, closed, closed)
 
 
 def _ones(x: Interval) -> Interval:
-    return _point(np.ones_like(x.lo))
+    return point(np.ones_like(x.lo))
 
 
 def _repeated(x: Interval, count: int) -> Interval:

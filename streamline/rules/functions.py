@@ -42,7 +42,7 @@ _ONE, _HALF = Fraction(1), Fraction(1, 2)
 _GELU_CUBIC = Fraction(44715, 1_000_000)
 # A power this large leaves every range; exact numbers grow with it.
 _LARGEST_EXPONENT = 64
-_FINEST_EXPONENT = 2**24
+_FINEST_EXPONENT = 2**64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
