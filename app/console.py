@@ -124,6 +124,7 @@ def show_verification(result: Verification) -> None:
 
     titles = {
         Stage.EXPORT: "export",
+        Stage.BREVITAS: "Brevitas",
         Stage.EXACT: "exact",
         Stage.MODEL: "integers",
         Stage.PROCESSES: "processes",

@@ -15,7 +15,7 @@ from lutloom.data import save_array
 from lutloom.extras import require
 from lutloom.simulation import Engine, Simulation, classes, simulate
 from lutloom.training import train
-from lutloom.verification import Check, Stage, Verification, verify
+from lutloom.verification import Check, Stage, Verification, layer_check, verify
 from lutloom.verification_report import write_report
 
 if TYPE_CHECKING:
@@ -98,24 +98,51 @@ def _demo(
     simulation = simulate(build, pixels, labels=dataset.test_y, engine=Engine.REFERENCE)
     tell("Verifying every stage, the compiled C++ included")
     verification = verify(build, pixels, samples=len(pixels), on_step=tell)
-    verification = _with_brevitas(trained, pixels, verification)
+    verification = _with_brevitas(trained, build, pixels, verification)
     write_report(verification, build.directory)
     return Demonstration(trained, build, simulation, verification)
 
 
 def _with_brevitas(
-    trained: TrainResult, pixels: NDArray[np.float32], verification: Verification
+    trained: TrainResult, build: Build, pixels: NDArray[np.float32], verification: Verification
 ) -> Verification:
-    """Put the first comparison in front: the trained Brevitas model with its exported file."""
+    """Put the first comparisons in front: those of the trained Brevitas model.
+
+    Its classes with those of the exported file, and its quantizers' integers, layer by layer, with
+    the integer graph.
+    """
     from lutloom.qat.data import load_dataset
-    from lutloom.qat.trained import run_trained
+    from lutloom.qat.trained import trace_trained
+    from lutloom.streamline.comparison import compare_batch, merge
     from lutloom.streamline.executor import execute
+    from lutloom.streamline.folded_constants import fold_constants
     from lutloom.streamline.source import read_source
 
-    brevitas = run_trained(trained.checkpoint, load_dataset(DATA), pixels)
-    (output,) = read_source(trained.onnx).outputs
-    exported = execute(trained.onnx, pixels)[output.name]
+    brevitas, quantized = trace_trained(trained.checkpoint, load_dataset(DATA), pixels)
+    source, network = read_source(trained.onnx), build.network
+    tensors = execute(trained.onnx, pixels)
+    (output,) = source.outputs
+    exported = tensors[output.name]
     differing = int((classes(brevitas) != classes(exported)).sum())
     remark = f"{int((brevitas == exported).sum())} of {brevitas.size} floats equal to qonnx"
-    check = Check(Stage.EXPORT, "classes", len(pixels), differing, remark=remark)
-    return replace(verification, checks=(check, *verification.checks))
+    checks = [Check(Stage.EXPORT, "classes", len(pixels), differing, remark=remark)]
+    # A quantizer's node, layers.quantize0.Quant, is named after its module, layers.quantize0.
+    replaced = {
+        meaning.tensor: quantized[name.rpartition(".")[0]].reshape(tensors[meaning.tensor].shape)
+        for name, meaning in network.meaning.items()
+        if name.rpartition(".")[0] in quantized
+    }
+    part = compare_batch(
+        network,
+        source,
+        {**tensors, **replaced, output.name: brevitas},
+        network.encode(pixels),
+        fold_constants(source),
+        own_floats=False,
+    )
+    checks += [
+        layer_check(Stage.BREVITAS, layer)
+        for layer in merge([part]).layers
+        if network.meaning[layer.value].tensor in replaced
+    ]
+    return replace(verification, checks=(*checks, *verification.checks))

@@ -1,6 +1,7 @@
 """``verify``: every stage of a build against the one before it, element by element.
 
 the model, read exactly         every value's rational numbers, if asked for
+the trained model in Brevitas   the quantizers' integers, layer by layer (``demo`` only)
 the model in qonnx's executor   the quantizers' integers, layer by layer, and the output
 the integer graph               its reference, fed the executor's integers
 the graph of processes          its reference
@@ -44,6 +45,7 @@ class Stage(Enum):
     """What is compared with what: two neighbours of the pipeline."""
 
     EXPORT = "Brevitas and its QONNX export"
+    BREVITAS = "Brevitas and the integer graph"
     EXACT = "the exact interpreter of the model and the integer graph"
     MODEL = "qonnx and the integer graph"
     PROCESSES = "the integer graph and the processes"
@@ -270,7 +272,7 @@ def _model_checks(
         )
         outputs.append(tensors[source.outputs[0].name])
     comparison = merge(parts)
-    checks = [_layer_check(layer) for layer in comparison.layers]
+    checks = [layer_check(Stage.MODEL, layer) for layer in comparison.layers]
     checks += [_beyond_check(entry) for entry in comparison.beyond]
     ours = network.decode(integers[network.output_value])
     theirs = np.concatenate([part.reshape(-1, *ours.shape[1:]) for part in outputs])
@@ -283,7 +285,8 @@ def _model_checks(
     return checks, comparison.layers
 
 
-def _layer_check(layer: LayerComparison) -> Check:
+def layer_check(stage: Stage, layer: LayerComparison) -> Check:
+    """Return the check of one quantizer in a float executor."""
     remarks = []
     if layer.off_grid:
         remarks.append(f"{layer.off_grid} outputs of the executor are no multiples of its scale")
@@ -294,7 +297,7 @@ def _layer_check(layer: LayerComparison) -> Check:
             f" as {list(tied.element)}, tied in {tied.tied:,} images"
         )
     return Check(
-        Stage.MODEL,
+        stage,
         layer.value,
         layer.elements,
         layer.differing + layer.off_grid,

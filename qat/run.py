@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from lutloom.qat.brevitas_parts import QuantIdentity
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
@@ -19,10 +23,26 @@ def run_model(
     The model is left in the mode in which it came. Raises ValueError if ``batch_size`` is not
     positive or ``pixels`` is empty.
     """
+    return trace_model(model, pixels, batch_size)[0]
+
+
+def trace_model(
+    model: torch.nn.Module, pixels: NDArray[np.float32], batch_size: int = 1000
+) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    """Return the logits as ``run_model`` does, and what each quantizer of data gave, (N, ...).
+
+    The quantizers are named by their modules: ``layers.quantize0``.
+    """
     if batch_size < 1 or len(pixels) == 0:
         raise ValueError(f"{len(pixels)} images in batches of {batch_size}: use at least one each")
     was_training = model.training
     model.eval()
+    traces: dict[str, list[torch.Tensor]] = {}
+    hooks = [
+        module.register_forward_hook(_keep(traces.setdefault(name, [])))
+        for name, module in model.named_modules()
+        if isinstance(module, QuantIdentity)
+    ]
     try:
         with torch.inference_mode():
             batches = [
@@ -30,9 +50,16 @@ def run_model(
                 for start in range(0, len(pixels), batch_size)
             ]
             logits: NDArray[np.float32] = torch.cat(batches).numpy()
-            return logits
+            return logits, {name: torch.cat(parts).numpy() for name, parts in traces.items()}
     finally:
+        for hook in hooks:
+            hook.remove()
         model.train(was_training)
+
+
+def _keep(batches: list[torch.Tensor]) -> Callable[[torch.nn.Module, object, torch.Tensor], None]:
+    """Return the hook that puts what a module gave into ``batches``."""
+    return lambda _, __, output: batches.append(output)
 
 
 def classify(logits: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import torch
 
 from lutloom.qat.checkpoint import read_checkpoint, read_settings
 from lutloom.qat.models.registry import build_model
-from lutloom.qat.run import run_model
+from lutloom.qat.run import trace_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 _PREFIX = "model."
 
 
-def run_trained(
+def trace_trained(
     checkpoint: Path, dataset: Dataset, pixels: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return the logits (N, classes) that Brevitas computes for ``pixels`` (N, C, H, W).
+) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    """Return the logits (N, classes) that Brevitas computes for ``pixels`` (N, C, H, W), and what
+    each of its quantizers of data gave, by module.
 
     ``dataset`` is the one that the model of ``checkpoint`` was trained on. Raises
     :class:`~lutloom.qat.errors.TrainingError` for what is no checkpoint.
@@ -35,4 +36,4 @@ def run_trained(
     state = read_checkpoint(checkpoint)["state_dict"]
     own = {key.removeprefix(_PREFIX): value for key, value in state.items()}
     model.load_state_dict({key: value for key, value in own.items() if key in model.state_dict()})
-    return run_model(model, pixels)
+    return trace_model(model, pixels)

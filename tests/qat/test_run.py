@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="needs torch")
 import torch
 
 from lutloom.qat.models import build_model
-from lutloom.qat.run import classify, run_model
+from lutloom.qat.run import classify, run_model, trace_model
 
 PIXELS = np.random.default_rng(0).random((7, 1, 4, 4), np.float32)
 
@@ -34,6 +34,19 @@ def test_a_model_is_run_in_evaluation_and_left_in_its_mode() -> None:
         assert model.training is training
     after = model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_a_trace_holds_what_each_quantizer_gave() -> None:
+    torch.manual_seed(0)
+    model = build_model("TFC_2W2A", (1, 4, 4), 10)
+    logits, quantized = trace_model(model, PIXELS, 3)
+    assert np.array_equal(logits, run_model(model, PIXELS, 3))
+    assert list(quantized) == ["quantize_input", *(f"layers.quantize{n}" for n in range(3))]
+    assert quantized["layers.quantize1"].shape == (7, 64)
+    for values in quantized.values():
+        assert len(np.unique(values)) <= 4  # two bits
+    # Nothing is left behind in the model.
+    assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_of_equal_logits_the_lowest_class_wins() -> None:
