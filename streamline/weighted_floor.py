@@ -1,4 +1,4 @@
-"""The greatest ``slope * x + height * floor((rise * x + start) / run)`` over a range of integers.
+"""Where ``slope * x + height * floor((rise * x + start) / run)`` is greatest, over a range of x.
 
 Euclid's algorithm: where ``slope`` and ``height`` have different signs, the greatest lies at the
 end of a run of equal floors; those ends form the same problem with ``rise`` and ``run`` swapped,
@@ -16,22 +16,25 @@ def greatest(count: int, slope: int, height: int, rise: int, start: int, run: in
     >>> greatest(5, -1, 3, 2, 0, 5)  # of 0, -1, -2, 0, -1
     0
     """
-    total = 0
-    best = None
-    while True:
-        whole, rise = divmod(rise, run)
-        slope += height * whole
-        whole, start = divmod(start, run)
-        total += height * whole
-        # From here on the floor begins with 0, and rises by 0 or 1 at each x.
-        floors = (rise * (count - 1) + start) // run
-        at_end = total + slope * (count - 1) + height * floors
-        best = max(total, at_end) if best is None else max(best, total, at_end)
-        if floors == 0 or (slope >= 0) == (height >= 0) or slope == 0 or height == 0:
-            return best
-        if height > 0:
-            # Best at the first x of each floor y > 0: x = 1 + floor((run * (y - 1) + ...) / rise).
-            total += slope + height
-        # Else at the last x of each floor y but the last one, whose last x is the end.
-        count, slope, height = floors, height, slope
-        rise, start, run = run, run - start - 1, rise
+    x = place_of_greatest(count, slope, height, rise, start, run)
+    return slope * x + height * ((rise * x + start) // run)
+
+
+def place_of_greatest(count: int, slope: int, height: int, rise: int, start: int, run: int) -> int:
+    """Return an ``x`` at which ``greatest`` has its value."""
+    slope += height * (rise // run)
+    rise, start = rise % run, start % run
+    last = count - 1
+    floors = (rise * last + start) // run
+    at_end = slope * last + height * floors
+    end = last if at_end > 0 else 0
+    if floors == 0 or slope == 0 or height == 0 or (slope > 0) == (height > 0):
+        return end
+    # The first x of floor y + 1, or one more than the last x of floor y: the same number.
+    offset = run - start + rise - 1
+    floor = place_of_greatest(floors, height, slope, run, offset, rise)
+    x = (run * floor + offset) // rise
+    y = floor + 1
+    if height < 0:
+        x, y = x - 1, floor
+    return x if slope * x + height * y > max(at_end, 0) else end

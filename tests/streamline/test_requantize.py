@@ -15,9 +15,10 @@ from lutloom.core.ops import Requantize
 from lutloom.core.rounding import Rounding
 from lutloom.core.types import IntType, TensorType
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.floor_corners import Segment, place_of_greatest
+from lutloom.streamline.floor_corners import Segment
 from lutloom.streamline.requantize import WideSteps, requantize
 from lutloom.streamline.staircase import Ramp
+from lutloom.streamline.weighted_floor import place_of_greatest
 from tests.exact import compare
 from tests.models import Writer
 
