@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.errors import GraphFileError, LutloomError, PlanError
-from lutloom.core.files import read_text
+from lutloom.core.files import check_regular, read_text
 from lutloom.core.network import load_network
 from lutloom.core.plan import parse_plan, print_plan
 from lutloom.core.store import load_graph
@@ -45,6 +45,9 @@ MODEL, MANIFEST, PLAN, GOLDEN, SAMPLES = (
 
 CACHE = ".cache"
 """Where compiled C++ is kept: no part of the build, and safe to delete."""
+
+
+_LARGEST_FILE = 2**32
 
 
 class BuildError(LutloomError, ValueError):
@@ -201,9 +204,8 @@ def _sealed(document: Mapping[str, Any]) -> bytes:
 
 
 def _digest(path: Path) -> str:
-    if not path.is_file():
-        return ""
     try:
+        check_regular(path, _LARGEST_FILE)
         return blake2b(path.read_bytes(), digest_size=16).hexdigest()
     except OSError:
         return ""

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.errors import GraphFileError, RangeError
-from lutloom.core.files import write_file
+from lutloom.core.files import read_text, write_file
 from lutloom.core.host import HostProgram, run_host
 from lutloom.core.host_json import program_from_json, program_to_json
 from lutloom.core.meaning import Meaning, ValueMeaning, meaning_from_json, meaning_to_json
@@ -179,7 +179,7 @@ def load_network(directory: Path) -> Network:
     """
     path = directory / "network.json"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_text(path))
     except FileNotFoundError as error:
         raise GraphFileError(f"{path} is missing: is {directory} a compiled build?") from error
     except (OSError, ValueError, RecursionError) as error:

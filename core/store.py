@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from lutloom.core.errors import GraphFileError
-from lutloom.core.files import write_file
+from lutloom.core.files import check_regular, read_text, write_file
 from lutloom.core.text import constants_of, parse_graph, print_graph
 from lutloom.core.types import Const
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # The time stamp that makes equal graphs equal files: the earliest a zip file can say.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_LARGEST = 2**32
 
 
 def save_graph(graph: Graph, stem: Path) -> None:
@@ -44,7 +45,8 @@ def load_graph(stem: Path) -> Graph:
     text_file, constants_file = stem.with_suffix(".graph"), stem.with_suffix(".npz")
     constants: dict[str, Const] = {}
     try:
-        text = text_file.read_text(encoding="utf-8")
+        text = read_text(text_file)
+        check_regular(constants_file, _LARGEST)
         # Not by NumPy, which leaves a file open that is no archive.
         with zipfile.ZipFile(io.BytesIO(constants_file.read_bytes())) as archive:
             for name in archive.namelist():

@@ -78,7 +78,7 @@ def without_batch(
     """
     import numpy as np
 
-    operand = array.astype(np.float32)
+    operand = _finite(node, array)
     if operand.ndim > len(shape):
         if operand.ndim > len(shape) + 1 or operand.shape[0] != 1:
             raise ModelError(f"{node}: its operand {list(array.shape)} is larger than the data")
@@ -90,6 +90,17 @@ def without_batch(
             f"{node}: its operand {list(array.shape)} does not broadcast to {['N', *shape]}"
         ) from error
     return operand
+
+
+def _finite(node: SourceNode, array: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a constant of the host as float32."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        floats = array.astype(np.float32)
+    if not np.isfinite(floats).all():
+        raise ModelError(f"{node}: its constant holds NaN or infinity: train the model again")
+    return floats
 
 
 def _steps(node: SourceNode | Fork, context: Context) -> tuple[HostStep, ...]:
@@ -151,15 +162,24 @@ def _clip(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
 def _normalize(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
     import numpy as np
 
-    arrays = [symbol.array.astype(np.float32) for symbol in inputs if isinstance(symbol, Constant)]
+    arrays = [_finite(node, symbol.array) for symbol in inputs if isinstance(symbol, Constant)]
     gamma, beta, mean, variance = arrays
+    channels = _data_shape(node, inputs)[0]
+    if any(array.shape != (channels,) for array in arrays):
+        shapes = [list(array.shape) for array in arrays]
+        raise ModelError(f"{node}: its parameters {shapes} should be [{channels}], one a channel")
+    if (variance + np.float32(epsilon_of(node)) <= 0).any():
+        raise ModelError(f"{node}: a variance plus epsilon is not positive: train the model again")
     return (Normalize(gamma, beta, mean, variance, epsilon_of(node)),)
 
 
 def _softmax(node: SourceNode, inputs: Inputs, context: Context) -> tuple[HostStep, ...]:
     rank = len(_data_shape(node, inputs)) + 1
     coerced = context.opset < _COERCED_SOFTMAX_UNTIL
-    axis = node.integer("axis", 1 if coerced else -1) % rank
+    axis = node.integer("axis", 1 if coerced else -1)
+    if not -rank <= axis < rank:
+        raise ModelError(f"{node}: its axis {axis} is not one of {rank} dimensions")
+    axis %= rank
     if axis == 0 or (coerced and axis != rank - 1):
         raise ModelError(f"{node}: its axis should be the last one, that of the channels")
     return (Softmax(axis - 1, logarithm=node.op_type == "LogSoftmax"),)

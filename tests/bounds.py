@@ -13,12 +13,16 @@ import pytest
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 
 
+class LateError(BaseException):
+    """It took too long; nothing but a test's end catches it."""
+
+
 @contextmanager
 def bounded(seconds: int = 20, memory: int = 2**30) -> Iterator[None]:
     """Let what runs inside take no longer, and no more bytes than are taken already and these."""
 
     def late(*_: object) -> None:
-        raise TimeoutError(f"more than {seconds} s")
+        raise LateError(f"more than {seconds} s")
 
     taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limits = resource.getrlimit(resource.RLIMIT_AS)

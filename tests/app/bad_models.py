@@ -45,11 +45,15 @@ def good_model() -> ModelProto:
 
 
 def constant(model: ModelProto, name: str) -> TensorProto:
-    return next(tensor for tensor in model.graph.initializer if tensor.name == name)
+    (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == name)
+    assert isinstance(tensor, TensorProto)
+    return tensor
 
 
 def node(model: ModelProto, name: str) -> NodeProto:
-    return next(n for n in model.graph.node if name in (n.name, n.op_type))
+    found = next(n for n in model.graph.node if name in (n.name, n.op_type))
+    assert isinstance(found, NodeProto)
+    return found
 
 
 def kind(said: str) -> Callable[[Damage], Damage]:
@@ -121,7 +125,10 @@ def external(
 
 
 def beside(size: int) -> Callable[[Path], None]:
-    return lambda folder: (folder / "w.bin").write_bytes(bytes(size)) and None
+    def make(folder: Path) -> None:
+        (folder / "w.bin").write_bytes(bytes(size))
+
+    return make
 
 
 def link_out(folder: Path) -> None:
@@ -359,6 +366,30 @@ for name_, damage_, said_ in (
     ("no_such_index", added("Gather", [1.0], [7]), "Gather node 'maker' can't be evaluated: "),
 ):
     KINDS[name_] = (damage_, said_)
+
+
+# On the host.
+def layer(w: Writer, x: str = "x") -> str:
+    return w.matmul(w.quant(x), np.eye(2))
+
+
+for name_, build_, said_ in (
+    ("nan_before", lambda w: w.model(layer(w, w.binary("Add", "x", NAN)), 2), "holds NaN or infin"),
+    ("infinite_behind", lambda w: w.model(w.binary("Mul", w.node("Sigmoid", [layer(w)]), INF), 2),
+        "Mul node 'Mul_4': its factor is no number: it holds NaN or infinity"),
+    ("variance_before", lambda w: w.model(layer(w, w.batch_norm("x", *np.ones((3, 2)), [-1, 1])),
+        2), "a variance plus epsilon is not positive"),
+    ("width_before", lambda w: w.model(layer(w, w.batch_norm("x", *np.ones((4, 3)))), 2),
+        "its parameters [[3], [3], [3], [3]] should be [2], one a channel"),
+    ("axis_behind", lambda w: w.model(w.node("Softmax", [layer(w)], axis=7), 2),
+        "Softmax node 'Softmax_3': its axis 7 is not one of 2 dimensions"),
+    ("broadcast_before", lambda w: w.model(layer(w, w.binary("Mul", "x", np.ones((3, 1, 2)))), 2),
+        "its operand [3, 1, 2] is larger than the data"),
+    ("each_element", lambda w: w.model(w.quant(w.binary("Add", w.binary("Add", w.quant("x"),
+        np.arange(1024).reshape(-1, 1)), np.arange(1024))), 1024, 1024),
+        "each of 1,048,576 elements gets thresholds of its own, and at most 262,144 can"),
+):  # fmt: skip
+    KINDS[name_] = (replaced(build_), said_)
 
 # Versions.
 for name_, damage_, said_ in (

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.commands import Invoke, contents, start
+from tests.app.commands import MAIN, Invoke, contents, start
 
 SAID = "lutloom: interrupted: nothing half-written was left behind\n"
 needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
@@ -155,6 +156,27 @@ def test_a_library_that_hides_the_interrupt_does_not_hide_the_status(
     ended = invoke("simulate", float_build, "--data", models / "float.npy")
     assert ended.status == 130
     assert ended.err.endswith(SAID)
+
+
+@pytest.mark.parametrize("module", ["lutloom.cli", "typer", "lutloom.core.errors"])
+def test_the_first_moments_are_as_clean(module: str) -> None:
+    """The signal comes when ``module`` is about to be imported."""
+    early = f"""
+import os, signal, sys
+class Early:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Early())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", early + MAIN, "boards"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", SAID)
 
 
 def test_the_handler_of_the_caller_is_put_back(invoke: Invoke) -> None:
