@@ -113,7 +113,9 @@ def parse_plan(text: str) -> Plan:
     Raises ``PlanError`` for what is no plan: the entry, what it is and what it should be.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_distinct)
+    except PlanError:
+        raise
     except (ValueError, RecursionError) as error:
         raise PlanError(f"the plan is no JSON: {error}") from error
     top = _object(document, "the plan", {"format", "graph", "word_bits", "processes", "fifos"})
@@ -141,6 +143,16 @@ def _folding(name: str, entry: object) -> Folding:
         _choice(Multiplier, known.get("multiplier", "auto"), f"{name}: multiplier"),
         _choice(Comparison, known.get("comparison", "auto"), f"{name}: comparison"),
     )
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return a JSON object; of an entry that stands there twice, one would be ignored."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise PlanError(f"the plan has the entry '{twice}' twice: leave one")
+    return entries
 
 
 def _object(value: object, what: str, keys: set[str] | None) -> Mapping[str, object]:

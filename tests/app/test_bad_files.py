@@ -133,6 +133,7 @@ PLANS: dict[str, tuple[Make, str]] = {
     "null": (text("null"), "the plan should be a JSON object, not None"),
     "brackets": (text("[" * 100_000), "the plan is no JSON"),
     "digits": (text('{"format": ' + "9" * 5000 + "}"), "the plan is no JSON"),
+    "twice": (text('{"format": 1, "format": 1}'), "the plan has the entry 'format' twice: leave"),
     "nan": (text('{"format": NaN}'), "the plan's format is nan: this version reads 1"),
     "infinite": (text('{"format": 1e999}'), "the plan's format is inf: this version reads 1"),
     "names": (text('{"\\u001b[31m' + "x" * 10**6 + '": 1}'), "the plan has an unknown entry"),
