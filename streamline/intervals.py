@@ -18,6 +18,7 @@ A margin that is too wide costs time only: what float64 leaves open is decided e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -79,7 +80,7 @@ def rational(value: Fraction) -> tuple[float, float, bool]:
         return (_LARGEST, np.inf, True) if value > 0 else (-np.inf, -_LARGEST, True)
     if nearest == value:  # Python compares a float with a Fraction exactly
         return nearest, nearest, False
-    return float(np.nextafter(nearest, -np.inf)), float(np.nextafter(nearest, np.inf)), True
+    return nextafter(nearest, -inf), nextafter(nearest, inf), True
 
 
 def _outward(lo: Floats, hi: Floats, lo_open: Bools, hi_open: Bools) -> Interval:

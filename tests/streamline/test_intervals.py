@@ -1,0 +1,335 @@
+"""Enclosures hold what they should: beside balls of 400 bits, and beside rationals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import combinations, pairwise
+from math import inf, isinf, nextafter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from flint import arb, ctx, fmpq
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from lutloom.streamline import exact_intervals, intervals
+from lutloom.streamline.enclosure import enclose, enclose_exactly, is_monotone, program_of
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.exact_intervals import ExactInterval, TooWideError
+from lutloom.streamline.expression import Apply, Argument, Expression, Function, Numbers
+from lutloom.streamline.intervals import Interval
+from lutloom.streamline.source import SourceNode
+
+if TYPE_CHECKING:
+    from lutloom.streamline.exact_intervals import End
+
+NODE = SourceNode("f", "F", "", (), (), {})
+RATIONAL = [
+    Function.ADD,
+    Function.SUBTRACT,
+    Function.MULTIPLY,
+    Function.DIVIDE,
+    Function.MINIMUM,
+    Function.MAXIMUM,
+    Function.ABSOLUTE,
+    Function.IS_POSITIVE,
+]
+TWO = RATIONAL[:6]
+SMOOTH = [
+    Function.EXP,
+    Function.LOG,
+    Function.TANH,
+    Function.SIGMOID,
+    Function.ERF,
+    Function.SOFTPLUS,
+]
+EXPONENTS = [Fraction(n) for n in (-3, -2, -1, 0, 1, 2, 3, 5)]
+ROOTS = [Fraction(1, 2), Fraction(-1, 2), Fraction(3, 2), Fraction(0.1)]
+
+NUMBERS = st.one_of(
+    st.integers(-8, 8).map(Fraction),
+    st.floats(-100, 100, width=32).map(Fraction),
+    st.fractions(-10, 10, max_denominator=1000),
+    st.sampled_from([Fraction(2) ** 80, Fraction(1, 2**80), Fraction(10) ** 400]),
+)
+
+
+def number(value: Fraction) -> Numbers:
+    values = np.empty(1, dtype=object)
+    values[0] = value
+    return Numbers(values)
+
+
+def applied(functions: list[Function], exponents: list[Fraction]) -> st.SearchStrategy[Expression]:
+    """Return expressions of a few of ``functions`` and powers; parts may be shared."""
+
+    def larger(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+        def of(function: Function) -> st.SearchStrategy[Expression]:
+            count = 2 if function in TWO else 1
+            operands = st.lists(parts, min_size=count, max_size=count).map(tuple)
+            return operands.map(lambda given: Apply(function, given, NODE))
+
+        powers = st.tuples(parts, st.sampled_from(exponents)).map(
+            lambda pair: Apply(Function.POWER, (pair[0],), NODE, pair[1])
+        )
+        twice = parts.map(lambda part: Apply(Function.MULTIPLY, (part, part), NODE))
+        return st.one_of(*(of(function) for function in functions), powers, twice)
+
+    return st.recursive(st.one_of(st.just(Argument()), NUMBERS.map(number)), larger, max_leaves=5)
+
+
+RATIONAL_EXPRESSIONS = applied(RATIONAL, EXPONENTS)
+EXPRESSIONS = applied(RATIONAL + SMOOTH, EXPONENTS + ROOTS)
+RANGES = st.one_of(
+    st.tuples(st.integers(-20, 20), st.integers(0, 20)),
+    st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**40)),
+).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+def exact(expression: Expression, x: int) -> Fraction | None:
+    """Return the value of a rational expression; None where it has none."""
+    match expression:
+        case Argument():
+            return Fraction(x)
+        case Numbers(values):
+            value: Fraction = values.ravel()[0]
+            return value
+    found = [exact(operand, x) for operand in expression.operands]
+    given = [value for value in found if value is not None]
+    if len(given) < len(found):
+        return None
+    try:
+        return _rational(expression, given)
+    except ZeroDivisionError:
+        return None
+
+
+def _rational(expression: Apply, given: list[Fraction]) -> Fraction:
+    first, last = given[0], given[-1]
+    match expression.function:
+        case Function.ADD:
+            return first + last
+        case Function.SUBTRACT:
+            return first - last
+        case Function.MULTIPLY:
+            return first * last
+        case Function.DIVIDE:
+            return first / last
+        case Function.MINIMUM:
+            return min(given)
+        case Function.MAXIMUM:
+            return max(given)
+        case Function.ABSOLUTE:
+            return abs(first)
+        case Function.IS_POSITIVE:
+            return Fraction(first > 0)
+    assert expression.function is Function.POWER
+    return Fraction(first ** int(expression.exponent))
+
+
+BALLS: dict[Function, Callable[..., arb]] = {
+    Function.ADD: lambda x, y: x + y,
+    Function.SUBTRACT: lambda x, y: x - y,
+    Function.MULTIPLY: lambda x, y: x * y,
+    Function.DIVIDE: lambda x, y: x / y,
+    Function.MINIMUM: lambda x, y: x.min(y),
+    Function.MAXIMUM: lambda x, y: x.max(y),
+    Function.ABSOLUTE: abs,
+    Function.IS_POSITIVE: lambda x: arb(1) if x > 0 else arb(0) if x <= 0 else arb(0.5, 0.5),
+    Function.EXP: lambda x: x.exp(),
+    Function.LOG: lambda x: x.log(),
+    Function.TANH: lambda x: x.tanh(),
+    Function.SIGMOID: lambda x: 1 / (1 + (-x).exp()),
+    Function.ERF: lambda x: x.erf(),
+    Function.SOFTPLUS: lambda x: x.exp().log1p(),
+}
+
+
+def exact_ball(value: Fraction) -> arb:
+    return arb(fmpq(value.numerator, value.denominator))
+
+
+def ball(expression: Expression, x: int) -> arb:
+    """Return the value as a ball; not finite where it has none, or is beyond measure."""
+    match expression:
+        case Argument():
+            return arb(x)
+        case Numbers(values):
+            return exact_ball(values.ravel()[0])
+    given = [ball(operand, x) for operand in expression.operands]
+    if not all(value.is_finite() for value in given):
+        return arb("nan")
+    if expression.function is not Function.POWER:
+        return BALLS[expression.function](*given)
+    exponent = expression.exponent
+    return given[0] ** (int(exponent) if exponent.denominator == 1 else exact_ball(exponent))
+
+
+def end(number: float) -> End:
+    return number if isinf(number) else Fraction(number)
+
+
+def enclosed(expression: Expression, lo: int, hi: int) -> tuple[ExactInterval, bool, bool]:
+    """Return the enclosure over one range, its ends as exact numbers."""
+    ends = (np.array([lo], dtype=np.int64), np.array([hi], dtype=np.int64))
+    found, somewhere, everywhere = enclose(program_of(expression), np.zeros(1, np.int64), *ends)
+    whole = ExactInterval(
+        end(float(found.lo[0])),
+        end(float(found.hi[0])),
+        bool(found.lo_open[0]),
+        bool(found.hi_open[0]),
+    )
+    return whole, bool(somewhere[0]), bool(everywhere[0])
+
+
+def lies_in(value: Fraction, x: ExactInterval) -> bool:
+    above = x.lo < value or (x.lo == value and not x.lo_open)
+    return above and (x.hi > value or (x.hi == value and not x.hi_open))
+
+
+def may_lie_in(value: arb, x: ExactInterval) -> bool:
+    """Return whether some number of the ball lies in ``x``."""
+    if not value.is_finite():
+        return True
+    with ctx.workprec(2000):
+        edges = [None if isinstance(edge, float) else exact_ball(edge) for edge in (x.lo, x.hi)]
+        return not (
+            (edges[0] is not None and value < edges[0])
+            or (edges[1] is not None and value > edges[1])
+        )
+
+
+@given(RATIONAL_EXPRESSIONS, RANGES, st.data())
+def test_rational_values_lie_in_their_enclosures_open_ends_included(
+    expression: Expression, ends: tuple[int, int], data: st.DataObject
+) -> None:
+    lo, hi = ends
+    assume(max(abs(lo), abs(hi)) < 2**62)
+    whole, somewhere, everywhere = enclosed(expression, lo, hi)
+    x = data.draw(st.integers(lo, hi))
+    value = exact(expression, x)
+    if value is None:
+        assert somewhere
+    else:
+        assert not everywhere
+        assert lies_in(value, whole)
+        found = enclose_exactly(program_of(expression), 0, x, x, 64)
+        assert (found.lo, found.hi, found.lo_open, found.hi_open) == (value, value, False, False)
+
+
+@given(EXPRESSIONS, RANGES, st.data())
+def test_real_values_lie_in_their_enclosures(
+    expression: Expression, ends: tuple[int, int], data: st.DataObject
+) -> None:
+    lo, hi = ends
+    x = data.draw(st.integers(lo, hi))
+    whole, somewhere, everywhere = enclosed(expression, lo, hi)
+    with ctx.workprec(400):
+        value = ball(expression, x)
+    if value.is_finite():
+        assert not everywhere
+        assert may_lie_in(value, whole)
+    elif not somewhere:
+        # No ball, but a real number: it was too large, or could not be told from a pole.
+        assert not everywhere
+
+
+@given(EXPRESSIONS, st.integers(-30, 30), st.integers(0, 3), st.sampled_from([64, 300]))
+def test_real_values_lie_in_their_exact_enclosures(
+    expression: Expression, lo: int, length: int, bits: int
+) -> None:
+    try:
+        whole = enclose_exactly(program_of(expression), 0, lo, lo + length, bits)
+    except (ModelError, TooWideError):
+        return
+    for x in range(lo, lo + length + 1):
+        with ctx.workprec(1000):
+            assert may_lie_in(ball(expression, x), whole)
+
+
+@given(EXPRESSIONS, st.integers(-30, 30), st.integers(1, 8))
+def test_what_is_said_to_be_monotone_is(expression: Expression, lo: int, length: int) -> None:
+    ends = (np.array([lo], dtype=np.int64), np.array([lo + length], dtype=np.int64))
+    program, channel = program_of(expression), np.zeros(1, dtype=np.int64)
+    _, somewhere, _ = enclose(program, channel, *ends)
+    if somewhere[0] or not is_monotone(program, channel, *ends)[0]:
+        return
+    with ctx.workprec(400):
+        values = [ball(expression, x) for x in range(lo, lo + length + 1)]
+    steps = [b - a for a, b in pairwise(values)]
+    certain = [step for step in steps if step.is_finite()]
+    assert not (any(step > 0 for step in certain) and any(step < 0 for step in certain))
+
+
+ENDS = [-inf, -800.0, -40.0, -1.0, -1e-8, -5e-324, 0.0, 5e-324, 1e-300, 0.3, 1.0, 20.0, 710.0, inf]
+
+
+@pytest.mark.parametrize("function", [*SMOOTH, Function.ABSOLUTE, Function.POWER])
+def test_enclosures_of_extreme_ends_are_intervals_that_hold_the_ends(function: Function) -> None:
+    for lo, hi in combinations(ENDS, 2):
+        if lo > 0 or function not in (Function.LOG, Function.POWER):
+            check_ends(function, lo, hi)
+
+
+def check_ends(function: Function, lo: float, hi: float) -> None:
+    x = Interval(np.array([lo]), np.array([hi]), np.isinf([lo]), np.isinf([hi]))
+    with np.errstate(all="ignore"):
+        y = intervals.apply(function, (x,), Fraction(3, 2))
+    assert y.lo[0] <= y.hi[0]
+    for inner in (lo, hi):
+        if isinf(inner):
+            continue
+        with ctx.workprec(2000):
+            part = Apply(function, (number(Fraction(inner)),), NODE, Fraction(3, 2))
+            value = ball(part, 0)
+        whole = ExactInterval(end(float(y.lo[0])), end(float(y.hi[0])))
+        assert may_lie_in(value, whole)
+
+
+@pytest.mark.parametrize(
+    ("function", "limit"),
+    [(Function.TANH, 1), (Function.ERF, 1), (Function.SIGMOID, 1)],
+)
+@pytest.mark.parametrize("x", [40, 1000, 2**40])
+def test_limits_are_not_reached_however_near(function: Function, limit: int, x: int) -> None:
+    expression = Apply(function, (Argument(),), NODE)
+    whole, _, _ = enclosed(expression, x, x)
+    assert (whole.hi, whole.hi_open) == (limit, True)
+    found = enclose_exactly(program_of(expression), 0, x, x, 64)
+    assert found.hi < limit or found.hi_open
+    below, _, _ = enclosed(expression, -x, -x)
+    least = 0 if function is Function.SIGMOID else -limit
+    assert below.lo < least or below.lo_open
+    assert below.lo >= least
+
+
+def test_exponentials_beyond_writing_down_are_known_by_their_size() -> None:
+    for x in (2**40, -(2**40)):
+        power = enclose_exactly(program_of(Apply(Function.EXP, (Argument(),), NODE)), 0, x, x, 64)
+        assert (power.lo > 2**60) if x > 0 else (0 <= power.lo < power.hi < Fraction(1, 2**60))
+        plus = enclose_exactly(
+            program_of(Apply(Function.SOFTPLUS, (Argument(),), NODE)), 0, x, x, 64
+        )
+        assert (plus.lo, plus.lo_open) == (max(x, 0), True)
+        assert plus.hi < max(x, 0) + Fraction(1, 2**60)
+
+
+@given(st.fractions())
+@example(Fraction(10) ** 400)
+@example(Fraction(1, 10**400))
+@example(Fraction(2) ** 1024 - 2**970 - 1)
+def test_floats_lie_around_every_rational(value: Fraction) -> None:
+    lo, hi, is_open = intervals.rational(value)
+    assert end(lo) <= value <= end(hi)
+    assert is_open == (end(lo) != value)
+    assert lo == hi or nextafter(nextafter(lo, inf), inf) >= hi
+
+
+@given(st.fractions(0, 100), st.sampled_from([Fraction(1, 2), Fraction(3, 4), Fraction(-5, 8)]))
+def test_roots_are_rational_where_they_are(root: Fraction, exponent: Fraction) -> None:
+    assume(root > 0)
+    square = root**exponent.denominator
+    found = exact_intervals.power(exact_intervals.point(square), exponent, 64)
+    assert (found.lo, found.hi) == (root**exponent.numerator, root**exponent.numerator)
