@@ -91,15 +91,8 @@ def _with(
 
 
 def attribute(node: SourceNode, name: str) -> Fraction:
-    """Return a float attribute exactly, or what the standard says where it is absent.
-
-    Raises ``ModelError`` if it is not finite.
-    """
-    value = node.number(name, _DEFAULTS[node.op_type][name])
-    try:
-        return Fraction(value)
-    except (OverflowError, ValueError) as error:
-        raise ModelError(f"{node}: its {name} is {value}: export the model again") from error
+    """Return a float attribute exactly, or what the standard says where it is absent."""
+    return Fraction(node.number(name, _DEFAULTS[node.op_type][name]))
 
 
 def primitive(function: Function) -> Callable[[SourceNode, Inputs, Context], Symbol]:

@@ -12,6 +12,7 @@ import pytest
 from lutloom.core.ops import Threshold
 from lutloom.core.types import IntType
 from lutloom.sim.reference import run
+from lutloom.streamline.errors import ModelError
 from lutloom.streamline.importer import RawInput
 from lutloom.streamline.pipeline import streamline
 from tests.functions import REFERENCES, ROUNDINGS, Grid, Reference, level, node
@@ -227,3 +228,210 @@ def test_numbers_of_channels_and_elements_follow_the_layout(
         wanted = wanted.transpose(0, 2, 1)
     found = levels(network, x)
     assert found.tolist() == wanted.reshape(found.shape).tolist()
+
+
+def test_the_sign_of_a_function_is_that_of_its_real_value(tmp_path: Path) -> None:
+    """At 0 it is positive, and a wave that falls below 0 comes up again."""
+
+    def build(w: Writer, x: str) -> str:
+        x = w.binary("Mul", x, [0.125, -0.25])
+        square = w.binary("Sub", w.node("Mul", [x, x]), [1.0, 4.0])
+        return w.bipolar(w.node("Mul", [square, x]))
+
+    network = network_of(build, tmp_path, RawInput(IntType(-128, 127)), 2)
+    x = np.broadcast_to(BYTES[:, np.newaxis], (256, 2))
+    arguments = x * np.array([0.125, -0.25])
+    wanted = np.where((arguments**2 - [1.0, 4.0]) * arguments >= 0, 1, -1)
+    assert levels(network, x).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_tables_of_thresholds_count_what_a_function_reaches(rows: int, tmp_path: Path) -> None:
+    """A table a channel: equal thresholds, ones that are met exactly, ones that never are."""
+    table = [[0.25, 0.5, 0.5, 1.0], [-0.5, 0.0, 0.125, 0.875]][:rows]
+
+    def build(w: Writer, x: str) -> str:
+        x = w.node("Sigmoid", [w.binary("Mul", x, [0.0625, -0.125])])
+        return w.multi_threshold(x, table, scale=0.5, bias=-1.0)
+
+    network = network_of(build, tmp_path, RawInput(IntType(-128, 127)), 2)
+    x = np.broadcast_to(BYTES[:, np.newaxis], (256, 2))
+    found = network.meaning[network.output_value].scale[0] * levels(network, x)
+    for channel, slope in enumerate((F(1, 16), F(-1, 8))):
+        thresholds = [F(t) for t in table[channel % rows]]
+        for x_, level_ in zip(BYTES, found[:, channel], strict=True):
+            least, most = REFERENCES["Sigmoid"].bounds(slope * int(x_), 400)
+            counts = {sum(end >= t for t in thresholds) for end in (least, most)}
+            assert counts == {2 * (level_ + 1)}
+
+
+def test_channels_with_ranges_of_their_own_have_only_the_steps_they_reach(tmp_path: Path) -> None:
+    def build(w: Writer, x: str) -> str:
+        x = w.matmul(x, [[1.0, 7.0, 0.0], [-1.0, 7.0, 0.0]])
+        x = w.node("Sigmoid", [w.binary("Mul", x, [0.5, 0.25, 0.5])])
+        return w.quant(x, 0.03125, bits=5, signed=False)
+
+    network = network_of(build, tmp_path, RawInput(IntType(-2, 2)), 2)
+    grid = Grid(F(1, 32), F(0), "ROUND", 0, 31)
+    channels = ((F(1, 2), 4), (F(1, 4), 28), (F(1, 2), 0))
+    wanted = [
+        {x: level(grid, REFERENCES["Sigmoid"], slope * x) for x in range(-most, most + 1)}
+        for slope, most in channels
+    ]
+    op = staircase_of(network)
+    heights = np.broadcast_to(op.deltas.int64, op.thresholds.shape)
+    for (_, most), row, table, deltas in zip(
+        channels, wanted, op.thresholds.int64, heights, strict=True
+    ):
+        steps = [int(t) for t, height in zip(table, deltas, strict=True) if height and t <= 28]
+        assert steps == [x for x in range(1 - most, most + 1) if row[x] != row[x - 1]]
+    x = np.array([[a, b] for a in range(-2, 3) for b in range(-2, 3)])
+    sums = x @ np.array([[1, 7, 0], [-1, 7, 0]])
+    assert levels(network, x).tolist() == [
+        [row[int(total)] for row, total in zip(wanted, row_of_sums, strict=True)]
+        for row_of_sums in sums
+    ]
+
+
+def test_functions_of_functions_are_functions(tmp_path: Path) -> None:
+    """Clips, normalizations and casts between them; a wave of five pieces."""
+
+    def build(w: Writer, x: str) -> str:
+        x = w.node("Relu", [w.binary("Mul", x, [[[0.125]], [[-0.25]]])])
+        x = w.batch_norm(x, [2.0, -1.0], [0.5, 0.25], [1.0, -1.0], [4.0, 0.25], epsilon=0.0)
+        x = w.node("Clip", [w.node("Abs", [x]), w.constant(0.25), w.constant(3.0)])
+        x = w.node("Cast", [w.binary("Sub", x, 1.5, constant_first=True)], to=1)
+        return w.quant(w.node("Neg", [w.node("Mul", [w.node("Identity", [x]), x])]), 0.0625, bits=6)
+
+    network = network_of(build, tmp_path, RawInput(IntType(-128, 127)), 2, 1, 1)
+    x = np.broadcast_to(BYTES.reshape(-1, 1, 1, 1), (256, 2, 1, 1))
+    scaled = np.maximum(x[:, :, 0, 0] * np.array([0.125, -0.25]), 0)
+    normal = (scaled - [1.0, -1.0]) * [1.0, -2.0] + [0.5, 0.25]
+    wave = -((1.5 - np.clip(np.abs(normal), 0.25, 3.0)) ** 2)  # float64 has no rounding here
+    wanted = np.clip(np.round(wave / 0.0625), -32, 31)
+    assert levels(network, x)[:, :, 0, 0].tolist() == wanted.tolist()
+
+
+def test_a_function_that_only_the_host_could_compute_otherwise_may_end_the_model(
+    tmp_path: Path,
+) -> None:
+    w = Writer(opset=20)
+    x = w.matmul(w.quant("x"), np.eye(3))
+    path = write(w.model(w.node("Mul", [x, w.node("Sigmoid", [x])]), 3), tmp_path)
+    network = streamline(path)
+    found = network.decode(np.array([[-3, 0, 5]]))
+    wanted = np.array([[-3, 0, 5]]) / (1 + np.exp([[3, 0, -5]]))
+    assert (np.abs(found - wanted) < 2.0**-20).all()
+
+
+Build = Callable[[Writer, str], str]
+
+
+def into_matmul(w: Writer, x: str) -> str:
+    return w.matmul(w.node("Tanh", [x], name="bend"), [[1.0]])
+
+
+def into_another_branch(w: Writer, x: str) -> str:
+    other = w.matmul(x, [[1.0]])
+    return w.quant(w.node("Add", [w.node("Tanh", [x], name="bend"), other], name="sum"))
+
+
+def product_of_two(w: Writer, x: str) -> str:
+    other = w.matmul(x, [[1.0]])
+    return w.quant(w.node("Mul", [w.node("Tanh", [x]), other], name="product"))
+
+
+def logarithm(w: Writer, x: str) -> str:
+    return w.quant(w.node("Log", [w.binary("Add", x, 1.5)], name="log"))
+
+
+def root(w: Writer, x: str) -> str:
+    return w.quant(w.node("Sqrt", [w.binary("Mul", x, 0.5)], name="root"))
+
+
+def reciprocal(w: Writer, x: str) -> str:
+    return w.quant(w.node("Reciprocal", [x], name="inverse"))
+
+
+def quotient(w: Writer, x: str) -> str:
+    return w.quant(w.node("Div", [x, w.binary("Add", x, 3.0)], name="ratio"))
+
+
+def undecidable(w: Writer, x: str) -> str:
+    x = w.node("Log", [w.node("Exp", [w.binary("Mul", x, 0.5)])])
+    return w.quant(x, 1.0, name="tie")
+
+
+def exponents(w: Writer, x: str) -> str:
+    return w.quant(w.node("Pow", [x, w.constant([[2.0, 3.0]])], name="pow"))
+
+
+def huge_exponent(w: Writer, x: str) -> str:
+    return w.quant(w.binary("Pow", x, 1e9))
+
+
+def unknown_gelu(w: Writer, x: str) -> str:
+    return w.quant(w.node("Gelu", [x], approximate="erf", name="g"))
+
+
+def flat_celu(w: Writer, x: str) -> str:
+    return w.quant(w.node("Celu", [x], alpha=0.0, name="c"))
+
+
+def infinite_slope(w: Writer, x: str) -> str:
+    return w.quant(w.node("LeakyRelu", [x], alpha=float("inf"), name="l"))
+
+
+def slope_of_data(w: Writer, x: str) -> str:
+    return w.quant(w.node("PRelu", [x, x], name="p"))
+
+
+def of_indices(w: Writer, x: str) -> str:
+    return w.quant(w.node("Tanh", [w.node("ArgMax", [w.matmul(x, [[1.0, 1.0]])], axis=1)]))
+
+
+def three_sums(w: Writer, x: str) -> str:
+    return w.quant(w.node("Sum", [x, x, x], name="s"))
+
+
+REFUSED: list[tuple[Build, str]] = [
+    (
+        into_matmul,
+        r"^MatMul node '.*': a product needs integers, but Tanh node 'bend' before it ma",
+    ),
+    (into_another_branch, r"^Add node 'sum' adds floats: Tanh node 'bend' before it is not foll"),
+    (product_of_two, r"^Mul node 'product' combines two results as floats, and a host part is a "),
+    (
+        logarithm,
+        r"^Log node 'log' takes the logarithm of -\d+\.5, where the integers before it can",
+    ),
+    (
+        root,
+        r"^Sqrt node 'root' takes the power 1/2 of -\d+, which is negative, where the integers ",
+    ),
+    (reciprocal, r"^Reciprocal node 'inverse' divides by zero, where the integers before it can l"),
+    (quotient, r"^Div node 'ratio' divides by zero, where the integers before it can lead; keep "),
+    (
+        undecidable,
+        r"^Quant node 'tie': where the integers before it are -?\d, its input can't be t",
+    ),
+    (exponents, r"^Pow node 'pow' has several exponents: use one for the tensor$"),
+    (huge_exponent, r"^Pow node 'Pow_\d': its exponent 1000000000.0 should lie between -64 and 64"),
+    (unknown_gelu, r"^Gelu node 'g': its approximation 'erf' is neither none nor tanh$"),
+    (flat_celu, r"^Celu node 'c' divides by its alpha, which is 0: export the model again$"),
+    (infinite_slope, r"^LeakyRelu node 'l': the attribute 'alpha' should be a finite number"),
+    (slope_of_data, r"^PRelu node 'p': its slope depends on the data, which no fixed hardware can"),
+    (of_indices, r"^Tanh node 'Tanh_\d' works on indices or shapes: take it out of the model$"),
+    (three_sums, r"^Sum node 's' has 3 inputs: write it as several of two inputs$"),
+]
+
+
+@pytest.mark.parametrize(
+    ("build", "message"), REFUSED, ids=[build.__name__ for build, _ in REFUSED]
+)
+def test_what_has_no_levels_is_refused(build: Build, message: str, tmp_path: Path) -> None:
+    def shaped(w: Writer, x: str) -> str:
+        return build(w, w.matmul(x, [[1.0, 1.0]] if build is exponents else [[1.0]]))
+
+    with pytest.raises(ModelError, match=message):
+        network_of(shaped, tmp_path, RawInput(IntType(-128, 127)), 1)
