@@ -15,10 +15,11 @@ from lutloom.streamline.align import aligned, compact, varying_axes
 from lutloom.streamline.context import required_formula
 from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.expression import with_arrays
 from lutloom.streamline.host_steps import host_program, without_batch
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
 from lutloom.streamline.requantize import WideSteps, requantize
-from lutloom.streamline.scaling import scale_and_shift
+from lutloom.streamline.scaling import check_elements, scale_and_shift
 from lutloom.streamline.staircase import Ramp, staircase
 from lutloom.streamline.steps import Steps, rounding_steps, sign_steps
 from lutloom.streamline.symbols import Curve, HostFloat, Scaled
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 # Beyond 12 bits tables of thresholds are no hardware: a product has to give the levels.
 _MOST_STEPS = 4096
-_MOST_CHANNELS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,12 @@ def _reach(y: Formula, context: Context) -> tuple[int, int]:
         # NumPy at module level there.
         from lutloom.streamline.curve_steps import reach
 
-        return reach(y.expression, element.lo, element.hi)
+        # Numbers may vary along several axes here: a channel for each of their elements.
+        shape = np.broadcast_shapes(*(array.shape for array in y.arrays))
+        whole = with_arrays(
+            y.expression, lambda a: a if a.size == 1 else np.asarray(np.broadcast_to(a, shape))
+        )
+        return reach(whole, element.lo, element.hi)
     ends = [np.asarray(y.slope * end + y.offset) for end in (element.lo, element.hi)]
     # A clamp moves both ends: all of a range may lie on the other side of its bound.
     if y.lower is not None:
@@ -170,12 +175,7 @@ def _by_element(
     steps, unit, bias = (array.transpose(to_model) for array in (steps, unit, bias))
     y = in_model_order(context.build, node, y)
     size = (prod(y.shape),)
-    if size[0] > _MOST_CHANNELS:
-        raise ModelError(
-            f"{node}: scales and biases before it vary along several dimensions, so that each of"
-            f" {size[0]:,} elements gets thresholds of its own, and at most {_MOST_CHANNELS:,} can;"
-            " use one a channel"
-        )
+    check_elements(node, size[0])
     flat = reshaped(context.build, node, y, size)
     flat_steps = compact(np.broadcast_to(steps, y.shape).reshape(size))
     value = _levels(node, flat, flat_steps, context)

@@ -7,10 +7,12 @@ any other curve it is the curve with an affine map behind it.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.streamline.align import compact
 from lutloom.streamline.curve import affine
+from lutloom.streamline.errors import ModelError, show
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
@@ -18,14 +20,30 @@ if TYPE_CHECKING:
 
     from lutloom.core.rational import Rationals
 
+_MOST_ELEMENTS = 2**18
+
 F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
 
 def scale_and_shift(x: F, scale: Rationals, shift: Rationals) -> F:
     """Return ``scale * x + shift``; a negative scale turns the bounds of a clamp round."""
+    import numpy as np
+
+    shapes = (array.shape for array in (*x.arrays, scale, shift))
+    where = str(x.trail[-1]) if x.trail else f"the result {show(x.value)}"
+    check_elements(where, prod(np.broadcast_shapes(*shapes)))
     if isinstance(x, Curve):
         return replace(x, expression=affine(len(x.shape), x.expression, scale, shift))
     return _of_clamp(x, scale, shift)
+
+
+def check_elements(where: object, size: int) -> None:
+    """Raise ``ModelError`` for more elements that differ than anybody has thresholds for."""
+    if size > _MOST_ELEMENTS:
+        raise ModelError(
+            f"{where}: scales and biases there vary along several dimensions, so that each of"
+            f" {size:,} elements has its own, and at most {_MOST_ELEMENTS:,} can; use one a channel"
+        )
 
 
 def _of_clamp(x: Scaled, scale: Rationals, shift: Rationals) -> Scaled:

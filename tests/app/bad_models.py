@@ -387,7 +387,7 @@ for name_, build_, said_ in (
         "its operand [3, 1, 2] is larger than the data"),
     ("each_element", lambda w: w.model(w.quant(w.binary("Add", w.binary("Add", w.quant("x"),
         np.arange(1024).reshape(-1, 1)), np.arange(1024))), 1024, 1024),
-        "each of 1,048,576 elements gets thresholds of its own, and at most 262,144 can"),
+        "each of 1,048,576 elements has its own, and at most 262,144 can"),
 ):  # fmt: skip
     KINDS[name_] = (replaced(build_), said_)
 
