@@ -18,7 +18,6 @@ from lutloom.streamline.oracle_functions import ELEMENTWISE
 from lutloom.streamline.oracle_reals import exp, log
 from lutloom.streamline.oracle_shapes import SHAPES, axes_of
 from lutloom.streamline.oracle_values import (
-    Known,
     Operation,
     OracleError,
     Value,
@@ -89,14 +88,18 @@ def _denominator(array: Array) -> int | None:
 
 
 def _matmul(_: Operation, inputs: Values) -> list[Value]:
-    left, right = (real(value) for value in inputs[:2])
-    if isinstance(inputs[1], Known):
-        return [product(left, right)]
-    if right.ndim == 2:  # a vector for each sample
-        return [product(left, right[..., np.newaxis])[..., 0]]
-    if not isinstance(inputs[0], Known) and left.ndim == 2:
-        return [product(left[:, np.newaxis], right)[:, 0]]
-    return [product(*aligned(*inputs[:2]))]
+    """Return the product; a vector for each sample is a row on the left, a column on the right."""
+    left, right = inputs[:2]
+    is_row = isinstance(left, np.ndarray) and left.ndim == 2
+    is_column = isinstance(right, np.ndarray) and right.ndim == 2
+    if is_row:
+        left = data(left)[:, np.newaxis]
+    if is_column:
+        right = data(right)[..., np.newaxis]
+    y = product(*aligned(left, right))
+    if is_column:
+        y = y[..., 0]
+    return [y[:, 0] if is_row else y]
 
 
 def _gemm(operation: Operation, inputs: Values) -> list[Value]:

@@ -100,14 +100,11 @@ def compare_networks(
     *,
     powers_of_two: bool,
     functions: bool,
-    samples: int = 160,
 ) -> tuple[Tally, Counter[str]]:
     """Compare the random networks of ``seeds``; count what is refused, by its reason."""
     tally, refusals = Tally(), Counter[str]()
     for seed in seeds:
-        sample = random_network(
-            seed, powers_of_two=powers_of_two, functions=functions, samples=samples
-        )
+        sample = random_network(seed, powers_of_two=powers_of_two, functions=functions)
         try:
             _, one = compare(sample.model, directory, sample.data, sample.raw)
         except ModelError as error:

@@ -51,14 +51,14 @@ class Sample:
 
 
 def random_network(
-    seed: int, *, powers_of_two: bool, functions: bool = True, samples: int = 160
+    seed: int, *, powers_of_two: bool, functions: bool = True, inputs: int = 24, whole: int = 160
 ) -> Sample:
     """Return the network of this seed, with functions before its quantizers or without.
 
-    The data are all there are, where those are at most ``samples``; else a seventh as many.
+    The data are all that there are, where those are at most ``whole``; else random ``inputs``.
     """
     dice = Dice(seed, powers_of_two=powers_of_two)
-    return _Network(dice, functions=functions).sample(samples)
+    return _Network(dice, functions=functions).sample(inputs, whole)
 
 
 class _Network:
@@ -76,7 +76,7 @@ class _Network:
         self.datatype: str | None = None
         self.batch = dice.pick(("N", "N", 1, 4))
 
-    def sample(self, count: int) -> Sample:
+    def sample(self, inputs: int, whole: int) -> Sample:
         dice = self.dice
         domain = self._input()
         layers = dice.integer(1, 4)
@@ -96,7 +96,7 @@ class _Network:
             datatype=self.datatype,
             lists_constants=dice.chance(0.3),
         )
-        data, exhaustive = self._data(domain, count)
+        data, exhaustive = self._data(domain, inputs, whole)
         return Sample(model, self.raw, data, exhaustive)
 
     def _input(self) -> Array:
@@ -132,12 +132,12 @@ class _Network:
         self._activation(name="input")
         return np.arange(-24, 25) / np.float32(8)
 
-    def _data(self, domain: Array, count: int) -> tuple[Array, bool]:
+    def _data(self, domain: Array, inputs: int, whole: int) -> tuple[Array, bool]:
         size = prod(self.input_shape)
-        if len(domain) ** size <= count:
+        if len(domain) ** size <= whole:
             rows = np.array(list(product(domain.tolist(), repeat=size)), dtype=domain.dtype)
             return rows.reshape(-1, *self.input_shape), True
-        return self.dice.rng.choice(domain, (max(count // 7, 1), *self.input_shape)), False
+        return self.dice.rng.choice(domain, (inputs, *self.input_shape)), False
 
     def _constant(self, values: Array) -> str:
         """Return a constant: an initializer, a node, or what a subgraph computes."""
