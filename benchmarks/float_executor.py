@@ -167,8 +167,8 @@ def main() -> None:
     for model in options.models:
         data = np.load(options.data)[: options.images]
         found = compare_with_executor(model, streamline(model), data)
-        names = (f"{model.stem}: {name}" for name in (FREE, ROUNDED))
-        failed += [model] if record(found, *names, tallies) else []
+        free, rounded = f"{model.stem}: {FREE}", f"{model.stem}: {ROUNDED}"
+        failed += [model] if record(found, free, rounded, tallies) else []
     columns = (
         "of networks quantizers outputs explained ties|elements unexplained beyond indices bound"
     )

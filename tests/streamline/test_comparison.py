@@ -350,8 +350,8 @@ def tied_columns(directory: Path, *, kind: str, bias: float = 0.0) -> Path:
     if bias:
         x = model.binary("Add", x, [0.0] * 7 + [bias])
     if kind != "TopK":
-        attributes = {"select_last_index": 1} if kind == "ArgMin" else {}
-        x = model.node(kind, [x], axis=1, keepdims=0, **attributes)
+        last = int(kind == "ArgMin")
+        x = model.node(kind, [x], axis=1, keepdims=0, select_last_index=last)
     else:
         k = model.constant([3], np.int64)
         outputs = ("values", "indices")
