@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.folded_model import fold_functions
 from lutloom.streamline.rounding import rounding_named
-from lutloom.streamline.source import QUANTIZER_DOMAINS, load_model, read_source
+from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS, load_model, read_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +97,11 @@ def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonn
         if node.domain in QUANTIZER_DOMAINS:
             node.domain = "qonnx.custom_op.general"
             _name_rounding(node)
+        elif node.domain in STANDARD_DOMAINS:
+            node.domain = ""  # whatever it is imported as
+    for entry in model.opset_import:
+        if entry.domain in STANDARD_DOMAINS:
+            entry.domain = ""
     _set_batch(model.graph, batch)
     wrapper = ModelWrapper(model)
     for transformation in (
