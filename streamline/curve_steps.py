@@ -285,8 +285,8 @@ def _exact_count(search: _Search, channel: int, integer: int) -> int:
             y = enclose_exactly(search.program, channel, integer, integer, bits)
         except TooWideError:
             continue
-        least = _passed(steps, y.lo, 1 if y.lo_open else 0)
-        most = _passed(steps, y.hi, -1 if y.hi_open else 0)
+        least = passed(steps, y.lo, 1 if y.lo_open else 0)
+        most = passed(steps, y.hi, -1 if y.hi_open else 0)
         if least == most:
             return least
     raise ModelError(
@@ -295,7 +295,7 @@ def _exact_count(search: _Search, channel: int, integer: int) -> int:
     )
 
 
-def _passed(steps: Steps, end: End, side: int) -> int:
+def passed(steps: Steps, end: End, side: int) -> int:
     """Return how many boundaries ``end`` has passed: it itself (side 0), or what is next to it."""
     if isinstance(end, float):
         return len(steps.boundaries) if end > 0 else 0

@@ -9,7 +9,7 @@ on the left. They may have any width, for nothing is computed with them but the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, lcm
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from lutloom.streamline.align import compact
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.multipliers import Term, narrowed
 from lutloom.streamline.rows import packed
+from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from lutloom.core.ops import Threshold
     from lutloom.core.rational import Rationals
     from lutloom.streamline.builder import GraphBuilder
+    from lutloom.streamline.curve_sum import CurveSearch
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.steps import Steps
-    from lutloom.streamline.symbols import Scaled
+    from lutloom.streamline.symbols import Formula
 
 MOST_MULTIPLIER_BITS = 48
 # Of the largest magnitude of a sum: enough to tell which levels of a quantizer are near.
@@ -88,7 +90,7 @@ def moved(sum_: DeferredSum, op: Permute | Reshape, shape: tuple[int, ...]) -> l
 
 
 def settled(
-    node: SourceNode, y: Scaled, steps: Rationals, build: GraphBuilder
+    node: SourceNode, y: Formula, steps: Rationals, build: GraphBuilder
 ) -> tuple[Threshold, str]:
     """Return the operator that computes ``steps(y)``, and the sum that it reads: now it exists.
 
@@ -101,8 +103,8 @@ def settled(
 
     sum_ = build.deferred[y.value]
     factors = list(sum_.factors.values())
-    arrays = (y.slope, y.offset, y.lower, y.upper, steps, *factors)
-    channels = max((a.shape[-1] for a in arrays if a is not None and a.ndim), default=1)
+    arrays = (*y.arrays, steps, *factors)
+    channels = max((array.shape[-1] for array in arrays if array.ndim), default=1)
     ranges = [_ranges(build, name, channels) for name in sum_.factors]
 
     def column(array: Rationals | None) -> list[Any]:
@@ -110,16 +112,32 @@ def settled(
             return [None] * channels
         return list(np.broadcast_to(array.reshape(-1), (channels,)).tolist())
 
-    columns = zip(*map(column, arrays), strict=True)
     if sum(len(of.boundaries) for of in column(steps)) > _MOST_THRESHOLDS:
         raise ModelError(
             f"{node} needs more thresholds behind {sum_.node} than are proved in a reasonable time:"
             f" {sum_.because}; train with one quantizer shared by both branches"
         )
+    own = [
+        _Channel(of, tuple(at), tuple(slopes))
+        for of, at, slopes in zip(
+            column(steps),
+            zip(*ranges, strict=True),
+            zip(*map(column, factors), strict=True),
+            strict=True,
+        )
+    ]
+    if isinstance(y, Scaled):
+        ramps = zip(*map(column, (y.slope, y.offset, y.lower, y.upper)), strict=True)
+        stairs = [_of_ramp(channel, *ramp) for channel, ramp in zip(own, ramps, strict=True)]
+    else:
+        # NumPy at module level there.
+        from lutloom.streamline.curve_sum import CurveSearch
+
+        search = CurveSearch.of(node, y.expression)
+        stairs = [_of_curve(channel, number, search) for number, channel in enumerate(own)]
     rows = []
-    for channel, (slope, offset, lower, upper, of, *own) in enumerate(columns):
-        at = [entries[channel] for entries in ranges]
-        row = _row([slope * factor for factor in own], at, (offset, lower, upper), of)
+    for stair in stairs:
+        row = _narrowed(stair)
         if row is None or max(m.bit_length() for m in row.multipliers) > MOST_MULTIPLIER_BITS:
             raise ModelError(
                 f"{sum_.node}: {sum_.because}, and no smaller ones are proved to give what {node}"
@@ -137,21 +155,11 @@ def settled(
     op = packed(
         np.array([row.base for row in rows], dtype=np.int64),
         np.array([len(row.thresholds) for row in rows]),
-        np.array([t for row in rows for t in row.thresholds], dtype=np.int64),
-        np.array([row.height for row in rows for _ in row.thresholds], dtype=np.int64),
+        np.array([t for row in rows for t, _ in row.thresholds], dtype=np.int64),
+        np.array([height for row in rows for _, height in row.thresholds], dtype=np.int64),
         build.types[value].element.hi,
     )
     return op, value
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One channel: its multipliers, and its staircase on the sum with them."""
-
-    multipliers: tuple[int, ...]
-    base: int
-    height: int
-    thresholds: list[int]
 
 
 def _ranges(build: GraphBuilder, name: str, channels: int) -> list[tuple[int, int, int]]:
@@ -163,36 +171,79 @@ def _ranges(build: GraphBuilder, name: str, channels: int) -> list[tuple[int, in
     return [(lo, hi, element.step) for lo, hi in zip(lows, highs, strict=True)]
 
 
-def _row(
-    slopes: list[Fraction],
-    ranges: list[tuple[int, int, int]],
-    shift: tuple[Fraction, Fraction | None, Fraction | None],
-    steps: Steps,
-) -> _Row | None:
-    offset, lower, upper = shift
+@dataclass(frozen=True, slots=True, eq=False)
+class _Channel:
+    """One channel: its quantizer, and the ranges and factors of what is added."""
+
+    steps: Steps
+    ranges: tuple[tuple[int, int, int], ...]
+    factors: tuple[Fraction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stair:
+    """One channel's staircase on its sum: thresholds, ascending, each with a height."""
+
+    terms: tuple[Term, ...]
+    base: int
+    thresholds: tuple[tuple[int, int], ...]
+
+    @property
+    def multipliers(self) -> tuple[int, ...]:
+        """Those of the sum."""
+        return tuple(term.multiplier for term in self.terms)
+
+
+def _terms(channel: _Channel, slopes: tuple[Fraction, ...]) -> tuple[tuple[Term, ...], int]:
+    """Return integer multiples of what is added, and the common denominator that makes them so."""
+    d = lcm(*(slope.denominator for slope in slopes))
+    multipliers = (slope.numerator * (d // slope.denominator) for slope in slopes)
+    return tuple(Term(m, *at) for m, at in zip(multipliers, channel.ranges, strict=True)), d
+
+
+def _of_ramp(
+    channel: _Channel,
+    slope: Fraction,
+    offset: Fraction,
+    lower: Fraction | None,
+    upper: Fraction | None,
+) -> _Stair:
+    steps = channel.steps
     begin = 0 if lower is None else steps.taken_by(lower)
     end = len(steps.boundaries) if upper is None else max(begin, steps.taken_by(upper))
-    d = lcm(*(slope.denominator for slope in slopes))
-    terms = [
-        Term(slope.numerator * (d // slope.denominator), *of)
-        for slope, of in zip(slopes, ranges, strict=True)
-    ]
-    asked = [
-        ceil(distance) if inclusive else floor(distance) + 1
-        for distance, inclusive in (
-            ((boundary - offset) * d, inclusive)
-            for boundary, inclusive in zip(
-                steps.boundaries[begin:end], steps.inclusive[begin:end], strict=True
-            )
-        )
-    ]
-    narrow = narrowed(terms, asked)
+    terms, d = _terms(channel, tuple(slope * factor for factor in channel.factors))
+    thresholds = []
+    for boundary, inclusive in zip(
+        steps.boundaries[begin:end], steps.inclusive[begin:end], strict=True
+    ):
+        distance = (boundary - offset) * d
+        thresholds.append(ceil(distance) if inclusive else floor(distance) + 1)
+    base = steps.first + steps.height * begin
+    return _Stair(terms, base, tuple((t, steps.height) for t in thresholds))
+
+
+def _of_curve(channel: _Channel, number: int, search: CurveSearch) -> _Stair:
+    steps = channel.steps
+    terms, d = _terms(channel, channel.factors)
+    (_, taken), *changes = search.changes(number, steps, terms, Fraction(1, d))
+    base = steps.first + steps.height * taken
+    thresholds = []
+    for first, count in changes:
+        thresholds.append((first, steps.height * (count - taken)))
+        taken = count
+    return _Stair(terms, base, tuple(thresholds))
+
+
+def _narrowed(stair: _Stair) -> _Stair | None:
+    """Return the same staircase on a sum with multipliers as small as can be proved."""
+    narrow = narrowed(stair.terms, [threshold for threshold, _ in stair.thresholds])
     if narrow is None:
         return None
-    new = [Term(m, *of) for m, of in zip(narrow.multipliers, ranges, strict=True)]
-    least, most = sum(term.least for term in new), sum(term.most for term in new)
-    always = sum(threshold <= least for threshold in narrow.thresholds)
-    live = [threshold for threshold in narrow.thresholds if least < threshold <= most]
-    return _Row(
-        narrow.multipliers, steps.first + steps.height * (begin + always), steps.height, live
+    terms = tuple(
+        replace(term, multiplier=m) for term, m in zip(stair.terms, narrow.multipliers, strict=True)
     )
+    least, most = sum(term.least for term in terms), sum(term.most for term in terms)
+    heights = [height for _, height in stair.thresholds]
+    moved = list(zip(narrow.thresholds, heights, strict=True))
+    base = stair.base + sum(height for threshold, height in moved if threshold <= least)
+    return _Stair(terms, base, tuple((t, h) for t, h in moved if least < t <= most))

@@ -152,7 +152,9 @@ def _numbers(table: _Table, channel: Ints) -> Interval:
     return Interval(table.lo[index], table.hi[index], is_open, is_open)
 
 
-def enclose_exactly(program: Program, channel: int, lo: int, hi: int, bits: int) -> ExactInterval:
+def enclose_exactly(
+    program: Program, channel: int, lo: int | Fraction, hi: int | Fraction, bits: int
+) -> ExactInterval:
     """Enclose the program's results over ``lo .. hi``, with ``bits`` where they are no rationals.
 
     Raises ``ModelError`` if they have no real result, ``TooWideError`` if that can't be told.

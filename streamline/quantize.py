@@ -199,8 +199,6 @@ def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) ->
         return build.add(node, "", _product(node, y, wide, context), (y.value,))
     if deferred is None:
         return build.add(node, "", _staircase(node, y, steps, context), (y.value,))
-    if isinstance(y, Curve):
-        raise deferred.refusal(str(y.trail[-1]))
     op, source = settled(node, y, steps, build)
     return build.add(node, "", op, (source,))
 

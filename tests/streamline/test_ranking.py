@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,24 +64,31 @@ def test_products_of_float32_scales_take_far_fewer_than_their_exact_bits() -> No
     assert found.bits(drawn) == 33
 
 
-def test_ties_among_wide_numbers_get_room() -> None:
-    """Rounded scales of s and 3 s may break a tie to the wrong side: the biases see to it."""
-    first, other, _ = random_lines(3, 50, biased=True)
+@pytest.mark.parametrize("ratio", [3, 5, 7, Fraction(7, 3)])
+@pytest.mark.parametrize("is_swapped", [False, True])
+@pytest.mark.parametrize("last", [False, True])
+def test_ties_among_wide_numbers_get_room(
+    ratio: Fraction | int, is_swapped: bool, last: bool
+) -> None:
+    """Rounded scales may break a tie to the wrong side: the biases see to it."""
+    first, other, _ = random_lines(3, 30, biased=True)
     drawn = [
         replace(first, offset=Fraction(0)),
-        replace(first, slope=3 * first.slope, offset=first.slope),
+        replace(first, slope=ratio * first.slope),
         replace(other, slope=other.slope * Fraction(2**52 + 1, 2**52)),
     ]
-    found = ranks(drawn)
+    if is_swapped:
+        drawn[:2] = drawn[1::-1]
+    found = ranks(drawn, last=last)
     assert found is not None
     assert found.bits(drawn) < 62
-    for q in range(-16, 16):  # where the first two are equal
-        reals = [drawn[0].slope * (3 * q + 1), drawn[1].slope * q + drawn[1].offset]
-        assert reals[0] == reals[1]
-        assert (
-            found.multipliers[0] * (3 * q + 1) + found.biases[0]
-            >= found.multipliers[1] * q + found.biases[1]
-        )
+    for point in product(range(-30, 31), repeat=2):
+        reals = [line.slope * q + line.offset for line, q in zip(drawn, point, strict=False)]
+        ranked = [
+            m * q + bias for m, bias, q in zip(found.multipliers, found.biases, point, strict=False)
+        ]
+        first_wins = reals[0] > reals[1] if last else reals[0] >= reals[1]
+        assert first_wins == (ranked[0] >= ranked[1])
 
 
 def test_equal_scales_of_opposite_signs_are_exact() -> None:
