@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline import bound_arithmetic as arithmetic
 from lutloom.streamline.bound_functions import FUNCTION_BOUNDS
+from lutloom.streamline.bound_pieces import PIECE_BOUNDS
 from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded, with_slack
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 
@@ -171,6 +172,7 @@ def _joined(node: SourceNode, operands: Sequence[Bounded], _: Tensors) -> Bounde
 
 BOUNDS: Mapping[str, Callable[[SourceNode, Sequence[Bounded], Tensors], Bounded]] = {
     **FUNCTION_BOUNDS,
+    **PIECE_BOUNDS,
     "Add": arithmetic.add,
     "BatchNormalization": arithmetic.batch_norm,
     "Concat": _joined,
