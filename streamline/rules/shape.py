@@ -30,6 +30,8 @@ def reshape(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
             sizes = required_integers(node, inputs, 1, "sizes")
         case _:
             raise ModelError(f"{node}: its shape depends on the data; export it with a fixed one")
+    if isinstance(x, ShapeOf):
+        return _of_sizes(node, x, sizes)
     shape = shape_of(node, x)
     if not node.integer("allowzero", 0):
         whole = (None, *shape)
@@ -37,6 +39,15 @@ def reshape(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
             whole[i] if size == 0 and i < len(whole) else size for i, size in enumerate(sizes)
         )
     return _to(node, x, _resolved(node, sizes, shape, context), context)
+
+
+def _of_sizes(node: SourceNode, x: ShapeOf, target: tuple[int | None, ...]) -> ShapeOf:
+    """Return sizes as one number, or as a row of them: exporters do both to the same end."""
+    if target not in ((), (-1,), (len(x.sizes),)) or (not target and len(x.sizes) != 1):
+        raise ModelError(
+            f"{node} reshapes sizes to {list(target)}: export the model with fixed ones"
+        )
+    return ShapeOf(x.sizes, is_scalar=not target)
 
 
 def _resolved(

@@ -296,6 +296,11 @@ SHAPES: dict[str, Callable[[Writer], list[str]]] = {
         ),
         w.constant([-1], np.int64),
     ],
+    "reshaped": lambda w: [
+        w.reshape(w.reshape(_sizes(w, 0), ()), (-1,)),
+        w.reshape(w.reshape(_scalar_size(w, 1), (1,)), (-1,)),
+        w.constant([-1], np.int64),
+    ],
     "cast": lambda w: [
         w.node("Cast", [w.node("Cast", [x], to=6)], to=7) for x in (_sizes(w, 0), _sizes(w, 1, 2))
     ],
