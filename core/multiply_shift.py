@@ -1,16 +1,18 @@
 """``(m * x + b) >> s`` through a staircase: the smallest shift, found and proved.
 
-A staircase that ascends is known by its corners. A *lower* corner ``(x, y)`` says that level ``y``
-is reached at ``x``, an *upper* one that ``y`` is not reached yet:
+A staircase that ascends is known by its corners. A *lower* corner ``(x, y, e)`` says that a level
+is reached at ``x``, an *upper* one that it is not reached yet:
 
-    m * x + b >= y * 2^s    for lower corners,        m * x + b < y * 2^s    for upper ones.
+    m * x + b >= y * 2^s + e    for lower corners,    m * x + b < y * 2^s + e    for upper ones.
 
-For integers the second is ``<= y * 2^s - 1``. So for one ``m`` the least ``b`` is the largest
-``y * 2^s - m * x`` over the lower corners, the greatest the smallest ``y * 2^s - 1 - m * x`` over
-the upper ones, and ``m`` will do if and only if the first is not above the second. Where it is
-above, the two corners that say so forbid this ``m`` and all to one side of it, by
+Where sums are rounded down, ``y`` is the level and ``e`` is 0; a level ``y + 1`` that every sum
+above ``y * 2^s`` has, since it is rounded up, has an ``e`` of 1. For integers "below" is "at most
+one less". So for one ``m`` the least ``b`` is the largest ``y * 2^s + e - m * x`` over the lower
+corners, the greatest one less than the smallest over the upper ones, and ``m`` will do if and only
+if the first is not above the second. Where it is, the two corners that say so forbid this ``m``
+and all to one side of it, by
 
-    m * (x_lower - x_upper) >= (y_lower - y_upper) * 2^s + 1,
+    m * (x_lower - x_upper) >= (y_lower - y_upper) * 2^s + e_lower - e_upper + 1,
 
 so that the search for the least ``m`` goes on behind it (this is Newton's method on a concave
 function, from the left), or ends: there is none. A solution for ``s`` is one for ``s + 1`` too,
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -30,11 +33,12 @@ if TYPE_CHECKING:
     Integers: TypeAlias = NDArray[Any]
     """Of int64 where a bound has been checked, of Python's integers elsewhere."""
 
-    Corners: TypeAlias = tuple[Integers, Integers, Integers, Integers]
-    """``x`` and ``y`` of a lower corner, ``x`` and ``y`` of an upper one, of each channel."""
+    Corners: TypeAlias = tuple[Integers, Integers]
+    """``x``, ``y`` and ``e`` of a lower corner of each channel, ``[3, channels]``, and of an upper
+    one."""
 
 Touching: TypeAlias = "Callable[[Integers, Integers, int], Corners]"
-"""``touching(channels, m, s)``: the lower corners with the largest ``y * 2^s - m * x``, and the
+"""``touching(channels, m, s)``: the lower corners with the largest ``y * 2^s + e - m * x``, and the
 upper ones with the smallest, for each of those channels."""
 
 NARROW_SUM, WIDE_SUM = 62, 94
@@ -42,24 +46,41 @@ NARROW_SUM, WIDE_SUM = 62, 94
 and more."""
 
 
+class ShiftRounding(Enum):
+    """What becomes of ``total / 2^shift``, between two levels or halfway through one."""
+
+    DOWN = "down"
+    TIES_TO_EVEN = "ties_to_even"
+    """Down; and an odd level whose total is a multiple of ``2^shift`` to the even one below it."""
+    TO_ZERO = "to_zero"
+    FROM_ZERO = "from_zero"
+
+
 @dataclass(frozen=True, eq=False)
 class Slopes:
-    """``(multipliers[c] * x + biases[c]) >> shift``; both arrays hold Python's integers.
-
-    With ``ties_to_even``, an odd level whose sum is a multiple of ``2^shift`` becomes the even
-    one below it.
-    """
+    """``(multipliers[c] * x + biases[c]) / 2^shift``, rounded; arrays of Python's integers."""
 
     multipliers: Integers
     biases: Integers
     shift: int
-    ties_to_even: bool = False
+    rounding: ShiftRounding = ShiftRounding.DOWN
 
-    def level(self, total: int) -> int:
-        """Return the level of a sum, without a clamp."""
-        level = total >> self.shift
-        is_tie = self.ties_to_even and level << self.shift == total
-        return level - (is_tie and level % 2)
+
+def shifted(totals: Integers, shift: int, rounding: ShiftRounding) -> Integers:
+    """Return the levels of sums, without a clamp."""
+    import numpy as np
+
+    levels: Integers = totals >> shift
+    rest = levels << shift != totals
+    match rounding:
+        case ShiftRounding.DOWN:
+            return levels
+        case ShiftRounding.TIES_TO_EVEN:
+            return np.asarray(levels - ~rest * (levels % 2))
+        case ShiftRounding.TO_ZERO:
+            return np.asarray(levels + rest * (totals < 0))
+        case ShiftRounding.FROM_ZERO:
+            return np.asarray(levels + rest * (totals > 0))
 
 
 def fit(touching: Touching, channels: int, reach: int, height: int, bits: int) -> Slopes | None:
@@ -74,41 +95,46 @@ def fit(touching: Touching, channels: int, reach: int, height: int, bits: int) -
     last_shift = bits - 2 - max(height, 1).bit_length()
     multipliers, biases = (np.zeros(channels, dtype=object) for _ in range(2))
     shifts = np.zeros(channels, dtype=np.int64)
-    # What is known: m * run[0] > rise[0] * 2^s, and m * run[1] < rise[1] * 2^s where run[1] > 0.
-    rise, run = np.zeros((2, channels), dtype=object), np.zeros((2, channels), dtype=object)
-    run[0] = 1
+    # What is known: m * run[0] >= rise[0] * 2^s + more[0], and, where run[1] > 0,
+    # m * run[1] <= rise[1] * 2^s - more[1].
+    rise, run, more = np.zeros((3, 2, channels), dtype=object)
+    run[0] = more[0] = 1
     left = np.arange(channels)
     for shift in range(last_shift + 1):
         unit = 1 << shift
         done = np.zeros(channels, dtype=bool)
         trying = left
         while True:
-            least_m = (rise[0, trying] * unit) // run[0, trying] + 1
-            bounded = run[1, trying] > 0
+            least_m = -(-(rise[0, trying] * unit + more[0, trying]) // run[0, trying])
             beyond = least_m > most
-            beyond |= bounded & (least_m * run[1, trying] >= rise[1, trying] * unit)
+            beyond |= (run[1, trying] > 0) & (
+                least_m * run[1, trying] > rise[1, trying] * unit - more[1, trying]
+            )
             trying, m = trying[~beyond], least_m[~beyond]
             if not trying.size:
                 break
-            low_x, low_y, up_x, up_y = touching(trying, m, shift)
-            least_b = low_y * unit - m * low_x
-            fits = least_b <= up_y * unit - 1 - m * up_x
+            lower, upper = touching(trying, m, shift)
+            least_b = lower[1] * unit + lower[2] - m * lower[0]
+            fits = least_b < upper[1] * unit + upper[2] - m * upper[0]
             found = trying[fits]
             multipliers[found], biases[found], shifts[found] = m[fits], least_b[fits], shift
             done[found] = True
-            trying, rises, runs = trying[~fits], (low_y - up_y)[~fits], (low_x - up_x)[~fits]
-            if (runs == 0).any():
+            trying = trying[~fits]
+            runs, rises, extra = (lower - upper)[:, ~fits]
+            if ((runs == 0) & (rises >= 0)).any():
                 return None
-            ahead = runs > 0
-            rise[0, trying[ahead]], run[0, trying[ahead]] = rises[ahead], runs[ahead]
-            rise[1, trying[~ahead]], run[1, trying[~ahead]] = -rises[~ahead], -runs[~ahead]
+            ahead, behind = runs > 0, runs < 0
+            rise[0, trying[ahead]], rise[1, trying[behind]] = rises[ahead], -rises[behind]
+            run[0, trying[ahead]], run[1, trying[behind]] = runs[ahead], -runs[behind]
+            more[0, trying[ahead]], more[1, trying[behind]] = extra[ahead] + 1, extra[behind] + 1
             trying = trying[ahead]
         left = left[~done[left]]
         if not left.size:
             return _scaled(multipliers, biases, shifts)
-        if (
-            (run[1, left] > 0) & (rise[0, left] * run[1, left] >= rise[1, left] * run[0, left])
-        ).any():
+        # The two bounds of m / 2^s have met, or crossed: they won't part with a larger shift.
+        crossed = rise[0, left] * run[1, left] - rise[1, left] * run[0, left]
+        met = (crossed == 0) & (more[0, left] + more[1, left] > 0)
+        if ((run[1, left] > 0) & ((crossed > 0) | met)).any():
             return None
     return None
 
@@ -129,13 +155,14 @@ def clamps_once(
     Channel ``c`` takes the levels ``lowest[c] .. highest[c]`` at ``first[c] .. final[c]``. It is
     monotone: a wider clamp changes nothing if it changes nothing at both ends.
     """
-    least, most = min(lowest.tolist()), max(highest.tolist())
+    import numpy as np
+
     for x in (first, final):
         sums = slopes.multipliers * x + slopes.biases
-        for total, lo, hi in zip(sums.tolist(), lowest.tolist(), highest.tolist(), strict=True):
-            level = slopes.level(total)
-            if min(max(level, least), most) != min(max(level, lo), hi):
-                return False
+        levels = shifted(sums, slopes.shift, slopes.rounding)
+        own = np.clip(levels, lowest, highest)
+        if (np.clip(levels, lowest.min(), highest.max()) != own).any():
+            return False
     return True
 
 
@@ -152,13 +179,11 @@ def listed_corners(low_x: Integers, low_y: Integers, up_x: Integers, up_y: Integ
         upper = (up_y[channels] << shift) - slope * up_x[channels]
         first = np.arange(len(channels))
         highest, lowest = lower.argmax(axis=1), upper.argmin(axis=1)
+        none = np.zeros(len(channels), np.int64)
         found = (
-            low_x[channels][first, highest],
-            low_y[channels][first, highest],
-            up_x[channels][first, lowest],
-            up_y[channels][first, lowest],
+            (low_x[channels][first, highest], low_y[channels][first, highest], none),
+            (up_x[channels][first, lowest], up_y[channels][first, lowest], none),
         )
-        x0, y0, x1, y1 = (array.astype(object) for array in found)
-        return x0, y0, x1, y1
+        return np.array(found[0]).astype(object), np.array(found[1]).astype(object)
 
     return touching

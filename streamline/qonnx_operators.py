@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.errors import LutloomError
+from lutloom.core.multiply_shift import ShiftRounding
 from lutloom.core.ops import (
     Add,
     Duplicate,
@@ -44,6 +45,13 @@ if TYPE_CHECKING:
 _LIMIT = 2**24
 # The layouts of channels-last data, by the number of dimensions without the batch.
 _LAYOUTS = {1: "NC", 2: "NWC", 3: "NHWC", 4: "NDHWC"}
+
+_ROUNDINGS = {
+    ShiftRounding.DOWN: "FLOOR",
+    ShiftRounding.TIES_TO_EVEN: "ROUND",
+    ShiftRounding.TO_ZERO: "DOWN",
+    ShiftRounding.FROM_ZERO: "UP",
+}
 
 
 class NotQonnxError(LutloomError, ValueError):
@@ -190,16 +198,16 @@ def _requantize(site: _Site, op: Requantize) -> None:
     """Write ``op`` as an affine map, a clamp of its reals, and a quantizer of scale 1.
 
     The reals are multiples of ``2^-shift`` of integers below the limit, which float32 holds; a
-    clamp at integers and a rounding may change places; and where ties go to even, half a level
-    less and ``ROUND`` are the same.
+    clamp at integers and a rounding may change places; and where multiples of a level go to the
+    even one, half a level less and ``ROUND`` are the same.
     """
     import numpy as np
 
     x, y = site.x_type.element, site.y_type.element
     m, b = numbers(op.multipliers), numbers(op.biases)
-    if op.ties_to_even and op.shift == 0:
-        raise NotQonnxError(f"QONNX can't say {site.node}: it rounds integers to even ones")
-    if op.ties_to_even:
+    if op.rounding is ShiftRounding.TIES_TO_EVEN:
+        if op.shift == 0:
+            raise NotQonnxError(f"QONNX can't say {site.node}: it rounds integers to even ones")
         b = b - (1 << (op.shift - 1))
     site.check_sum(float(max(_largest(x) * abs(m) + abs(b))))
     unit = 2.0**-op.shift
@@ -219,7 +227,9 @@ def _requantize(site: _Site, op: Requantize) -> None:
         # One bit, signed, would be bipolar.
         bits = max(IntType(y.lo, y.hi).bits, 2 if y.lo < 0 else 1)
         steps.append(("Quant", [1, 0, bits]))
-    _chain(site, steps or [("Identity", [])], "ROUND" if op.ties_to_even else "FLOOR")
+    modes = {"ROUND": op.ties_to_even, "DOWN": op.to_zero, "UP": op.from_zero, "FLOOR": True}
+    mode = next(mode for mode, is_mode in modes.items() if is_mode)
+    _chain(site, steps or [("Identity", [])], mode)
 
 
 def _chain(site: _Site, steps: list[tuple[str, list[NDArray[Any] | float]]], mode: str) -> None:

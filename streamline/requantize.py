@@ -11,17 +11,18 @@ falling line is a rising one in ``-x``.
 
 Ties to even go up and down in turn, which no line does. Where slope and offset are multiples of a
 power of two, ``m * x + b`` meets the ties exactly, and the operator's ``ties_to_even`` treats them;
-for the other channels the sums are made odd, so that they never are one.
+for the other channels the sums are made odd, so that they never are one. Likewise, towards zero
+and away from it are two floors, one on each side of zero, or one shift that knows the sign.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from lutloom.core.multiply_shift import WIDE_SUM, Slopes, clamps_once, fit
+from lutloom.core.multiply_shift import WIDE_SUM, ShiftRounding, Slopes, clamps_once, fit
 from lutloom.core.ops.requantize import Requantize, digits
 from lutloom.core.rounding import Rounding
 from lutloom.core.types import Const
@@ -35,23 +36,34 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
     from lutloom.streamline.staircase import Ramp
 
-_HALF = Fraction(1, 2)
+_ZERO, _HALF, _ONE = Fraction(0), Fraction(1, 2), Fraction(1)
 _TOO_WIDE = (
     f"its (m * x + b) >> s needs sums of more than {WIDE_SUM} bits: use scales that are powers of"
     " two"
 )
+_Corner: TypeAlias = tuple[int, int, int]
 _NONE, _EVEN, _ALL = "none", "even", "all"
 
-# What is added to a number, for its floor, and which integers then count as themselves instead of
-# one less: below zero, and from zero on.
-_MODES: dict[Rounding, tuple[tuple[Fraction, str], tuple[Fraction, str]]] = {
-    Rounding.HALF_EVEN: ((_HALF, _EVEN), (_HALF, _EVEN)),
-    Rounding.HALF_UP: ((_HALF, _NONE), (_HALF, _ALL)),
-    Rounding.HALF_DOWN: ((_HALF, _ALL), (_HALF, _NONE)),
-    Rounding.FLOOR: ((Fraction(0), _ALL), (Fraction(0), _ALL)),
-    Rounding.CEIL: ((Fraction(1), _NONE), (Fraction(1), _NONE)),
-    Rounding.UP: ((Fraction(0), _ALL), (Fraction(1), _NONE)),
-    Rounding.DOWN: ((Fraction(1), _NONE), (Fraction(0), _ALL)),
+_Half: TypeAlias = tuple[Fraction, str, int]
+"""What is added to a number, for its floor; which integers then count as themselves instead of one
+less; and the ``e`` of the corners (``core/multiply_shift``)."""
+
+# For numbers below zero, and from zero on.
+_MODES: dict[Rounding, tuple[_Half, _Half]] = {
+    Rounding.HALF_EVEN: ((_HALF, _EVEN, 0), (_HALF, _EVEN, 0)),
+    Rounding.HALF_UP: ((_HALF, _NONE, 0), (_HALF, _ALL, 0)),
+    Rounding.HALF_DOWN: ((_HALF, _ALL, 0), (_HALF, _NONE, 0)),
+    Rounding.FLOOR: ((_ZERO, _ALL, 0), (_ZERO, _ALL, 0)),
+    Rounding.CEIL: ((_ONE, _NONE, 0), (_ONE, _NONE, 0)),
+    Rounding.UP: ((_ZERO, _ALL, 0), (_ONE, _NONE, 0)),
+    Rounding.DOWN: ((_ONE, _NONE, 0), (_ZERO, _ALL, 0)),
+}
+
+# Of a shift that rounds towards zero, or away from it: a level that is rounded up has all sums
+# above the level below it.
+_SIGNED: dict[Rounding, tuple[ShiftRounding, tuple[_Half, _Half]]] = {
+    Rounding.DOWN: (ShiftRounding.TO_ZERO, ((_ZERO, _NONE, 1), (_ZERO, _ALL, 0))),
+    Rounding.UP: (ShiftRounding.FROM_ZERO, ((_ZERO, _ALL, 0), (_ZERO, _NONE, 1))),
 }
 
 
@@ -69,7 +81,7 @@ class _Line:
     """A channel's rounded line, rising; ``first .. final`` are ``x``, or ``-x`` where it falls.
 
     It takes the levels ``lowest .. highest``. ``lower`` and ``upper`` are corners in the sense of
-    ``core/multiply_shift``, beside those of the segments.
+    ``core/multiply_shift``, beside those of the segments, which have an ``e`` each.
     """
 
     slope: Fraction
@@ -79,9 +91,9 @@ class _Line:
     final: int
     lowest: int
     highest: int
-    lower: tuple[tuple[int, int], ...] = ()
-    upper: tuple[tuple[int, int], ...] = ()
-    segments: tuple[Segment, ...] = ()
+    lower: tuple[_Corner, ...] = ()
+    upper: tuple[_Corner, ...] = ()
+    segments: tuple[tuple[Segment, int], ...] = ()
 
 
 def requantize(ramps: Sequence[Ramp], steps: WideSteps) -> Requantize | str:
@@ -91,19 +103,21 @@ def requantize(ramps: Sequence[Ramp], steps: WideSteps) -> Requantize | str:
     """
     lines = [_line(ramp, steps) for ramp in ramps]
     moving = [place for place, line in enumerate(lines) if line.lowest < line.highest]
-    slopes: Slopes | int | None = _plain(lines, moving)
+    for place in moving:
+        lines[place] = _with_corners(lines[place], steps.mode, _MODES[steps.mode])
+    slopes: Slopes | int | None = _fitting(lines, moving)
     if slopes is None and steps.mode is Rounding.HALF_EVEN:
         slopes = _to_even(lines, moving)
+    if slopes is None and steps.mode in _SIGNED:
+        rounding, halves = _SIGNED[steps.mode]
+        for place in moving:
+            lines[place] = _with_corners(lines[place], steps.mode, halves)
+        slopes = _fitting(lines, moving, rounding)
     if isinstance(slopes, int):
         channel = f" of channel {slopes}" if len(lines) > 1 else ""
         return (
             f"its ties{channel} go up and down in turn, to even levels, which no product does: use"
             " scales that are powers of two, or the rounding mode HALF_UP"
-        )
-    if slopes is None and steps.mode in (Rounding.UP, Rounding.DOWN):
-        return (
-            f"no (m * x + b) >> s with sums below 2^{WIDE_SUM} rounds {steps.mode.value} on both"
-            " sides of zero: use another rounding mode"
         )
     if slopes is None:
         return _TOO_WIDE
@@ -118,8 +132,7 @@ def _line(ramp: Ramp, steps: WideSteps) -> _Line:
     slope = abs(ramp.slope)
     ends = (_rounded(slope * x + ramp.offset, steps.mode) for x in (first, final))
     lowest, highest = (min(max(level, lo), hi) for level in ends)
-    line = _Line(slope, ramp.offset, falls, first, final, lowest, highest)
-    return line if lowest == highest else _with_corners(line, steps.mode)
+    return _Line(slope, ramp.offset, falls, first, final, lowest, highest)
 
 
 def _limited(level: int, steps: WideSteps) -> int:
@@ -132,7 +145,7 @@ def _rounded(value: Fraction, mode: Rounding) -> int:
     return level + (value > boundary or (inclusive and value == boundary))
 
 
-def _with_corners(line: _Line, mode: Rounding) -> _Line:
+def _with_corners(line: _Line, mode: Rounding, halves: tuple[_Half, _Half]) -> _Line:
     """Return ``line`` with what keeps a product to its levels."""
 
     def first_at(level: int) -> int:
@@ -140,34 +153,30 @@ def _with_corners(line: _Line, mode: Rounding) -> _Line:
         x = (boundary - line.offset) / line.slope
         return ceil(x) if inclusive else floor(x) + 1
 
+    def corner(x: int, level: int) -> _Corner:
+        extra = halves[level > 0][2]
+        return x, level - extra, extra
+
     # In front of `begin` and from `end` on, the clamp does what is left to do.
     begin, end = first_at(line.lowest + 1), first_at(line.highest)
-    lower, upper = [(end, line.highest)], [(begin - 1, line.lowest + 1)]
+    lower, upper = [corner(end, line.highest)], [corner(begin - 1, line.lowest + 1)]
     zero = ceil(-line.offset / line.slope)
-    halves = ((begin, min(end, zero) - 1), (max(begin, zero), end - 1))
+    if mode is Rounding.UP and line.slope * zero + line.offset == 0 and begin <= zero < end:
+        # The only number that is neither in the step above zero nor in that below.
+        lower.append((zero, 0, 0))
+    spans = ((begin, min(end, zero) - 1), (max(begin, zero), end - 1))
     segments = []
-    for (first, final), (shift, rule) in zip(halves, _MODES[mode], strict=True):
+    for (first, final), (shift, rule, extra) in zip(spans, halves, strict=True):
         if first > final:
             continue
         offset = line.offset + shift
         run = lcm(line.slope.denominator, offset.denominator)
         segment = Segment(first, final, int(line.slope * run), int(offset * run), run)
-        segments.append(segment)
+        segments.append((segment, extra))
         for x, level in _ties(segment):
             taken = rule == _ALL or (rule == _EVEN and level % 2 == 0)
-            (lower if taken else upper).append((x, level))
-    return _Line(
-        line.slope,
-        line.offset,
-        line.falls,
-        line.first,
-        line.final,
-        line.lowest,
-        line.highest,
-        tuple(lower),
-        tuple(upper),
-        tuple(segments),
-    )
+            (lower if taken else upper).append((x, level, extra))
+    return replace(line, lower=tuple(lower), upper=tuple(upper), segments=tuple(segments))
 
 
 def _ties(segment: Segment) -> list[tuple[int, int]]:
@@ -190,26 +199,30 @@ def _fitted(lines: Sequence[_Line]) -> Slopes | None:
     import numpy as np
 
     def touching(channels: Integers, m: Integers, shift: int) -> Corners:
-        found = np.empty((4, len(channels)), dtype=object)
+        lower, upper = np.empty((2, 3, len(channels)), dtype=object)
         unit = 1 << shift
         for place, (channel, slope) in enumerate(zip(channels.tolist(), m.tolist(), strict=True)):
             line = lines[channel]
 
-            def above(point: tuple[int, int], slope: int = slope) -> int:
-                return unit * point[1] - slope * point[0]
+            def above(corner: _Corner, slope: int = slope) -> int:
+                x, y, extra = corner
+                return unit * y + extra - slope * x
 
-            below = [segment.highest_below(unit, slope) for segment in line.segments]
-            over = [segment.lowest_above(unit, slope) for segment in line.segments]
-            found[:2, place] = max((*line.lower, *below), key=above)
-            found[2:, place] = min((*line.upper, *over), key=above)
-        return found[0], found[1], found[2], found[3]
+            below = ((*segment.highest_below(unit, slope), e) for segment, e in line.segments)
+            over = ((*segment.lowest_above(unit, slope), e) for segment, e in line.segments)
+            lower[:, place] = max((*line.lower, *below), key=above)
+            upper[:, place] = min((*line.upper, *over), key=above)
+        return lower, upper
 
     reach = max(abs(x) for line in lines for x in (line.first - 1, line.final + 1))
     height = max(abs(y) for line in lines for y in (line.lowest, line.highest + 1))
     return fit(touching, len(lines), reach, height, WIDE_SUM)
 
 
-def _plain(lines: Sequence[_Line], moving: Sequence[int]) -> Slopes | None:
+def _fitting(
+    lines: Sequence[_Line], moving: Sequence[int], rounding: ShiftRounding = ShiftRounding.DOWN
+) -> Slopes | None:
+    """Return slopes through the corners of all lines; only those in ``moving`` have any."""
     import numpy as np
 
     found = _fitted([lines[place] for place in moving]) if moving else None
@@ -220,7 +233,7 @@ def _plain(lines: Sequence[_Line], moving: Sequence[int]) -> Slopes | None:
     biases = np.array([line.lowest << shift for line in lines], dtype=object)
     if found is not None:
         multipliers[moving], biases[moving] = found.multipliers, found.biases
-    return _turned(lines, Slopes(multipliers, biases, shift))
+    return _turned(lines, Slopes(multipliers, biases, shift, rounding))
 
 
 def _to_even(lines: Sequence[_Line], moving: Sequence[int]) -> Slopes | int:
@@ -249,7 +262,7 @@ def _to_even(lines: Sequence[_Line], moving: Sequence[int]) -> Slopes | int:
     # An odd sum is no multiple of 2^shift, and the place of the odd one was free.
     inexact = [place for place in range(len(lines)) if place not in exact]
     biases[inexact] += 1
-    return _turned(lines, Slopes(multipliers, biases, shift, ties_to_even=True))
+    return _turned(lines, Slopes(multipliers, biases, shift, ShiftRounding.TIES_TO_EVEN))
 
 
 def _turned(lines: Sequence[_Line], slopes: Slopes) -> Slopes:
@@ -257,7 +270,7 @@ def _turned(lines: Sequence[_Line], slopes: Slopes) -> Slopes:
     import numpy as np
 
     signs = np.array([-1 if line.falls else 1 for line in lines], dtype=object)
-    return Slopes(slopes.multipliers * signs, slopes.biases, slopes.shift, slopes.ties_to_even)
+    return replace(slopes, multipliers=slopes.multipliers * signs)
 
 
 def _operator(lines: Sequence[_Line], slopes: Slopes) -> Requantize | str:
@@ -280,7 +293,9 @@ def _operator(lines: Sequence[_Line], slopes: Slopes) -> Requantize | str:
         lowest, highest = lowest.min(keepdims=True), highest.max(keepdims=True)
     multipliers, biases = digits(slopes.multipliers), digits(slopes.biases)
     least, most = (Const(_shared(bound.astype(np.int64))) for bound in (lowest, highest))
-    return Requantize(multipliers, biases, slopes.shift, least, most, slopes.ties_to_even)
+    ways = (ShiftRounding.TIES_TO_EVEN, ShiftRounding.TO_ZERO, ShiftRounding.FROM_ZERO)
+    flags = (slopes.rounding is way for way in ways)
+    return Requantize(multipliers, biases, slopes.shift, least, most, *flags)
 
 
 def _shared(rows: IntArray) -> IntArray:

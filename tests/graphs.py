@@ -60,6 +60,11 @@ def random_threshold(rng: np.random.Generator, x: TensorType) -> Threshold:
     return Threshold(Const(table), integers(rng, -4, 4, rows), integers(rng, -2, 2, *heights))
 
 
+def rounding_flags(way: int) -> tuple[bool, bool, bool]:
+    """Return the last fields of a Requantize that rounds in one of its four ways."""
+    return way == 1, way == 2, way == 3
+
+
 def random_requantize(rng: np.random.Generator, x: TensorType) -> Requantize:
     rows = int(rng.choice([1, x.channels]))
     return Requantize(
@@ -68,7 +73,7 @@ def random_requantize(rng: np.random.Generator, x: TensorType) -> Requantize:
         int(rng.integers(0, 4)),
         integers(rng, -8, 0, 1),
         integers(rng, 0, 8, rows),
-        bool(rng.integers(2)),
+        *rounding_flags(int(rng.integers(4))),
     )
 
 

@@ -20,11 +20,20 @@ from lutloom.codegen.kernels.kernel import (
     number_table,
 )
 from lutloom.codegen.kernels.slopes import Slope, largest_sum
+from lutloom.core.multiply_shift import ShiftRounding
 from lutloom.core.ops.requantize import digits, numbers
 from lutloom.core.plan import Folding, Multiplier
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
+
+# The policies of requantize.hpp.
+_ROUNDINGS = {
+    ShiftRounding.DOWN: "RoundDown",
+    ShiftRounding.TIES_TO_EVEN: "RoundTiesToEven",
+    ShiftRounding.TO_ZERO: "RoundToZero",
+    ShiftRounding.FROM_ZERO: "RoundFromZero",
+}
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
@@ -84,7 +93,7 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
             "channels": tensor.channels,
             "vectors": tensor.size // tensor.channels,
             "shift": slope.shift,
-            "ties_to_even": str(slope.ties_to_even).lower(),
+            "rounding": _ROUNDINGS[slope.rounding],
             "factor_type": factor,
             "sum_bits": sums,
             "multiplier": product,
@@ -109,7 +118,7 @@ def _slope(site: Site) -> Slope:
         op.lowest.int64,
         op.highest.int64,
         largest_sum(multipliers, biases, first, final),
-        op.ties_to_even,
+        op.rounding,
     )
 
 

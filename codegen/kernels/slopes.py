@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import Site
 from lutloom.codegen.kernels.stairs import stairs_of
-from lutloom.core.multiply_shift import NARROW_SUM, Slopes, clamps_once, fit, listed_corners
+from lutloom.core.multiply_shift import (
+    NARROW_SUM,
+    ShiftRounding,
+    Slopes,
+    clamps_once,
+    fit,
+    listed_corners,
+)
 
 if TYPE_CHECKING:
     from lutloom.codegen.kernels.stairs import Stairs
@@ -28,9 +35,7 @@ class Slope:
     """``clamp((multipliers[c] * code + biases[c]) >> shift, lowest[c], highest[c])``.
 
     Arrays of ``[C]``, or of ``[1]`` for all channels, in codes of input and output; multipliers
-    and biases are Python's integers, of any size. With
-    ``ties_to_even`` an odd level whose sum is a multiple of ``2^shift`` counts as the even one
-    below it. ``largest`` bounds the magnitude of the sums.
+    and biases are Python's integers, of any size. ``largest`` bounds the magnitude of the sums.
     """
 
     multipliers: Integers
@@ -39,7 +44,7 @@ class Slope:
     lowest: IntArray
     highest: IntArray
     largest: int
-    ties_to_even: bool = False
+    rounding: ShiftRounding = ShiftRounding.DOWN
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lutloom.core.multiply_shift import WIDE_SUM
+from lutloom.core.multiply_shift import WIDE_SUM, ShiftRounding, shifted
 from lutloom.core.types import INT64_MAX, INT64_MIN, Const, IntType, TensorType
 
 if TYPE_CHECKING:
@@ -22,9 +22,12 @@ class Requantize:
 
     ``multipliers`` and ``biases`` are ``[C, D]``: the digits of one number a channel, ``sum over d
     of digit[d] * 2^(32 d)``. ``lowest`` and ``highest`` are ``[C]``; ``C`` is 1 in those that all
-    channels share. The shift rounds down. With ``ties_to_even``, an odd level whose sum
-    ``x * m + b`` is a multiple of ``2^shift`` becomes the even one below it: with half a level in
-    ``b``, ties go to the even neighbour.
+    channels share. The shift rounds down, but for one of these:
+
+    - ``ties_to_even``: an odd level whose sum ``x * m + b`` is a multiple of ``2^shift`` becomes
+      the even one below it; with half a level in ``b``, ties go to the even neighbour.
+    - ``to_zero``: a negative sum is rounded up.
+    - ``from_zero``: a positive sum is rounded up.
     """
 
     name: ClassVar[str] = "requantize"
@@ -34,6 +37,8 @@ class Requantize:
     lowest: Const
     highest: Const
     ties_to_even: bool = False
+    to_zero: bool = False
+    from_zero: bool = False
 
     def __post_init__(self) -> None:
         sizes = set()
@@ -49,6 +54,17 @@ class Requantize:
             raise TypeError(f"the shift should be 0 to {WIDE_SUM}, not {self.shift}")
         if (self.lowest.int64 > self.highest.int64).any():
             raise TypeError("a lowest level is above its highest")
+        if self.ties_to_even + self.to_zero + self.from_zero > 1:
+            raise TypeError("the shift rounds in one way only")
+
+    @property
+    def rounding(self) -> ShiftRounding:
+        """How the shift rounds."""
+        if self.ties_to_even:
+            return ShiftRounding.TIES_TO_EVEN
+        if self.to_zero:
+            return ShiftRounding.TO_ZERO
+        return ShiftRounding.FROM_ZERO if self.from_zero else ShiftRounding.DOWN
 
     @property
     def channels(self) -> int:
@@ -86,9 +102,7 @@ class Requantize:
     def _levels(self, sums: Integers) -> IntArray:
         import numpy as np
 
-        levels = sums >> self.shift
-        if self.ties_to_even:
-            levels = levels - (levels << self.shift == sums) * (levels % 2)
+        levels = shifted(sums, self.shift, self.rounding)
         clamped: IntArray = np.clip(levels, self.lowest.int64, self.highest.int64).astype(np.int64)
         return clamped
 

@@ -9,6 +9,7 @@ reshape is one if the shape stays.
 from __future__ import annotations
 
 from lutloom.core.graph import Graph, Node
+from lutloom.core.multiply_shift import ShiftRounding
 from lutloom.core.ops import Requantize, Reshape, Threshold
 from lutloom.core.ops.requantize import numbers
 from lutloom.core.types import TensorType
@@ -47,6 +48,6 @@ def _is_identity(node: Node, x: TensorType) -> bool:
             unit = 1 << product.shift
             copies = bool((m == unit).all() and ((b >= 0) & (b < unit)).all())
             inside = product.lowest.hi <= x.element.lo and product.highest.lo >= x.element.hi
-            return copies and inside and not product.ties_to_even
+            return copies and inside and product.rounding is ShiftRounding.DOWN
         case _:
             return False

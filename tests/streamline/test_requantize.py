@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from lutloom.core.ops import Requantize
 from lutloom.core.rounding import Rounding
 from lutloom.core.types import IntType, TensorType
-from lutloom.streamline.errors import ModelError
 from lutloom.streamline.floor_corners import Segment
 from lutloom.streamline.requantize import WideSteps, requantize
 from lutloom.streamline.staircase import Ramp
@@ -125,8 +124,6 @@ def test_products_round_as_the_mode_does_at_every_integer(
     op = requantize(channels, steps)
     if isinstance(op, Requantize):
         check(channels, steps, op)
-    elif steps.mode in (Rounding.UP, Rounding.DOWN):
-        assert "another rounding mode" in op
     else:
         assert steps.mode is Rounding.HALF_EVEN
         assert "ties" in op
@@ -136,8 +133,7 @@ def test_products_round_as_the_mode_does_at_every_integer(
 def test_scales_that_are_powers_of_two_have_a_product_for_every_tie(
     channels: list[Ramp], steps: WideSteps
 ) -> None:
-    if steps.mode not in (Rounding.UP, Rounding.DOWN):
-        assert isinstance(requantize(channels, steps), Requantize)
+    assert isinstance(requantize(channels, steps), Requantize)
 
 
 def test_ties_to_even_that_alternate_are_refused_unless_scales_are_powers_of_two() -> None:
@@ -191,10 +187,17 @@ def test_wide_activations_have_products_over_wide_accumulators(bits: int, reach:
             assert op.reference(x)[0][0].tolist() == expected
 
 
-def test_rounding_towards_zero_on_both_sides_is_refused(tmp_path: Path) -> None:
-    model = network(16, 3e-5, "ROUND_TO_ZERO", per_channel=False, relu=False)
-    with pytest.raises(ModelError, match=r"levels within reach, too many .* down on both sides of"):
-        compare(model, tmp_path, np.zeros((1, 12), np.float32))
+def test_a_shift_knows_the_sign_only_where_both_signs_occur() -> None:
+    third = Ramp(Fraction(1, 3), Fraction(1, 7), None, None, -1000, 1000)
+    above = Ramp(Fraction(1, 3), Fraction(1, 7), Fraction(0), None, -1000, 1000)
+    for mode in (Rounding.UP, Rounding.DOWN):
+        steps = WideSteps(mode, -(2**15), 2**15 - 1)
+        for ramp in (third, above):
+            op = requantize([ramp], steps)
+            assert isinstance(op, Requantize)
+            check([ramp], steps, op)
+            assert op.to_zero == (mode is Rounding.DOWN and ramp is third)
+            assert op.from_zero == (mode is Rounding.UP and ramp is third)
 
 
 def test_sums_that_are_too_wide_are_refused() -> None:
@@ -230,6 +233,8 @@ def network(bits: int, scale: float, mode: str, *, per_channel: bool, relu: bool
         (16, 3e-5, "ROUND_TO_ZERO", False, True),
         (20, 3e-6, "HALF_UP", True, False),
         (24, 2e-7, "HALF_DOWN", False, False),
+        (16, 3e-5, "ROUND_TO_ZERO", False, False),
+        (14, 2e-4, "UP", True, False),
     ],
 )
 def test_networks_with_wide_activations_equal_the_oracle(

@@ -1,4 +1,5 @@
-// A quantizer as a product: y[c] = clamp((x[c] * m[c] + b[c]) >> SHIFT, lowest[c], highest[c]).
+// A quantizer as a product: y[c] = clamp((x[c] * m[c] + b[c]) / 2^SHIFT, lowest[c], highest[c]),
+// rounded as a policy says.
 // Specification: lutloom.core.ops.requantize.Requantize.reference
 //
 // PE channels at a time, in codes: multipliers and biases were rewritten for that when they were
@@ -29,9 +30,47 @@ Wide joined(const Entry (&digits)[DIGITS]) {
   return value;
 }
 
-// TIES_TO_EVEN: an odd level whose sum is a multiple of 2^SHIFT becomes the even one below it.
+// How a sum becomes a level: `level` is rounded down, `is_exact` says that nothing was lost.
+struct RoundDown {
+  template <int BITS>
+  static ap_int<BITS> rounded(const ap_int<BITS>& level, const ap_int<BITS>&, bool) {
+#pragma HLS INLINE
+    return level;
+  }
+};
+
+// An odd level whose sum is a multiple of 2^SHIFT becomes the even one below it.
+struct RoundTiesToEven {
+  template <int BITS>
+  static ap_int<BITS> rounded(const ap_int<BITS>& level, const ap_int<BITS>&, bool is_exact) {
+#pragma HLS INLINE
+    ap_int<BITS> even = level;
+    const bool is_odd = level[0];
+    even[0] = is_odd && !is_exact;
+    return even;
+  }
+};
+
+struct RoundToZero {
+  template <int BITS>
+  static ap_int<BITS> rounded(const ap_int<BITS>& level, const ap_int<BITS>& sum, bool is_exact) {
+#pragma HLS INLINE
+    const ap_uint<1> up = sum < 0 && !is_exact;
+    return level + up;
+  }
+};
+
+struct RoundFromZero {
+  template <int BITS>
+  static ap_int<BITS> rounded(const ap_int<BITS>& level, const ap_int<BITS>& sum, bool is_exact) {
+#pragma HLS INLINE
+    const ap_uint<1> up = sum > 0 && !is_exact;
+    return level + up;
+  }
+};
+
 template <int CHANNELS, int VECTORS, int PE, typename In, int OUT_BITS, int SHIFT,
-          bool TIES_TO_EVEN, int SUM_BITS, typename Factor, typename Multiplier,
+          typename Rounding, int SUM_BITS, typename Factor, typename Multiplier,
           typename FactorEntry, typename BiasEntry, int FOLDS, int LANES, int FACTOR_DIGITS,
           int BIAS_DIGITS, typename Bound, int BOUND_FOLDS, int BOUND_LANES>
 void requantize(hls::stream<ap_uint<PE * In::width> >& in,
@@ -67,13 +106,9 @@ void requantize(hls::stream<ap_uint<PE * In::width> >& in,
       const ap_int<SUM_BITS> product =
           Multiplier::template multiply<SUM_BITS>(get_lane<In>(x, lane), factor);
       const ap_int<SUM_BITS> sum = product + bias;
-      ap_int<SUM_BITS> level = sum >> SHIFT;
-      if (TIES_TO_EVEN) {
-        const ap_int<SUM_BITS> floor = level << SHIFT;
-        const bool is_tie = floor == sum;
-        const bool is_odd = level[0];
-        level[0] = is_odd && !is_tie;
-      }
+      const ap_int<SUM_BITS> whole = sum >> SHIFT;
+      const ap_int<SUM_BITS> floor = whole << SHIFT;
+      ap_int<SUM_BITS> level = Rounding::rounded(whole, sum, floor == sum);
       const ap_int<SUM_BITS> least = lowest[bound_fold][bound_lane];
       const ap_int<SUM_BITS> most = highest[bound_fold][bound_lane];
       if (level < least) {

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.core.graph import Graph, Node
+from lutloom.core.multiply_shift import shifted
 from lutloom.core.ops.requantize import Requantize, digits
 from lutloom.core.plan import Folding, Multiplier, Plan
 from lutloom.core.text import graph_digest
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+from tests.graphs import rounding_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,7 @@ def sites(draw: st.DrawFn, *, most_values: int = 40) -> Site:
         draw(st.integers(0, 6)),
         Const(lowest),
         Const(highest),
-        draw(st.booleans()),
+        *rounding_flags(draw(st.integers(0, 3))),
     )
     tensor = TensorType(x, (2, channels))
     return Site(op, (tensor,), op.infer(tensor))
@@ -55,20 +57,17 @@ def test_the_tables_are_the_operator_on_every_code(site: Site) -> None:
     tables = {table.name: table.data.reshape(-1) for table in code.tables}
     sums = x.encode(values)[:, np.newaxis] * tables["multipliers"] + tables["biases"]
     assert int(np.abs(sums).max()).bit_length() < int(str(code.facts["sum_bits"]))
-    levels = sums >> code.facts["shift"]
-    if code.facts["ties_to_even"] == "true":
-        tie = levels << code.facts["shift"] == sums
-        levels = np.where(tie, levels - levels % 2, levels)
+    levels = shifted(sums, site.op.shift, site.op.rounding)
     levels = np.clip(levels, tables["lowest"], tables["highest"])
     assert (np.broadcast_to(levels, expected.shape) == expected).all()
 
 
-def ramps(channels: int, shift: int, *, ties: bool, shared: bool = False) -> Requantize:
+def ramps(channels: int, shift: int, *, way: int, shared: bool = False) -> Requantize:
     rng = np.random.default_rng(channels + shift)
     count = 1 if shared else channels
     multipliers = rng.integers(-(2**shift), 2**shift, size=count)
     half = 1 << (shift - 1)
-    if ties:
+    if way:
         multipliers = multipliers // half * half // 2
     biases = rng.integers(-40, 40, size=count) * half
     bound = 1 << 11
@@ -78,7 +77,7 @@ def ramps(channels: int, shift: int, *, ties: bool, shared: bool = False) -> Req
         shift,
         Const([-bound]) if shared else Const(rng.integers(-bound, -1, size=channels)),
         Const([bound - 1]),
-        ties,
+        *rounding_flags(way),
     )
 
 
@@ -86,10 +85,12 @@ def test_products_agree_however_they_are_folded(
     chain: Callable[..., Any], draw_plan: Callable[..., Any], agree: Callable[..., Any]
 ) -> None:
     net = chain(11, TensorType(IntType(-(2**13), 2**13 - 1), (5, 6)))
-    net.append(ramps(6, 12, ties=False))
-    net.append(ramps(6, 9, ties=True))
+    net.append(ramps(6, 12, way=0))
+    net.append(ramps(6, 9, way=1))
+    net.append(ramps(6, 2, way=2))
+    net.append(ramps(6, 3, way=3))
     net.threshold(IntType(-9, 9, 3), steps=3)
-    net.append(ramps(6, 4, ties=True, shared=True))
+    net.append(ramps(6, 4, way=1, shared=True))
     net.threshold(BIPOLAR, steps=1)
     net.append(Requantize(Const([[2**50]]), Const([[-(2**49)]]), 46, Const([-7]), Const([8])))
     net.append(Requantize(Const([[-3]]), Const([[5]]), 0, Const([-40]), Const([40])))
@@ -104,7 +105,7 @@ def test_products_agree_however_they_are_folded(
 
 @pytest.mark.parametrize("multiplier", Multiplier)
 def test_every_multiplier_is_legal_and_named_in_the_sources(multiplier: Multiplier) -> None:
-    op = ramps(4, 8, ties=False)
+    op = ramps(4, 8, way=0)
     x = TensorType(IntType(0, 255), (4,))
     graph = Graph({"x": x}, (Node(("act",), op, ("x",)),), ("act",))
     plan = Plan(graph_digest(graph), {"act": Folding(2, multiplier=multiplier)})

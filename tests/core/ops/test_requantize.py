@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import floor
+from math import ceil, floor, trunc
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lutloom.core.ops.requantize import Requantize, digits, numbers
 from lutloom.core.types import Const, IntType, TensorType
+from tests.graphs import rounding_flags
 
 
 def exact(values: list[int]) -> Any:  # noqa: ANN401 - an array of objects
@@ -20,16 +21,22 @@ def exact(values: list[int]) -> Any:  # noqa: ANN401 - an array of objects
 small = st.integers(-100, 100)
 
 
-@given(small, small, st.integers(0, 5), st.integers(-20, 0), st.integers(0, 20), st.booleans())
-def test_levels_are_the_clamped_quotient_rounded_down_or_its_ties_to_even(
-    m: int, b: int, shift: int, lo: int, hi: int, ties_to_even: bool
+@given(small, small, st.integers(0, 5), st.integers(-20, 0), st.integers(0, 20), st.integers(0, 3))
+def test_levels_are_the_clamped_quotient_rounded_in_one_of_four_ways(
+    m: int, b: int, shift: int, lo: int, hi: int, way: int
 ) -> None:
-    op = Requantize(Const([[m]]), Const([[b]]), shift, Const([lo]), Const([hi]), ties_to_even)
+    flags = rounding_flags(way)
+    op = Requantize(Const([[m]]), Const([[b]]), shift, Const([lo]), Const([hi]), *flags)
     x = np.arange(-40, 41)[:, np.newaxis]
     for number, level in zip(x.ravel().tolist(), op.reference(x)[0].ravel().tolist(), strict=True):
         exact = Fraction(m * number + b, 2**shift)
         # Ties to even of a number is floor of a half more, but on a tie.
-        whole = round(exact - Fraction(1, 2)) if ties_to_even else floor(exact)
+        whole = (
+            floor(exact),
+            round(exact - Fraction(1, 2)),
+            trunc(exact),
+            ceil(exact) if exact > 0 else floor(exact),
+        )[way]
         assert level == min(max(whole, lo), hi)
 
 
@@ -86,6 +93,11 @@ def test_what_is_no_quantizer_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(TypeError, match=message):
         Requantize(*parameters)
+
+
+def test_a_shift_rounds_in_one_way() -> None:
+    with pytest.raises(TypeError, match=r"^the shift rounds in one way only$"):
+        Requantize(UNIT, UNIT, 1, ONE, ONE, to_zero=True, from_zero=True)
 
 
 def test_constants_for_other_channels_are_refused() -> None:
