@@ -227,9 +227,7 @@ def _requantize(site: _Site, op: Requantize) -> None:
         # One bit, signed, would be bipolar.
         bits = max(IntType(y.lo, y.hi).bits, 2 if y.lo < 0 else 1)
         steps.append(("Quant", [1, 0, bits]))
-    modes = {"ROUND": op.ties_to_even, "DOWN": op.to_zero, "UP": op.from_zero, "FLOOR": True}
-    mode = next(mode for mode, is_mode in modes.items() if is_mode)
-    _chain(site, steps or [("Identity", [])], mode)
+    _chain(site, steps or [("Identity", [])], _ROUNDINGS[op.rounding])
 
 
 def _chain(site: _Site, steps: list[tuple[str, list[NDArray[Any] | float]]], mode: str) -> None:
