@@ -2,19 +2,19 @@
 
 For every channel, the integers from ``lo`` to ``hi`` are cut into segments on which the quantizer
 has one level. A segment is decided when an enclosure of ``g`` over it lies between two neighbouring
-boundaries, ties included; one that is not is halved, and a single integer that is not is decided by
-exact arithmetic. Where ``g`` clings to a boundary, so that float64 can't tell them apart over many
-integers, a segment on which it surely does not turn is decided by its two ends. So each integer's
-level is proved, whatever the function: ``g`` may rise and fall.
+boundaries, ties included. Where ``g`` surely does not turn on it, the level changes at one integer
+for each boundary between the levels of its two ends: the integer is guessed in float64, and the
+levels at it and in front of it prove it. Any other segment is halved. A single integer whose
+enclosure leaves a choice is decided by exact arithmetic. So each integer's level is proved,
+whatever the function: ``g`` may rise and fall.
 
-All channels are worked on at once, which takes about as many enclosures as there are steps times
-the number of bits in the range.
+All channels are worked on at once, at a cost of a few enclosures a step.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from lutloom.streamline.enclosure import (
     Program,
     enclose,
     enclose_exactly,
+    estimate,
     is_monotone,
     program_of,
 )
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 # Two numbers that differ do so at some precision; equal ones can't be told to be by any.
 _BITS = (64, 256, 1024, 4096)
-# An enclosure as narrow as this, in units of the levels' distance, lies near a boundary for reasons
-# of its own: the function is flat there, or crosses it in steps too small for float64.
-_NARROW = 2.0**-20
 # Far beyond what functions take whose levels can be told; minutes.
 _MOST_SEGMENTS, _MOST_EXACT = 1 << 26, 1 << 18
 # For the reach of a function: pieces that each channel's range is cut into.
@@ -72,8 +70,6 @@ class _Boundaries:
     lower_sums: Ints
     upper: Floats
     upper_sums: Ints
-    distance: float
-    """Of two neighbours, about."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,13 +161,11 @@ def _boundaries(steps: Steps) -> _Boundaries:
     lower, upper = np.array([hi for _, hi, _ in around]), np.array([lo for lo, _, _ in around])
     is_between = np.array([is_open for _, _, is_open in around], dtype=np.bool_)
     inclusive = np.array(steps.inclusive, dtype=np.bool_)
-    spread = float(lower[-1] - lower[0]) / len(around) if around else 0.0
     return _Boundaries(
         lower,
         np.concatenate([[0], np.cumsum(inclusive | is_between)]),
         upper,
         np.concatenate([[0], np.cumsum(inclusive & ~is_between)]),
-        spread or 1.0,
     )
 
 
@@ -186,11 +180,10 @@ def _taken(boundaries: _Boundaries, y: Interval) -> tuple[Ints, Ints]:
     return least, most
 
 
-def _taken_by_channel(search: _Search, channel: Ints, y: Interval) -> tuple[Ints, Ints, Floats]:
-    """Return the numbers of steps as ``_taken`` does, and the distance of the boundaries."""
+def _taken_by_channel(search: _Search, channel: Ints, y: Interval) -> tuple[Ints, Ints]:
+    """Return the numbers of steps as ``_taken`` does."""
     if len(search.boundaries) == 1:
-        (shared,) = search.boundaries
-        return *_taken(shared, y), np.full(len(channel), shared.distance)
+        return _taken(search.boundaries[0], y)
     least, most = np.empty_like(channel), np.empty_like(channel)
     order = np.argsort(channel, kind="stable")
     starts = np.searchsorted(channel[order], np.arange(len(search.boundaries) + 1))
@@ -198,74 +191,139 @@ def _taken_by_channel(search: _Search, channel: Ints, y: Interval) -> tuple[Ints
         which = order[starts[number] : starts[number + 1]]
         if len(which):
             least[which], most[which] = _taken(boundaries, y[which])
-    distance = np.array([boundaries.distance for boundaries in search.boundaries])
-    return least, most, distance[channel]
+    return least, most
 
 
 def _undecided(search: _Search, segments: _Segments) -> _Segments:
-    """Record the segments that have one level; return the others, none of them one integer."""
+    """Record the levels of the segments that can be told; return the others, to be halved."""
     search.segments += len(segments.channel)
     if search.segments > _MOST_SEGMENTS:
         raise ModelError(_endless(search))
     lo, hi = (search.integers(segments.channel, end) for end in (segments.first, segments.last))
-    least, most, is_narrow = _counts(search, segments.channel, lo, hi)
+    least, most = _counts(search, segments.channel, lo, hi)
     for i in np.flatnonzero((least != most) & (lo == hi)).tolist():
         least[i] = most[i] = _count_at(search, int(segments.channel[i]), int(lo[i]))
-    hard = np.flatnonzero(
-        (least != most) & (is_narrow | _is_crowded(search, segments, least != most))
-    )
-    if len(hard):
-        channel, ends = segments.channel[hard], (lo[hard], hi[hard])
-        least[hard], most[hard] = _counts_by_ends(
-            search, channel, ends, (least[hard], most[hard]), is_narrow[hard]
-        )
     is_decided = least == most
     decided = segments[is_decided]
     search.decided.append((decided.channel, decided.first, least[is_decided]))
-    return segments[~is_decided]
+    left, is_defined = segments[~is_decided], least[~is_decided] >= 0
+    straight = is_defined & is_monotone(
+        search.program, left.channel, lo[~is_decided], hi[~is_decided]
+    )
+    _settle(search, left[straight])
+    return left[~straight]
 
 
-def _is_crowded(search: _Search, segments: _Segments, is_left: Bools) -> bool:
-    """Return whether more segments are left than a function leaves that crosses its boundaries."""
-    steps = max(len(steps.boundaries) for steps in search.steps)
-    return int(is_left.sum()) > 3 * len(np.unique(segments.channel)) * (steps + 8)
+def _settle(search: _Search, segments: _Segments) -> None:
+    """Record the levels of segments on which the function does not turn.
+
+    The integer at which a boundary is crossed is guessed, and proved by the levels on both its
+    sides: between two of them nothing can change.
+    """
+    ends = [
+        _places_counts(search, segments.channel, end) for end in (segments.first, segments.last)
+    ]
+    search.decided.append((segments.channel, segments.first, ends[0]))
+    least, crossed = np.minimum(*ends), np.abs(ends[1] - ends[0])
+    total = np.cumsum(crossed)
+    for start in range(0, int(crossed.sum()), _CHUNK):
+        number = np.arange(start, min(start + _CHUNK, int(total[-1])))
+        which = np.searchsorted(total, number, "right")
+        step = least[which] + number - (total - crossed)[which]
+        of = _Crossings(
+            segments.channel[which],
+            segments.first[which],
+            segments.last[which],
+            step,
+            (ends[1] > ends[0])[which],
+        )
+        _record(search, of, _guessed(search, of))
 
 
-def _counts_by_ends(
-    search: _Search,
-    channel: Ints,
-    ends: tuple[Ints, Ints],
-    counts: tuple[Ints, Ints],
-    is_narrow: Bools,
-) -> tuple[Ints, Ints]:
-    """Return the counts that the ends of monotone segments have; of others those that are known."""
-    least, most = (count.copy() for count in counts)
-    which = np.flatnonzero(is_monotone(search.program, channel, *ends) & (least >= 0))
-    found = [list(_counts(search, channel[which], end[which], end[which])[:2]) for end in ends]
-    for (lows, highs), end in zip(found, ends, strict=True):
-        for i in np.flatnonzero((lows != highs) & is_narrow[which]).tolist():
-            place = which[i]
-            lows[i] = highs[i] = _count_at(search, int(channel[place]), int(end[place]))
-    least[which] = np.minimum(found[0][0], found[1][0])
-    most[which] = np.maximum(found[0][1], found[1][1])
-    return least, most
+@dataclass(frozen=True, slots=True, eq=False)
+class _Crossings:
+    """Where a function that does not turn between two places takes a step, or leaves it."""
+
+    channel: Ints
+    first: Places
+    last: Places
+    step: Ints
+    """By its number: that of the boundaries which lie below."""
+    rises: Bools
+
+    def __getitem__(self, which: Bools) -> _Crossings:
+        return _Crossings(
+            self.channel[which],
+            self.first[which],
+            self.last[which],
+            self.step[which],
+            self.rises[which],
+        )
 
 
-def _counts(search: _Search, channel: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints, Bools]:
+def _guessed(search: _Search, of: _Crossings) -> Places:
+    """Return the places from which on the steps are about taken, or left."""
+    tables = [boundaries.lower for boundaries in search.boundaries]
+    rows = of.channel if len(tables) > 1 else np.zeros_like(of.channel)
+    starts = np.cumsum([0, *(len(table) for table in tables)])
+    boundary = np.concatenate(tables)[starts[rows] + of.step]
+
+    def is_beyond(place: Places) -> Bools:
+        value = estimate(search.program, of.channel, search.integers(of.channel, place))
+        return np.asarray((value >= boundary) == of.rises)
+
+    return _bisected(of, is_beyond)
+
+
+def _bisected(of: _Crossings, is_beyond: Callable[[Places], Bools]) -> Places:
+    """Return the first place that is beyond; the first of all is not, and the last is."""
+    before, beyond, one = of.first.copy(), of.last.copy(), np.uint64(1)
+    while (beyond - before > one).any():
+        middle = before + (beyond - before) // np.uint64(2)
+        found = is_beyond(middle)
+        before, beyond = np.where(found, before, middle), np.where(found, middle, beyond)
+    return beyond
+
+
+def _record(search: _Search, of: _Crossings, place: Places) -> None:
+    """Record the levels from the crossings on; where they are not as guessed, search them."""
+
+    def is_beyond(of: _Crossings, count: Ints) -> Bools:
+        return np.asarray((count > of.step) == of.rises)
+
+    count = _places_counts(search, of.channel, place)
+    before = _places_counts(search, of.channel, place - np.uint64(1))
+    is_right = is_beyond(of, count) & ~is_beyond(of, before)
+    search.decided.append((of.channel[is_right], place[is_right], count[is_right]))
+    if is_right.all():
+        return
+    wrong = of[~is_right]
+    found = _bisected(
+        wrong, lambda place: is_beyond(wrong, _places_counts(search, wrong.channel, place))
+    )
+    search.decided.append((wrong.channel, found, _places_counts(search, wrong.channel, found)))
+
+
+def _places_counts(search: _Search, channel: Ints, place: Places) -> Ints:
+    """Return how many steps single integers take, exactly."""
+    integers = search.integers(channel, place)
+    least, most = _counts(search, channel, integers, integers)
+    for i in np.flatnonzero(least != most).tolist():
+        least[i] = _count_at(search, int(channel[i]), int(integers[i]))
+    return least
+
+
+def _counts(search: _Search, channel: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     """Return how many steps all of ``lo .. hi`` surely take, and how many some of them may.
 
-    Also returns where float64 shows little more than its own rounding.
+    The first is -1 where some integers may have no result.
     """
     y, somewhere, everywhere = enclose(search.program, channel, lo, hi)
     if everywhere.any():
         first = int(lo[everywhere][0])
         enclose_exactly(search.program, int(channel[everywhere][0]), first, first, _BITS[0])
-    least, most, distance = _taken_by_channel(search, channel, y)
-    # Where some integers may have no result, no level is known.
-    least = np.where(somewhere, -1, least)
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        is_narrow = (y.hi - y.lo <= _NARROW * distance) & ~somewhere
-    return least, most, is_narrow
+    least, most = _taken_by_channel(search, channel, y)
+    return np.where(somewhere, -1, least), most
 
 
 def _count_at(search: _Search, channel: int, integer: int) -> int:

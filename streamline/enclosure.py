@@ -146,6 +146,24 @@ def is_monotone(program: Program, channel: Ints, lo: Ints, hi: Ints) -> Bools:
     return np.asarray((slope.lo >= 0) | (slope.hi <= 0))
 
 
+def estimate(program: Program, channel: Ints, x: Ints) -> NDArray[np.float64]:
+    """Return about what the program gives for ``x``: a guess that nothing may rest on."""
+    results: list[NDArray[np.float64]] = []
+    with np.errstate(all="ignore"):
+        for instruction in program.instructions:
+            match instruction:
+                case None:
+                    results.append(x.astype(np.float64))
+                case _Table(exact, lo):
+                    results.append(lo[channel if len(exact) > 1 else np.zeros_like(channel)])
+                case _Call(function=Function.PI):
+                    results.append(np.full(x.shape, np.pi))
+                case _Call(function, places, exponent):
+                    operands = tuple(results[place] for place in places)
+                    results.append(intervals.estimated(function, operands, exponent))
+    return results[-1]
+
+
 def _numbers(table: _Table, channel: Ints) -> Interval:
     index = channel if len(table.exact) > 1 else np.zeros_like(channel)
     is_open = table.is_open[index]

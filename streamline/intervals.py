@@ -329,6 +329,30 @@ _INCREASING: Mapping[Function, _Increasing] = {
 }
 
 
+def estimated(function: Function, operands: tuple[Floats, ...], exponent: Fraction) -> Floats:
+    """Return ``function`` of floats, about: a guess that nothing may rest on."""
+    match function:
+        case Function.POWER:
+            return np.power(operands[0], float(exponent))
+        case Function.IS_POSITIVE:
+            return np.where(operands[0] > 0, 1.0, 0.0)
+        case Function.ABSOLUTE:
+            return np.abs(operands[0])
+    if function in _INCREASING:
+        return _INCREASING[function].values(operands[0])
+    return np.asarray(_OF_TWO[function](*operands))
+
+
+_OF_TWO: Mapping[Function, Callable[[Floats, Floats], Floats]] = {
+    Function.ADD: np.add,
+    Function.SUBTRACT: np.subtract,
+    Function.MULTIPLY: np.multiply,
+    Function.DIVIDE: np.divide,
+    Function.MINIMUM: np.minimum,
+    Function.MAXIMUM: np.maximum,
+}
+
+
 def increasing(function: Function, x: Interval) -> Interval:
     """Return ``function`` of ``x``, one of those that increase."""
     return _increasing(_INCREASING[function], x)
