@@ -116,6 +116,20 @@ def compare_batch(
     """
     import numpy as np
 
+    with np.errstate(all="ignore"):  # an executor's infinities are compared like numbers
+        return _compare_batch(network, source, tensors, encoded, constants, own_floats)
+
+
+def _compare_batch(
+    network: Network,
+    source: Source,
+    tensors: Tensors,
+    encoded: IntArray,
+    constants: Mapping[str, FoldedConstant],
+    own_floats: bool,  # noqa: FBT001 - as above
+) -> Part:
+    import numpy as np
+
     producers = {node.outputs[0]: node for node in source.nodes if node.outputs}
     followed = follow(source, tensors, _inputs(network, tensors, encoded), constants)
     exact = elements_of(source, tensors, followed.known, constants, _given(network, encoded))
@@ -230,7 +244,7 @@ def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and wha
     other = edges.levels(exact.tensors[meaning.tensor].astype(np.float64))[tuple(places.T)]
     near = edges.distance(bounded.value) <= bounded.error * FLOAT64_MARGIN
     found = explain(places, own, other, node, edges, bounded, exact, is_host=is_host)
-    bounds = bounded.error.astype(np.float32).ravel()
+    bounds = np.nan_to_num(bounded.error, nan=np.inf, posinf=np.inf).astype(np.float32).ravel()
     return LayerPart(value, meaning.node, ours.size, off_grid, found, bounds, near.sum(axis=0))
 
 

@@ -79,8 +79,8 @@ def explain(
     channels = edges.channels(bounded.value.shape)[at]
     rises = theirs > ours
     # The edges of both levels that face each other; the value lies on our side if ours is right.
-    own_edge = edges.at(np.where(rises, ours, ours - 1), channels)
-    their_edge = edges.at(np.where(rises, theirs - 1, theirs), channels)
+    own_edge = edges.above(np.where(rises, ours, ours - 1), channels)
+    their_edge = edges.above(np.where(rises, theirs - 1, theirs), channels)
     sign = np.where(rises, 1.0, -1.0)
     room, gap = sign * (own_edge - value), sign * (their_edge - value)
     is_right = room > bound * FLOAT64_MARGIN
@@ -97,7 +97,7 @@ def explain(
             )
             is_tie[i] = argument is not None and argument == Fraction(float(own_edge[i]))
     distance = np.maximum(gap, 0.0)
-    is_explained = is_right & (bound > 0) & (distance <= bound)
+    is_explained = is_right & (bound > 0) & (distance <= bound) & (ours != theirs)
     return Differences(places, ours, theirs, distance, bound, is_explained, is_tie & is_explained)
 
 

@@ -83,7 +83,9 @@ def _follow(
                     beyond[name] = constants[name].value.size
                 else:
                     known[name] = bounded
-        operands = [known.get(name) for name in node.inputs if name]
+        # Where to move them may be computed from shapes, which are no floats.
+        names = node.inputs[:1] if node.op_type in _MOVES else node.inputs
+        operands = [known.get(name) for name in names if name]
         complete = [operand for operand in operands if operand is not None]
         if node.domain in QUANTIZER_DOMAINS:
             if len(complete) == len(operands):
@@ -170,6 +172,10 @@ def _joined(node: SourceNode, operands: Sequence[Bounded], _: Tensors) -> Bounde
     return Bounded(value, error, all(x.is_exact for x in operands))
 
 
+_MOVES = frozenset(
+    {"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+)
+
 BOUNDS: Mapping[str, Callable[[SourceNode, Sequence[Bounded], Tensors], Bounded]] = {
     **FUNCTION_BOUNDS,
     **PIECE_BOUNDS,
@@ -184,9 +190,6 @@ BOUNDS: Mapping[str, Callable[[SourceNode, Sequence[Bounded], Tensors], Bounded]
     "Neg": arithmetic.negate,
     "Sub": arithmetic.subtract,
     "Sum": arithmetic.sum_of,
-    **dict.fromkeys(
-        ("Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"),
-        _moved,
-    ),
+    **dict.fromkeys(_MOVES, _moved),
 }
 """By the operator's name: from the operands to the first result."""

@@ -47,15 +47,20 @@ class Edges:
     zero_point: Floats
 
     def levels(self, reals: Floats) -> IntArray:
-        """Return the levels that ``reals``, outputs of the quantizer, stand for."""
+        """Return the levels that ``reals``, outputs of the quantizer, stand for.
+
+        What is no number, or no level, counts as the lowest or highest one.
+        """
         import numpy as np
 
-        return np.round(reals / self.unit + self.zero_point).astype(np.int64)
+        levels = np.nan_to_num(np.round(reals / self.unit + self.zero_point), nan=self.lowest)
+        return np.clip(levels, self.lowest, self.highest).astype(np.int64)
 
-    def at(self, levels: IntArray, channels: IntArray) -> Floats:
-        """Return the edges above ``levels``, which are at least the lowest, below the highest."""
+    def above(self, levels: IntArray, channels: IntArray) -> Floats:
+        """Return the edges above ``levels``; there is none above the highest."""
         import numpy as np
 
+        levels = np.clip(levels, self.lowest, self.highest - 1)
         if self.rounding is None:
             return np.asarray(self.table[channels, levels])
         low, high = int(levels.min(initial=0)), int(levels.max(initial=0))
@@ -88,8 +93,8 @@ class Edges:
         guess = self._below(np.clip(finite, -(2.0**62), 2.0**62))
         distance = np.full(values.shape, np.inf)
         for offset in (-1, 0, 1):
-            levels = np.clip(guess + offset, self.lowest, self.highest - 1)
-            distance = np.fmin(distance, np.abs(values - self.at(levels, channels)))
+            edges = self.above(guess + offset, channels)
+            distance = np.fmin(distance, np.abs(values - edges))
         return distance
 
     def exact_level(self, node: SourceNode, value: Fraction, channel: int) -> int:

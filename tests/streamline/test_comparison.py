@@ -266,6 +266,24 @@ def test_structural_ties_hide_no_other_difference(tmp_path: Path) -> None:
     assert {(entry.ours, entry.theirs) for entry in layer.unexplained} == {(2, 3)}
 
 
+def test_what_overflows_float32_is_compared_without_a_warning(tmp_path: Path) -> None:
+    """An executor's infinities have no bound, and what is no number explains nothing."""
+    model = Writer()
+    x = model.matmul(model.quant("x", 0.3, bits=4), np.eye(4) * 7, bits=4)
+    x = model.binary("Mul", x, 2e38)
+    x = model.binary("Sub", model.node("Add", [x, x]), [0.0, 1e38, -1e38, 1e38])
+    path = write(model.model(model.quant(x, 3e37, bits=4), 4), tmp_path)
+    data = np.random.default_rng(1).normal(size=(200, 4)).astype(np.float32)
+    layer = compared(path, streamline(path), data).layers[1]
+    assert layer.is_equal
+    model.nodes.pop()
+    x = model.node("Sub", [x, x])  # infinity less infinity
+    path = write(model.model(model.quant(x, 3e37, bits=4), 4), tmp_path)
+    layer = compared(path, streamline(path), data).layers[1]
+    assert layer.off_grid > 0
+    assert not layer.is_equal
+
+
 def test_batches_together_are_the_whole(tmp_path: Path) -> None:
     path = often_tied(tmp_path)
     network, source, x = streamline(path), read_source(path), TIED_DATA[:600]

@@ -180,6 +180,18 @@ def test_where_float32_makes_no_error_there_is_no_bound(tmp_path: Path, case: Ca
     assert not any(before.error.any() for before in found.before.values())
 
 
+def test_a_shape_that_is_computed_stops_no_bound(tmp_path: Path) -> None:
+    model = Writer(opset=13)
+    x = model.matmul(model.quant("x", 0.3, bits=4), np.eye(6) * 0.1, bits=2, scale=0.1)
+    first = model.node("Gather", [model.node("Shape", [x]), model.constant(0, np.int64)], axis=0)
+    first = model.node("Unsqueeze", [first, model.constant([0], np.int64)])
+    sizes = model.node("Concat", [first, model.constant([2, 3], np.int64)], axis=0)
+    x = model.node("Reshape", [x, sizes])
+    path = write(model.model(model.quant(x, 0.21, bits=5), 6), tmp_path)
+    found, _ = followed(path, np.ones((4, 6), dtype=np.float32))
+    assert found.before[read_source(path).nodes[-1].outputs[0]].error.shape == (4, 2, 3)
+
+
 def test_every_operator_that_the_lowering_takes_has_a_bound() -> None:
     # Of shapes, which are no floats, and of indices, which have a comparison of their own.
     others = {"ArgMax", "ArgMin", "TopK", "Gather", "Shape", "Slice"}
