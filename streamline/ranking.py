@@ -65,7 +65,7 @@ def ranks(lines: Sequence[Line], *, last: bool = False) -> Ranks | None:
     if exact.bits(lines) <= _NARROW_BITS:
         return exact
     for candidate in _candidates(lines, last=last):
-        if candidate.bits(lines) >= exact.bits(lines):
+        if candidate.bits(lines) > min(exact.bits(lines) - 1, _MOST_BITS):
             break
         if _agree(lines, candidate, last=last):
             return candidate

@@ -37,6 +37,7 @@ def test_the_integers_are_in_the_order_of_the_reals_and_ties_go_where_they_shoul
     found = ranks(drawn, last=last)
     if found is None:  # numbers of 10^-45 besides others
         return
+    assert found.bits(drawn) <= 62
     channels = range(len(drawn))
     for point in product(*(range(line.lo, line.hi + 1, line.step) for line in drawn)):
         reals = [line.slope * q + line.offset for line, q in zip(drawn, point, strict=True)]
@@ -94,3 +95,13 @@ def test_what_takes_too_many_bits_is_left_to_the_host() -> None:
     drawn = [Line(Fraction(1), Fraction(0), -9, 9, 1), Line(tiny, tiny, -9, 9, 1)]
     drawn.append(Line(Fraction(1, 3) * tiny, Fraction(0), -9, 9, 1))
     assert ranks(drawn) is None
+
+
+@pytest.mark.parametrize("apart", range(44, 66))
+def test_no_integers_of_more_than_62_bits_are_offered(apart: int) -> None:
+    """Scales that differ in their last bit only, and a third that has nothing to do with them."""
+    near = [Fraction(1), 1 + Fraction(1, 2**apart), 1 + Fraction(1, 3 * 2**apart)]
+    drawn = [Line(slope, Fraction(0), -1000, 1000, 1) for slope in near]
+    found = ranks(drawn)
+    assert (found is None) == (apart > 49)
+    assert found is None or found.bits(drawn) <= 62
