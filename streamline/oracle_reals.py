@@ -368,7 +368,9 @@ def power(x: Number, exponent: Number) -> Number:
     root = _exact_root(x, exponent.denominator)
     if root is not None:
         return _whole_power(root, exponent.numerator)
-    return sqrt(x) if exponent == HALF else _real("power", x, exponent)
+    if exponent.denominator == 2:
+        return sqrt(x) * _whole_power(x, exponent.numerator // 2)
+    return _real("power", x, exponent)
 
 
 def _exact_root(x: Fraction, degree: int) -> Fraction | None:

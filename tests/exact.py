@@ -84,12 +84,14 @@ def compare(
 
 
 REASONS = (
-    "meet in multipliers of",
-    "can't be told from a boundary",
-    "more thresholds",
-    "its scale varies along several dimensions",
+    "and no smaller ones are proved",
+    "can't be told from a boundary between two levels",
+    "its scale varies along several dimensions; use one a channel",
+    "no layer lies between the first quantizer and the output",
+    "takes the last of equal values",
+    "the output holds the integers of the input",
     "the output's scales and biases vary along several dimensions",
-    "there is nothing to build",
+    "the scales of its input channels meet in multipliers of",
 )
 """What a random network may be refused for: parts of the messages that docs/refusals.md lists."""
 
@@ -131,7 +133,7 @@ def _compare_output(
     """Check the model's output: indices equal, floats within the rounding of the host's float32.
 
     Each of the tail's few steps rounds by at most a few units in the last place of the largest
-    number that it touches.
+    number that it touches, the two terms of ``scale * integer + bias`` among them.
     """
     wanted = exact[model.graph.output[0].name]
     output = network.decode(values[network.output_value])
@@ -139,10 +141,13 @@ def _compare_output(
     if output.dtype.kind == "i":
         assert (output == wanted).all()
         return
-    tensor = network.meaning[network.output_value].tensor
+    entry = network.meaning[network.output_value]
     names = [name for node in model.graph.node for name in node.output]
-    touched = [exact[name] for name in names[names.index(tensor) :] if name in exact]
-    largest = max(abs(end) for array in touched for x in array.ravel() for end in _ends(x))
+    touched = [exact[name] for name in names[names.index(entry.tensor) :] if name in exact]
+    largest = max(
+        *(abs(end) for array in touched for x in array.ravel() for end in _ends(x)),
+        *(abs(bias) for bias in entry.bias),
+    )
     differences = [
         abs(Fraction(found) - end)
         for found, x in zip(output.ravel().tolist(), wanted.ravel(), strict=True)

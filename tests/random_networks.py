@@ -127,7 +127,9 @@ class _Network:
             self.x = self.writer.binary("Mul", self.x, dice.scale())
         if dice.chance(0.3):
             self.x = self.writer.binary("Sub", self.x, dice.number())
-        if dice.chance(0.2):
+        if self.has_functions and dice.chance(0.3):
+            self.x = Functions(self.writer, dice, self.shape).simple(self.x)
+        elif dice.chance(0.2):
             self.x = self.writer.node("Relu", [self.x])
         self._activation(name="input")
         return np.arange(-24, 25) / np.float32(8)
@@ -218,9 +220,11 @@ class _Network:
         if dice.chance(0.4):
             sizes[channel_axis] = shape[channel_axis]
         scale = self._constant(dice.scale() if dice.chance(0.3) else dice.scale(*sizes))
+        if dice.chance(0.1):  # integers, or an even grid, as they are
+            return writer.constant(dice.rng.integers(-3, 4, shape) * 2.0 ** dice.integer(-3, 1))
         if dice.chance(0.3):
             return writer.bipolar(floats, scale)
-        return writer.quant(
+        weights = writer.quant(
             floats,
             scale,
             dice.pick((0, 0, 0, 0, 1, 0.5, -0.25)),
@@ -228,6 +232,9 @@ class _Network:
             narrow=dice.chance(0.5),
             mode=dice.pick(MODES),
         )
+        if dice.chance(0.1):  # exact still
+            weights = writer.binary("Mul", weights, dice.signed())
+        return weights
 
     def _bias(self, outputs: int) -> str:
         """Return a bias: floats, integers times a scale, or what a standard operator makes so."""
@@ -416,12 +423,25 @@ class _Network:
         if kind == "affine":
             self._elementwise()
             self.x = writer.binary("Mul", self.x, dice.scale())
-        elif kind == "top_k":
-            if dice.chance(0.3):
-                self.x = writer.binary("Mul", self.x, dice.signed(self.shape[-1]))
-            self.x = writer.top_k(self.x, dice.integer(1, self.shape[-1]))
-        elif kind == "arg_max":
-            keep = dice.integer(0, 1)
-            self.x = writer.node("ArgMax", [self.x], axis=len(self.shape), keepdims=keep)
+            if self.has_functions and dice.chance(0.5):
+                self.x = writer.node(dice.pick(("Sigmoid", "Tanh", "Softsign")), [self.x])
         elif kind == "softmax":
-            self.x = writer.node("Softmax", [self.x], axis=len(self.shape))
+            kind = dice.pick(("Softmax", "LogSoftmax"))
+            self.x = writer.node(kind, [self.x], axis=len(self.shape))
+        elif kind in {"top_k", "arg_max"}:
+            self._indices(kind)
+
+    def _indices(self, kind: str) -> None:
+        """End with the indices of the largest, or of the smallest."""
+        dice, writer = self.dice, self.writer
+        if dice.chance(0.3):
+            self.x = writer.binary("Mul", self.x, dice.signed(self.shape[-1]))
+        if dice.chance(0.2):  # changes no order
+            self.x = writer.node(dice.pick(("Sigmoid", "Tanh", "Softmax")), [self.x])
+        if kind == "top_k":
+            self.x = writer.top_k(self.x, dice.integer(1, self.shape[-1]))
+            return
+        attributes: dict[str, Any] = {"axis": len(self.shape), "keepdims": dice.integer(0, 1)}
+        if writer.opset >= 12:
+            attributes["select_last_index"] = dice.integer(0, 1)
+        self.x = writer.node(dice.pick(("ArgMax", "ArgMax", "ArgMin")), [self.x], **attributes)

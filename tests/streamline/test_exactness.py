@@ -5,16 +5,13 @@ A share of what ``benchmarks/exactness.py`` runs at length.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.exact import Tally, compare, compare_networks
+from tests.exact import REASONS, Tally, compare, compare_networks
 from tests.models import Writer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _BLOCK = 12
 
@@ -51,6 +48,11 @@ def test_networks_with_functions_before_their_quantizers_are_exact(
     block: int, powers_of_two: bool, tmp_path: Path
 ) -> None:
     tally_of(block, tmp_path, powers_of_two=powers_of_two, functions=True)
+
+
+def test_what_random_networks_may_be_refused_for_is_documented() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "refusals.md").read_text()
+    assert [reason for reason in REASONS if f"`{reason}" not in documented] == []
 
 
 def grid(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

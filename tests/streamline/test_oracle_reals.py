@@ -160,6 +160,7 @@ def test_compositions_enclose_what_arb_encloses(
         (power(Fraction(8, 27), Fraction(2, 3)), Fraction(4, 9)),
         (power(Fraction(-2), Fraction(-3)), Fraction(-1, 8)),
         (power(ZERO, HALF), ZERO),
+        (power(power(Fraction(8), Fraction(3, 2)), Fraction(2)), Fraction(512)),
         (sigmoid(ONE) / sigmoid(ONE), ONE),
         (3 * exp(ONE) / exp(ONE), Fraction(3)),
         (tanh(ONE) + tanh(-ONE), ZERO),
