@@ -103,5 +103,5 @@ def test_no_integers_of_more_than_62_bits_are_offered(apart: int) -> None:
     near = [Fraction(1), 1 + Fraction(1, 2**apart), 1 + Fraction(1, 3 * 2**apart)]
     drawn = [Line(slope, Fraction(0), -1000, 1000, 1) for slope in near]
     found = ranks(drawn)
-    assert (found is None) == (apart > 49)
+    assert (found is None) == (apart > 50)
     assert found is None or found.bits(drawn) <= 62
