@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -246,6 +247,31 @@ def test_a_tie_on_the_wrong_side_is_never_explained(tmp_path: Path, kind: str, s
     assert right.is_equal
     # What was excused before is so still, or has become equal by accident; nothing new is.
     assert layer.explained + layer.structural <= right.explained + right.structural
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_threshold_of_a_random_network_that_is_off_by_one_is_never_excused(
+    tmp_path: Path, seed: int
+) -> None:
+    sample = random_network(seed, powers_of_two=seed % 3 == 0)
+    path = write(sample.model, tmp_path)
+    try:
+        network = streamline(path, sample.raw)
+    except ModelError:
+        pytest.skip("the lowering refuses this network")
+    encoded, floats = network.encode(sample.data), sample.data.astype(np.float32)
+    if network.raw_input:
+        meaning = network.meaning[network.input_value]
+        floats = meaning.in_model_order(meaning.to_real(encoded))
+    source, tensors = read_source(path), execute(path, floats)
+    right = compare(network, source, tensors, encoded)
+    assert all(layer.is_equal for layer in right.layers)
+    for shift in (-1, 1):
+        mutant = with_thresholds(network, partial(np.add, shift))
+        wrong = compare(mutant, source, tensors, encoded)
+        for ours, theirs in zip(wrong.layers, right.layers, strict=True):
+            excused = ours.explained + ours.structural
+            assert excused <= theirs.explained + theirs.structural
 
 
 def test_structural_ties_hide_no_other_difference(tmp_path: Path) -> None:
