@@ -304,6 +304,29 @@ def test_clamps_affine_maps_and_reshapes_may_stand_behind_the_sum(tmp_path: Path
     compare(w.model(x, 3, 2), tmp_path, integers(0, 200, 3, 2), NIBBLE)
 
 
+@pytest.mark.parametrize("kind", ["bipolar", "thresholds", "both", "channels"])
+def test_any_quantizers_may_read_a_sum_of_any_width(kind: str, tmp_path: Path) -> None:
+    w = Writer()
+    x = sum_of_normalized(w)
+    rows = [[-1.0, 0.5, 2.0], [-0.3, 0.0, 0.1], [0.0, 3.0, 4.0]]
+    match kind:
+        case "bipolar":
+            x = w.bipolar(x)
+        case "thresholds":
+            x = w.multi_threshold(x, rows, layout="NCW")
+        case "both":
+            x = w.node(
+                "Add",
+                [w.bipolar(x, 0.3), w.quant(w.multi_threshold(x, rows, -0.7, layout="NCW"), 0.2)],
+            )
+            x = w.quant(x, 0.4)
+        case "channels":
+            x = w.quant(x, [[0.1], [0.7], [1.3]])
+            x = w.quant(w.binary("Mul", x, [0.5, 2.0]), 0.9)
+    data = integers(0, 300, 3, 2)
+    compare(w.model(w.matmul(w.reshape(x, [0, -1]), np.eye(6)), 3, 2), tmp_path, data, NIBBLE)
+
+
 def sum_of_normalized(w: Writer) -> str:
     x = w.quant("x", bits=4)
     left, right = (w.batch_norm(w.quant(x, s), *parameters(len(w.nodes))) for s in (1.0, 1.5))
