@@ -3,7 +3,7 @@
 Evaluates backwards from one element of one tensor to the outputs of the quantizers before it, which
 are an executor's own, in rational numbers. That is slow for a tensor, and fast for the few elements
 whose float64 value is too near to a boundary to tell. It is a reading of the model of its own: it
-shares no code with the lowering.
+shares nothing with the lowering but how constants are folded.
 """
 
 from __future__ import annotations
