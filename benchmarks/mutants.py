@@ -1,0 +1,431 @@
+"""Break the lowering in one place at a time, and name the test that notices.
+
+    python benchmarks/mutants.py [--only NAME]
+
+Each mutant changes one rounding, comparison, sign, axis or bound in a copy of the package, and runs
+the tests of what it belongs to until the first failure. No test was written for a mutant. It
+ends with status 1 if a mutant survives, or if its text is no longer in the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+_MOST_SECONDS = 900
+
+_LOWERING = tuple(
+    f"tests/streamline/test_{name}.py"
+    for name in ("rules", "pipeline", "exactness", "joins", "extremes", "dialects", "requantize")
+)
+_PASSES = ("tests/streamline/test_passes.py", *_LOWERING)
+_CURVES = ("tests/streamline/test_curves.py", *_LOWERING)
+_STAIRCASE = ("tests/streamline/test_staircase.py", *_LOWERING)
+_REFERENCE = ("tests/core", "tests/sim/test_reference.py", *_PASSES)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """``old`` becomes ``new`` in ``file``; it stands there once."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: Sequence[str]
+
+
+MUTANTS = (
+    # Rounding
+    Mutant(
+        "half up for half even",
+        "streamline/rounding.py",
+        "Rounding.HALF_EVEN: lambda k: (k + _HALF, k % 2 == 1)",
+        "Rounding.HALF_EVEN: lambda k: (k + _HALF, k >= 0)",
+        _LOWERING,
+    ),
+    Mutant(
+        "half up towards plus infinity",
+        "streamline/rounding.py",
+        "Rounding.HALF_UP: lambda k: (k + _HALF, k >= 0)",
+        "Rounding.HALF_UP: lambda k: (k + _HALF, True)",
+        _LOWERING,
+    ),
+    Mutant(
+        "half down decided one level off",
+        "streamline/rounding.py",
+        "Rounding.HALF_DOWN: lambda k: (k + _HALF, k < 0)",
+        "Rounding.HALF_DOWN: lambda k: (k + _HALF, k <= 0)",
+        _LOWERING,
+    ),
+    Mutant(
+        "integers rounded up by ceil",
+        "streamline/rounding.py",
+        "Rounding.CEIL: lambda k: (Fraction(k), False)",
+        "Rounding.CEIL: lambda k: (Fraction(k), True)",
+        _LOWERING,
+    ),
+    Mutant(
+        "floor for rounding towards zero",
+        "streamline/rounding.py",
+        "(Fraction(k + 1), True) if k >= 0 else (Fraction(k), False)",
+        "(Fraction(k + 1), True)",
+        _LOWERING,
+    ),
+    Mutant(
+        "half up for half even on the host",
+        "core/host.py",
+        "return np.round(y)",
+        "return np.floor(y + np.float32(0.5))",
+        ("tests/core", *_LOWERING),
+    ),
+    # Quantizers
+    Mutant(
+        "narrow ranges as wide as others",
+        "streamline/rules/quant.py",
+        "lo = -(2 ** (bits - 1)) + is_narrow if is_signed else 0",
+        "lo = -(2 ** (bits - 1)) if is_signed else 0",
+        _LOWERING,
+    ),
+    Mutant(
+        "zero point of the wrong sign",
+        "streamline/quantize.py",
+        "return thresholded(node, y, shared, unit, np.asarray(-unit * zero_point), context)",
+        "return thresholded(node, y, shared, unit, np.asarray(unit * zero_point), context)",
+        _LOWERING,
+    ),
+    Mutant(
+        "sign of zero negative",
+        "streamline/steps.py",
+        "return Steps((Fraction(0),), (True,), first=-1, height=2)",
+        "return Steps((Fraction(0),), (False,), first=-1, height=2)",
+        _LOWERING,
+    ),
+    Mutant(
+        "reachable levels cut one short",
+        "streamline/quantize.py",
+        "hi = max(min(quantizer.hi, most + 1), lo)",
+        "hi = max(min(quantizer.hi, most - 1), lo)",
+        _LOWERING,
+    ),
+    # Thresholds
+    Mutant(
+        "> for >= at a tie",
+        "streamline/staircase.py",
+        "return np.asarray(floor + 1 - (is_tie & ties_stay), dtype=object)",
+        "return np.asarray(floor + 1, dtype=object)",
+        _LOWERING,
+    ),
+    Mutant(
+        "ties of falling staircases as of rising ones",
+        "streamline/staircase.py",
+        "np.broadcast_to(inclusive == rising, first.shape)",
+        "np.broadcast_to(inclusive, first.shape)",
+        _LOWERING,
+    ),
+    Mutant(
+        "an ignored negative slope",
+        "streamline/staircase.py",
+        "heights = np.broadcast_to(np.where(rising, height, -height), live.shape)",
+        "heights = np.broadcast_to(height, live.shape)",
+        _LOWERING,
+    ),
+    Mutant(
+        "no margin around an integer",
+        "streamline/staircase.py",
+        "2.0**-49 * size + tiny",
+        "0.0 * size",
+        _STAIRCASE,
+    ),
+    Mutant(
+        "rows filled with a threshold that is reached",
+        "streamline/rows.py",
+        "min(highest + 1, INT64_MAX)",
+        "min(highest, INT64_MAX)",
+        _STAIRCASE,
+    ),
+    Mutant(
+        "a step at the upper clamp counted in",
+        "streamline/staircase.py",
+        "end = len(steps.boundaries) if ramp.upper is None else steps.taken_by(ramp.upper)",
+        "end = len(steps.boundaries)",
+        _LOWERING,
+    ),
+    # Scales and biases
+    Mutant(
+        "bounds of a clamp not turned round",
+        "streamline/scaling.py",
+        "return (ends[1], ends[0]) if scale < 0 else (ends[0], ends[1])",
+        "return ends[0], ends[1]",
+        _LOWERING,
+    ),
+    Mutant(
+        "an ignored negative gamma",
+        "streamline/rules/batch_norm.py",
+        "return -root if numerator < 0 else root",
+        "return root",
+        _LOWERING,
+    ),
+    Mutant(
+        "the mean added instead of subtracted",
+        "streamline/rules/batch_norm.py",
+        "shift = np.asarray(exact[1] - exact[2] * factor)",
+        "shift = np.asarray(exact[1] + exact[2] * factor)",
+        _LOWERING,
+    ),
+    Mutant(
+        "batch normalization without epsilon",
+        "streamline/rules/batch_norm.py",
+        "squares = exact[3] + epsilon",
+        "squares = exact[3] + 0",
+        _LOWERING,
+    ),
+    Mutant(
+        "biases of the input lost in a product",
+        "streamline/rules/linear.py",
+        "[t * total for t, total in zip(",
+        "[t * 0 * total for t, total in zip(",
+        _LOWERING,
+    ),
+    Mutant(
+        "beta of a Gemm ignored",
+        "streamline/rules/linear.py",
+        "np.asarray(bias * beta)",
+        "np.asarray(bias * 1)",
+        _LOWERING,
+    ),
+    Mutant(
+        "a difference of branches added up",
+        "streamline/rules/join.py",
+        "offset = compact(np.asarray(left.offset + sign * right.offset))",
+        "offset = compact(np.asarray(left.offset + right.offset))",
+        _LOWERING,
+    ),
+    # Axes
+    Mutant(
+        "a reshape in the order of the value",
+        "streamline/layout.py",
+        "    x = in_model_order(build, node, x)\n    value, old = x.value, x.shape",
+        "    value, old = x.value, x.shape",
+        _LOWERING,
+    ),
+    Mutant(
+        "channels of thresholds on the wrong axis",
+        "streamline/rules/multi_threshold.py",
+        'axis = max(layout.find("C"), 1) - 1',
+        "axis = len(x.shape) - 1",
+        _LOWERING,
+    ),
+    Mutant(
+        "weights permuted the other way",
+        "streamline/passes/absorb_permute.py",
+        "weights[origin] = node.op.weights.data",
+        "weights[:] = node.op.weights.data[origin]",
+        _PASSES,
+    ),
+    # Passes
+    Mutant(
+        "nodes equal whatever they read",
+        "streamline/passes/merge_equal.py",
+        "first.setdefault((node.op, inputs), node)",
+        "first.setdefault((node.op, inputs[:1]), node)",
+        _PASSES,
+    ),
+    Mutant(
+        "an identity if one value stays",
+        "streamline/passes/remove_identity.py",
+        "return bool((levels[:, 0] == values).all())",
+        "return bool((levels[:, 0] == values).any())",
+        _PASSES,
+    ),
+    # Ranges and the reference
+    Mutant(
+        "accumulators that forget negative weights",
+        "core/sums.py",
+        "lows = [p * x.lo + n * x.hi for p, n in pairs]",
+        "lows = [p * x.lo + n * x.lo for p, n in pairs]",
+        _REFERENCE,
+    ),
+    Mutant(
+        "parity where weights have none",
+        "core/sums.py",
+        "stride = x.step * self.divisor if x.count > 1 else 0",
+        "stride = x.step * 2 * self.divisor if x.count > 1 else 0",
+        _REFERENCE,
+    ),
+    Mutant(
+        "float32 beyond 2^24",
+        "core/exact.py",
+        "_FLOAT32_EXACT, _FLOAT64_EXACT = 2**24, 2**53",
+        "_FLOAT32_EXACT, _FLOAT64_EXACT = 2**26, 2**53",
+        _REFERENCE,
+    ),
+    Mutant(
+        "> for >= in the reference",
+        "core/ops/threshold.py",
+        "y += heights[:, step] * (x >= self.thresholds.int64[:, step])",
+        "y += heights[:, step] * (x > self.thresholds.int64[:, step])",
+        _REFERENCE,
+    ),
+    Mutant(
+        "levels that no input sees in the type",
+        "core/ops/threshold.py",
+        "first[:, :-1] < below",
+        "first[:, :-1] <= below",
+        _REFERENCE,
+    ),
+    Mutant(
+        "ties of top-k to the highest index",
+        "core/ops/top_k.py",
+        'np.argsort(~x, axis=-1, kind="stable")[..., : self.k]',
+        'np.argsort(x, axis=-1, kind="stable")[..., ::-1][..., : self.k]',
+        _REFERENCE,
+    ),
+    Mutant(
+        "the first multiplier for all branches",
+        "core/ops/add.py",
+        "y = y + row * x",
+        "y = y + self.multipliers.int64[0] * x",
+        _REFERENCE,
+    ),
+    # Functions and wide activations
+    Mutant(
+        "an open end that has passed its boundary",
+        "streamline/curve_steps.py",
+        "most = np.where(y.hi_open, left, left + sums[right] - sums[left])",
+        "most = left",
+        _CURVES,
+    ),
+    Mutant(
+        "ties of a product and shift rounded up",
+        "core/multiply_shift.py",
+        "return np.asarray(levels - ~rest * (levels % 2))",
+        "return levels",
+        ("tests/streamline/test_requantize.py", *_REFERENCE),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a mutant: the test that failed, or None."""
+
+    mutant: Mutant
+    killer: str | None
+    seconds: float
+    problem: str = ""
+
+
+def copy_package(directory: Path) -> None:
+    """Copy what the tests need into ``directory``, importable from there as ``lutloom``."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages: dict[str, str] = settings["tool"]["setuptools"]["package-dir"]
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    for folder in {*(Path(path).parts[0] for path in packages.values()), "tests"}:
+        shutil.copytree(ROOT / folder, directory / folder, ignore=ignored)
+    for file in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"):
+        shutil.copy(ROOT / file, directory / file)
+    top = directory / "lutloom"
+    top.mkdir()
+    for entry in (directory / packages["lutloom"]).iterdir():
+        (top / entry.name).symlink_to(entry)
+    for package, path in packages.items():
+        parts = package.split(".")[1:]
+        if len(parts) == 1:
+            (top / parts[0]).symlink_to(directory / path)
+
+
+def run_tests(directory: Path, tests: Sequence[str]) -> tuple[int, str]:
+    """Run ``tests`` until the first failure; return pytest's status and what it printed."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(directory),
+        # Two texts of one length, written within a second, would share their byte code.
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    try:
+        ended = subprocess.run(
+            [*command, *tests],
+            cwd=directory,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_MOST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return -1, f"no failure within {_MOST_SECONDS} s"
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def judge(mutant: Mutant, directory: Path) -> Outcome:
+    """Apply ``mutant`` to the copy in ``directory``, run its tests, and take it back."""
+    path = directory / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        found = text.count(mutant.old)
+        return Outcome(mutant, None, 0.0, f"its text stands {found} times in {mutant.file}")
+    started = time.perf_counter()
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        status, printed = run_tests(directory, mutant.tests)
+    finally:
+        path.write_text(text, encoding="utf-8")
+    seconds = time.perf_counter() - started
+    failed = re.search(r"^FAILED (\S+)", printed, re.MULTILINE)
+    if status == 1 and failed:
+        return Outcome(mutant, failed[1], seconds)
+    problem = "it survives" if status == 0 else printed.strip()[-400:]
+    return Outcome(mutant, None, seconds, problem)
+
+
+def main() -> None:
+    """Print a table of mutants and of the tests that killed them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", help="mutants whose name holds this")
+    arguments = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if arguments.only in mutant.name]
+    # Names of tests are long: none is cut off where nobody looks at a terminal.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        copy_package(directory)
+        outcomes = []
+        for mutant in chosen:
+            outcome = judge(mutant, directory)
+            outcomes.append(outcome)
+            verdict = outcome.killer or f"NOT KILLED: {outcome.problem}"
+            console.print(f"{mutant.name}: {verdict} ({outcome.seconds:.0f} s)", soft_wrap=True)
+        alive = [outcome for outcome in outcomes if outcome.killer is None]
+        # Those were killed by what they changed only if the rest passes without a change.
+        killers = sorted({outcome.killer.split("[")[0] for outcome in outcomes if outcome.killer})
+        status, printed = run_tests(directory, killers) if killers else (0, "")
+    table = Table("mutant", "in", "killed by", "s", box=None)
+    for outcome in outcomes:
+        killer = (outcome.killer or "NOT KILLED").removeprefix("tests/")
+        table.add_row(outcome.mutant.name, outcome.mutant.file, killer, f"{outcome.seconds:.0f}")
+    console.print(table)
+    if status:
+        sys.exit(f"the tests fail without a mutant too: {printed.strip().splitlines()[-1]}")
+    if alive:
+        sys.exit(f"{len(alive)} of {len(chosen)} mutants survive")
+    console.print(f"all {len(chosen)} mutants are killed")
+
+
+if __name__ == "__main__":
+    main()
