@@ -38,22 +38,21 @@ ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
 class Atom:
     """A number that is no sum of others: ``kind`` of its arguments. Compared by identity."""
 
-    __slots__ = ("__weakref__", "_bits", "_high", "_low", "arguments", "kind", "order")
+    __slots__ = ("__weakref__", "_bits", "_bounds", "arguments", "kind", "order")
 
     def __init__(self, kind: str, arguments: tuple[Number | Atom, ...], order: int) -> None:
         self.kind, self.arguments, self.order = kind, arguments, order
-        self._bits = self._low = self._high = 0
+        self._bits, self._bounds = 0, (ZERO, ZERO)
 
     def __repr__(self) -> str:
         return f"{self.kind}({', '.join(map(repr, self.arguments))})"
 
-    def enclose(self, bits: int) -> tuple[int, int]:
-        """Return two integers: times ``2**-bits``, the number lies strictly between them."""
+    def bounds(self, bits: int) -> Bounds:
+        """Return an open interval that holds it; it shrinks to nothing as ``bits`` grow."""
         if self._bits < bits:
-            self._low, self._high = _enclosed(self, bits)
+            self._bounds = _enclosed(self, bits)
             self._bits = bits
-        shift = self._bits - bits
-        return self._low >> shift, -(-self._high >> shift)
+        return self._bounds
 
 
 class Real:
@@ -71,13 +70,12 @@ class Real:
     def bounds(self, bits: int) -> Bounds:
         """Return an open interval that holds it; it shrinks to nothing as ``bits`` grow."""
         low = high = self.constant
-        unit = 1 << bits
         for atom, factor in self.terms.items():
-            first, second = atom.enclose(bits)
+            first, second = atom.bounds(bits)
             if factor < 0:
                 first, second = second, first
-            low += factor * Fraction(first, unit)
-            high += factor * Fraction(second, unit)
+            low += factor * first
+            high += factor * second
         return low, high
 
     def enclosure(self, bits: int) -> Bounds:
@@ -471,32 +469,46 @@ _RISING: Mapping[str, Callable[..., int]] = {
 }
 
 
-def _enclosed(atom: Atom, bits: int) -> tuple[int, int]:
-    try:
-        return _enclosed_in_range(atom, bits)
-    except series.OutOfRangeError as error:
-        raise OracleError(f"{atom!r:.200}: {error}") from error
-
-
-def _enclosed_in_range(atom: Atom, bits: int) -> tuple[int, int]:
+def _enclosed(atom: Atom, bits: int) -> Bounds:
+    """Enclose ``atom``: by exact arithmetic, so that limits (the 1 of ``erf``) stay what they are."""
     match atom.kind:
         case "product":
             return _product(atom, bits)
+        case "sum":
+            return _bounds(_argument(atom), bits)
+        case "inverse":
+            low, high = _bounds(_argument(atom), bits)
+            if low <= 0 <= high:
+                raise _TooCoarseError
+            return 1 / high, 1 / low
+    try:
+        below, above = _by_series(atom, bits)
+    except series.OutOfRangeError as error:
+        raise OracleError(f"{atom!r:.200}: {error}") from error
+    return Fraction(below, 1 << bits), Fraction(above, 1 << bits)
+
+
+def _bounds(x: Number, bits: int) -> Bounds:
+    return x.bounds(bits) if isinstance(x, Real) else (x, x)
+
+
+def _product(atom: Atom, bits: int) -> Bounds:
+    low = high = ONE
+    for factor in _factors(atom):
+        corners = [a * b for a in (low, high) for b in factor.bounds(bits)]
+        low, high = min(corners), max(corners)
+    return low, high
+
+
+def _by_series(atom: Atom, bits: int) -> tuple[int, int]:
+    match atom.kind:
         case "root_of_two_by_pi":
             below, above = (Fraction(2 << bits, series.pi(bits, up=up)) for up in (True, False))
             return series.sqrt(below, bits, up=False), series.sqrt(above, bits, up=True)
         case "power":
             return _power(atom, bits)
-    x = _argument(atom)
-    low, high = x.bounds(bits) if isinstance(x, Real) else (x, x)
+    low, high = _bounds(_argument(atom), bits)
     match atom.kind:
-        case "sum":
-            return series.fixed(low, bits, up=False), series.fixed(high, bits, up=True)
-        case "inverse":
-            if low <= 0 <= high:
-                raise _TooCoarseError
-            low, high = 1 / high, 1 / low
-            return series.fixed(low, bits, up=False), series.fixed(high, bits, up=True)
         case "softplus_rest":
             first = series.softplus_rest(high, bits, up=False)
             return first, series.softplus_rest(low, bits, up=True)
@@ -508,14 +520,6 @@ def _enclosed_in_range(atom: Atom, bits: int) -> tuple[int, int]:
             low = max(low, ZERO)
     function = _RISING[atom.kind]
     return function(low, bits, up=False), function(high, bits, up=True)
-
-
-def _product(atom: Atom, bits: int) -> tuple[int, int]:
-    low = high = 1 << bits
-    for factor in _factors(atom):
-        corners = [a * b for a in (low, high) for b in factor.enclose(bits)]
-        low, high = min(corners) >> bits, -(-max(corners) >> bits)
-    return low, high
 
 
 def _power(atom: Atom, bits: int) -> tuple[int, int]:

@@ -203,6 +203,8 @@ def test_a_limit_is_not_reached(steep: int) -> None:
     assert tanh(x) * tanh(x + 1) < 1
     down = step_of(256 * sigmoid(x), floor, lambda k: Fraction(k + 1))
     assert down == 255
+    third = step_of(300 * (erf(x) - Fraction(1, 3)) * sigmoid(x), floor, lambda k: Fraction(k + 1))
+    assert third == 199
     up = step_of(256 * sigmoid(-x), ceil, Fraction)
     assert up == 1
 
