@@ -3,14 +3,15 @@
 ``s * q[i] + b > s * q[j] + b`` holds if and only if ``q[i] > q[j]``, for ``s > 0``; equal integers
 are equal reals, so that ties go to the lowest index on both sides. Channels with scales and biases
 of their own are multiplied and shifted first (``ranking``). The smallest are the largest of the
-negated numbers. A function that increases strictly changes no comparison: the indices behind a
-softmax or a sigmoid are those in front of it, of real numbers, which do not saturate. Otherwise
-the host compares.
+negated numbers. A clamp that all channels share is one of integers. A function that increases
+strictly changes no comparison: the indices behind a softmax or a sigmoid are those in front of it,
+of real numbers, which do not saturate. Otherwise the host compares.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from lutloom.core.ops import Permute, Requantize, TopK
@@ -103,8 +104,10 @@ def _before_increasing(x: Symbol, axis: int, context: Context) -> Symbol:
 def _on_integers(node: SourceNode, x: Scaled, wanted: Selection, context: Context) -> str | None:
     """Return the value of the graph that holds the indices; None if no integers are comparable."""
     build = context.build
-    if x.is_clamped or x.value in build.deferred:
+    if x.value in build.deferred or (x.is_clamped and any(a.size > 1 for a in x.arrays)):
         return None
+    if x.is_clamped:
+        x = _clamped(node, x, build)
     order = (*(axis for axis in range(len(x.shape)) if axis != wanted.axis), wanted.axis)
     moves = tuple(x.axes.index(axis) for axis in order)
     slope, offset = x.slope.transpose(moves), x.offset.transpose(moves)
@@ -133,6 +136,29 @@ def _on_integers(node: SourceNode, x: Scaled, wanted: Selection, context: Contex
         back = tuple(order.index(axis) for axis in range(len(order)))
         value = build.add(node, "/permute", Permute(back), (value,))
     return value
+
+
+def _clamped(node: SourceNode, x: Scaled, build: GraphBuilder) -> Scaled:
+    """Return integers in the order of ``x``: clamped at the last ones behind its bounds.
+
+    All channels share scale, bias and bounds.
+    """
+    element = build.types[x.value].element
+    slope, offset = x.slope.item(), x.offset.item()
+    lower, upper = (None if bound is None else bound.item() for bound in (x.lower, x.upper))
+    if slope < 0:
+        lower, upper = upper, lower
+    lowest, highest = element.lo, element.hi
+    if slope == 0 or (lower is not None and lower == upper):
+        highest = lowest  # a constant
+    if slope and lower is not None:
+        lowest = min(max(lowest, floor((lower - offset) / slope)), element.hi)
+    if slope and upper is not None:
+        highest = max(min(highest, ceil((upper - offset) / slope)), element.lo)
+    one, zero = Const([[1]]), Const([[0]])
+    clamp = Requantize(one, zero, 0, Const([lowest]), Const([max(lowest, highest)]))
+    value = build.add(node, "/clamp", clamp, (x.value,))
+    return replace(x, value=value, lower=None, upper=None)
 
 
 def _lines(

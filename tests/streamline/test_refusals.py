@@ -272,7 +272,7 @@ def too_many_levels(w: Writer) -> ModelProto:
 
 
 def last_argmax(w: Writer) -> ModelProto:
-    x = w.node("Relu", [layer(w)])
+    x = w.node("Relu", [w.binary("Mul", layer(w), [1, 2])])
     return w.model(w.node("ArgMax", [x], axis=1, select_last_index=1, name="best"), 2)
 
 

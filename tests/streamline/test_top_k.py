@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,7 +73,8 @@ def test_channels_are_compared_as_reals(
     network, _ = compare(w.model(x, 3), tmp_path, integers(0, 150, 3), NIBBLE)
     assert on_integers(network)
     needs_product = any(isinstance(node.op, Requantize) for node in network.graph.nodes)
-    is_plain = scales == "one" and biases in ("none", "shared") and choice in ("ArgMax", "top")
+    rising = {"one": ("ArgMax", "top"), "negative": ("ArgMin", "low")}
+    is_plain = biases in ("none", "shared") and choice in rising.get(scales, ())
     assert needs_product != is_plain
 
 
@@ -127,11 +129,37 @@ def test_a_softmax_along_another_axis_changes_the_order(tmp_path: Path) -> None:
     assert not on_integers(network)
 
 
-def test_clamped_channels_are_compared_by_the_host(tmp_path: Path) -> None:
+CLIPS = list(product([None, -9.0, -2.05, -0.5, 0.0, 0.25, 1.2, 90.0], repeat=2))
+
+
+@pytest.mark.parametrize("factor", [0.3, -0.3, 0.0])
+@pytest.mark.parametrize("choice", ["top", "low", "last ArgMax"])
+def test_clamped_channels_are_compared_as_reals(factor: float, choice: str, tmp_path: Path) -> None:
+    """Whatever lies behind a bound is a tie; bounds that meet leave one number."""
+    for low, high in CLIPS:
+        if low is not None and high is not None and low > high:
+            continue
+        w = Writer()
+        x = w.matmul(w.quant("x", bits=2), [[1, 0, 1, 0], [0, 1, 1, 0], [1, 0, 0, 1]])
+        x = w.clip(scaled(w, x, factor, 0.1), low, high)
+        if choice == "last ArgMax":
+            x = w.node("ArgMax", [x], axis=1, select_last_index=1)
+        else:
+            x = top_k(w, x, 4, largest=int(choice == "top"))
+        network, _ = compare(
+            w.model(x, 3), tmp_path, np.indices((4, 4, 4)).reshape(3, -1).T - 2, NIBBLE
+        )
+        assert on_integers(network)
+
+
+def test_clamped_channels_with_scales_of_their_own_are_compared_by_the_host(
+    tmp_path: Path,
+) -> None:
     w = Writer()
-    x = w.node("Relu", [w.matmul(w.quant("x", bits=2), integers(0, 3, 4))])
-    x = top_k(w, x, 2, largest=0)
-    network, _ = compare(w.model(x, 3), tmp_path, integers(0, 100, 3), NIBBLE)
+    x = w.node("Relu", [scaled(w, w.matmul("x", np.eye(3)), [[0.5, 0.25, 2.0]], 0.5)])
+    network, _ = compare(
+        w.model(top_k(w, x, 2, largest=0), 3), tmp_path, integers(0, 100, 3), NIBBLE
+    )
     assert not on_integers(network)
 
 
@@ -140,7 +168,12 @@ def test_clamped_channels_are_compared_by_the_host(tmp_path: Path) -> None:
     [
         (lambda w, x: top_k(w, x, 2, sorted=0), r"^TopK node 'top' gives its 2 values in no order"),
         (
-            lambda w, x: w.node("ArgMax", [w.node("Relu", [x])], axis=1, select_last_index=1),
+            lambda w, x: w.node(
+                "ArgMax",
+                [w.node("Relu", [w.binary("Mul", x, [[1, 2, 3, 4]])])],
+                axis=1,
+                select_last_index=1,
+            ),
             r"takes the last of equal values, which the host does not",
         ),
         (
