@@ -174,6 +174,20 @@ def test_weights_that_are_quantized_and_dequantized_in_the_file_are_folded(tmp_p
     compare(layer(w, matrix), tmp_path, DATA, RAW)
 
 
+def test_quantize_linear_rounds_half_to_even_and_counts_channels_from_axis_one(
+    tmp_path: Path,
+) -> None:
+    """One without a type of its own makes bytes, which 300 is too large for."""
+    w = Writer()
+    halves = np.array([[0.5, 1.0, 1.5], [2.5, 3.0, 4.5], [-1.0, 300, 0.5], [127.5, 1.0, 3.5]])
+    scale = w.constant([1.0, 2.0, 1.0])
+    levels = w.node("QuantizeLinear", [w.constant(halves), scale])
+    matrix = w.node("DequantizeLinear", [levels, scale])
+    network, _ = compare(layer(w, matrix), tmp_path, DATA, RAW)
+    (linear,) = (node.op for node in network.graph.nodes if isinstance(node.op, Linear))
+    assert linear.weights.int64.tolist() == [[0, 0, 2], [2, 2, 4], [0, 150, 0], [128, 0, 4]]
+
+
 def test_a_matrix_on_the_left_multiplies_the_rows(tmp_path: Path) -> None:
     w = Writer()
     left = w.quant(w.constant(WEIGHTS.T), [[0.25], [0.3], [0.1]], bits=4)

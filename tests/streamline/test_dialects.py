@@ -640,10 +640,11 @@ def test_a_count_of_equal_bits_wants_bits(tmp_path: Path) -> None:
 
 
 def test_an_executor_is_given_the_bit_widths_that_are_read_here(tmp_path: Path) -> None:
-    """ONNX Runtime by itself makes 14 bits of the logarithm of 2^13."""
+    """ONNX Runtime by itself makes 14 bits of the logarithms of 2^13, if they are several."""
     w = Writer()
-    logarithms = [w.node("Log", [w.constant(number)]) for number in (8192.0, 2.0)]
-    bits = w.node("Ceil", [w.node("Div", logarithms)])
+    logarithms = [w.node("Log", [w.constant(np.full(32, n))]) for n in (8192.0, 2.0)]
+    every = w.node("Ceil", [w.node("Div", logarithms)])
+    bits = w.node("ReduceMax", [every], keepdims=0)
     scale = w.node("Pow", [w.constant(2.0), w.constant([-0.37, 0.3, -1.1])])
     inputs = [w.matmul("x", np.round(WEIGHTS[:4])), scale, w.constant(0.0), bits]
     x = w.node("Quant", inputs, domain=w.domain, signed=1, narrow=1)
@@ -685,10 +686,11 @@ def test_thresholds_on_floats_of_the_input_are_counted_on_the_host(
 
 def test_a_threshold_of_double_precision_is_reached_by_the_same_floats(tmp_path: Path) -> None:
     w = Writer()
-    table = w.constant([[0.1]], np.float64)
-    above = np.nextafter(np.float32(0.1), np.float32(1))
-    data = np.array([[0.1], [np.nextafter(np.float32(0.1), np.float32(0))], [above]], np.float32)
+    table = w.constant([[0.1], [0.7]], np.float64)
+    numbers = np.array([[0.1, 0.7]], np.float32)
+    ends = [np.nextafter(numbers, np.float32(end)) for end in (0, 1)]
+    data = np.concatenate([ends[0], numbers, ends[1]])
     x = w.node("MultiThreshold", ["x", table], domain=w.domain, out_dtype="BINARY")
-    network, _ = compare(w.model(w.matmul(x, [[1.0]]), 1), tmp_path, data)
-    # The float32 of 0.1 is above the float64 of it.
-    assert results(network, data).tolist() == [[1.0], [0.0], [1.0]]
+    network, _ = compare(w.model(w.matmul(x, np.eye(2)), 2), tmp_path, data)
+    # The float32 of 0.1 is above the float64 of it, that of 0.7 below.
+    assert results(network, data).tolist() == [[0, 0], [1, 0], [1, 1]]
