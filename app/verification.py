@@ -310,8 +310,10 @@ def layer_check(stage: Stage, layer: LayerComparison) -> Check:
 def _beyond_check(found: Beyond) -> Check:
     """Return the check of a bound that does not hold, for whatever reason."""
     remark = (
-        "floats of the executor are further from the exact numbers than the bound of this operator"
-        " allows: measure it again with benchmarks/function_errors.py"
+        "this constant is another one in the executor, which folds it in a way of its own"
+        if found.is_constant
+        else "floats of the executor are further from the exact numbers than the bound of this"
+        " operator allows: measure it again with benchmarks/function_errors.py"
     )
     return Check(Stage.MODEL, found.node, found.elements, found.beyond, remark=remark)
 

@@ -15,7 +15,7 @@ are counted apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -59,6 +59,8 @@ class Beyond:
     node: str
     elements: int
     beyond: int
+    is_constant: bool
+    """Whether no input reaches it: then the executor folds it in another way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +163,7 @@ def _compare_batch(
     if wrong is not None:
         agreeing = np.asarray(~wrong.reshape(images, -1).any(axis=1))
     outside = None if wrong is None else int(wrong.sum())
-    beyond = _beyond(source, tensors, followed) if own_floats else ()
+    beyond = _beyond(source, followed, constants) if own_floats else ()
     return Part(images, tuple(layers), output.size, agreeing, outside, beyond)
 
 
@@ -181,12 +183,11 @@ def merge(parts: Sequence[Part]) -> Comparison:
         layers.append(merge_layer(batches, found, images))
     beyond: dict[str, Beyond] = {}
     for entry in (entry for part in parts for entry in part.beyond):
-        earlier = beyond.get(entry.tensor, Beyond(entry.tensor, entry.node, 0, 0))
-        beyond[entry.tensor] = Beyond(
-            entry.tensor,
-            entry.node,
-            earlier.elements + entry.elements,
-            earlier.beyond + entry.beyond,
+        earlier = beyond.get(entry.tensor, replace(entry, elements=0, beyond=0))
+        beyond[entry.tensor] = replace(
+            entry,
+            elements=earlier.elements + entry.elements,
+            beyond=earlier.beyond + entry.beyond,
         )
     outside: int | None = 0
     for part in parts:
@@ -200,12 +201,18 @@ def merge(parts: Sequence[Part]) -> Comparison:
     )
 
 
-def _beyond(source: Source, tensors: Tensors, followed: Followed) -> tuple[Beyond, ...]:
+def _beyond(
+    source: Source, followed: Followed, constants: Mapping[str, FoldedConstant]
+) -> tuple[Beyond, ...]:
     names = {output: node.name for node in source.nodes for output in node.outputs}
-    return tuple(
-        Beyond(tensor, names.get(tensor, tensor), int(tensors[tensor].size), count)
-        for tensor, count in followed.beyond.items()
-    )
+    found = []
+    for tensor, count in followed.beyond.items():
+        is_constant = tensor in constants
+        elements = (
+            constants[tensor].value.size if is_constant else followed.known[tensor].value.size
+        )
+        found.append(Beyond(tensor, names.get(tensor, tensor), elements, count, is_constant))
+    return tuple(found)
 
 
 def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) -> Flags | None:

@@ -310,6 +310,18 @@ def test_what_overflows_float32_is_compared_without_a_warning(tmp_path: Path) ->
     assert not layer.is_equal
 
 
+def test_an_executor_with_another_constant_is_found_out(tmp_path: Path) -> None:
+    path = two_layers(tmp_path, scale=0.1)
+    network, source, x = streamline(path), read_source(path), TIED_DATA[:50, :16]
+    tensors = execute(path, x)
+    weights = next(node for node in source.nodes if node.op_type == "MatMul").inputs[1]
+    tensors[weights] = tensors[weights].copy()
+    tensors[weights][0, 0] += np.float32(0.1)
+    found = compare(network, source, tensors, network.encode(x))
+    assert [(entry.tensor, entry.is_constant) for entry in found.beyond] == [(weights, True)]
+    assert found.layers[1].median_bound is None
+
+
 def test_batches_together_are_the_whole(tmp_path: Path) -> None:
     path = often_tied(tmp_path)
     network, source, x = streamline(path), read_source(path), TIED_DATA[:600]
