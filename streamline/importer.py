@@ -174,7 +174,6 @@ def _last(numbers: tuple[Fraction, ...], rank: int) -> Rationals:
 
 def _read(node: SourceNode, context: Context) -> None:
     """Interpret ``node``; what no rule foresaw names the node as well."""
-    check_signature(node, context.opset)
     try:
         _interpret(node, context)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -192,6 +191,8 @@ def _interpret(node: SourceNode, context: Context) -> None:
     given = [symbol for symbol in inputs if symbol is not None]
     is_constant = all(isinstance(symbol, Constant) for symbol in given)
     quantizes = node.domain not in STANDARD_DOMAINS
+    if is_constant or rule is not None:
+        check_signature(node, context.opset)
     symbol: Symbol
     if node.op_type == "Constant" and node.domain in STANDARD_DOMAINS:
         symbol = constant_of(node)

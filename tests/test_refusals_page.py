@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "refusals.md"
 FOLDERS = ("app", "boards", "codegen", "core", "qat", "sim", "streamline")
 ROW = re.compile(r"^\| (`.+?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 # Messages with fewer letters than this pass on another one.
-FEWEST_LETTERS = 8
+FEWEST_LETTERS, FEWEST_OF_A_REASON = 8, 40
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Row:
 @cache
 def modules() -> dict[Path, ast.Module]:
     paths = (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
-    # The exact interpreter is independent; what it can't compute, its caller passes on.
+    # What the exact interpreter can't compute, its caller passes on; pragmas are our own.
     return {
         path: ast.parse(path.read_text(encoding="utf-8"))
         for path in paths
-        if not path.name.startswith("oracle")
+        if not path.name.startswith(("oracle", "pragma"))
     }
 
 
@@ -82,9 +82,17 @@ def messages() -> Iterator[Message]:
         for node in ast.walk(tree):
             match node:
                 case ast.Call(func=ast.Name(id=name), args=[first, *_]) if name in error_classes():
-                    text = " ".join(text_of(first).split())
-                    if len(re.findall("[a-z]", text)) >= FEWEST_LETTERS:
-                        yield Message(text, f"{path.relative_to(ROOT)}:{node.lineno}")
+                    fewest, texts = FEWEST_LETTERS, [first]
+                # Reasons that a table or a function gives to errors elsewhere.
+                case ast.Dict() | ast.Return(value=ast.JoinedStr()):
+                    fewest = FEWEST_OF_A_REASON
+                    texts = node.values if isinstance(node, ast.Dict) else [node.value]
+                case _:
+                    continue
+            for entry in texts:
+                said = " ".join(text_of(entry).split())
+                if len(re.findall("[a-z]", said)) >= fewest:
+                    yield Message(said, f"{path.relative_to(ROOT)}:{entry.lineno}")
 
 
 @cache
