@@ -84,9 +84,10 @@ def messages() -> Iterator[Message]:
                 case ast.Call(func=ast.Name(id=name), args=[first, *_]) if name in error_classes():
                     fewest, texts = FEWEST_LETTERS, [first]
                 # Reasons that a table or a function gives to errors elsewhere.
-                case ast.Dict() | ast.Return(value=ast.JoinedStr()):
-                    fewest = FEWEST_OF_A_REASON
-                    texts = node.values if isinstance(node, ast.Dict) else [node.value]
+                case ast.Dict(values=values):
+                    fewest, texts = FEWEST_OF_A_REASON, values
+                case ast.Return(value=ast.JoinedStr() as value):
+                    fewest, texts = FEWEST_OF_A_REASON, [value]
                 case _:
                     continue
             for entry in texts:
