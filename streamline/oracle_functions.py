@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from lutloom.streamline.oracle_reals import (
-    HALF,
-    ONE,
-    ZERO,
     Number,
     erf,
     exp,
@@ -32,6 +29,9 @@ from lutloom.streamline.oracle_reals import (
     tanh,
 )
 from lutloom.streamline.oracle_values import (
+    HALF,
+    ONE,
+    ZERO,
     Known,
     Operation,
     OracleError,

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from lutloom.streamline.oracle_reals import HALF, Number, step_of
+from lutloom.streamline.oracle_reals import Number, step_of
 from lutloom.streamline.oracle_values import (
+    HALF,
     Known,
     Operation,
     OracleError,

@@ -21,18 +21,21 @@ from math import isqrt
 from typing import TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
-from lutloom.streamline import oracle_series as series
-from lutloom.streamline.oracle_values import OracleError
+from lutloom.streamline.oracle_enclosures import (
+    Bounds,
+    TooCoarseError,
+    argument_of,
+    enclosed,
+    factors_of,
+)
+from lutloom.streamline.oracle_values import HALF, ONE, ZERO, OracleError
 
 MOST_BITS = 4096
 _FIRST_BITS = 64
 _PATIENCE = 512
 _LARGEST_POWER = 2**20
 
-Bounds: TypeAlias = tuple[Fraction, Fraction]
 Answer = TypeVar("Answer")
-
-ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
 
 
 class Atom:
@@ -50,7 +53,7 @@ class Atom:
     def bounds(self, bits: int) -> Bounds:
         """Return an open interval that holds it; it shrinks to nothing as ``bits`` grow."""
         if self._bits < bits:
-            self._bounds = _enclosed(self, bits)
+            self._bounds = enclosed(self, bits)
             self._bits = bits
         return self._bounds
 
@@ -189,13 +192,13 @@ def _side(low: Fraction, high: Fraction) -> int | None:
 def _cleared(x: Real) -> Number:
     """Return ``x`` times each of its denominators."""
     result: Number = x
-    for inverse in {f for atom in x.terms for f in _factors(atom) if f.kind == "inverse"}:
-        denominator = _argument(inverse)
+    for inverse in {f for atom in x.terms for f in factors_of(atom) if f.kind == "inverse"}:
+        denominator = argument_of(inverse)
         if isinstance(result, Fraction):
             break
         cleared = result.constant * denominator
         for atom, factor in result.terms.items():
-            kept = list(_factors(atom))
+            kept = list(factors_of(atom))
             if inverse in kept:
                 kept.remove(inverse)
                 cleared = cleared + _product_of(kept) * factor
@@ -211,7 +214,7 @@ def _distributed(atom: Atom, x: Number) -> Number:
     if isinstance(x, Fraction):
         return result * x
     return sum(
-        (_product_of([atom, *_factors(other)]) * factor for other, factor in x.terms.items()),
+        (_product_of([atom, *factors_of(other)]) * factor for other, factor in x.terms.items()),
         start=result * x.constant,
     )
 
@@ -240,7 +243,7 @@ def _refined(
     while bits <= most_bits:
         try:
             answer = decide(*x.bounds(bits))
-        except _TooCoarseError:
+        except TooCoarseError:
             answer = None
         if answer is not None:
             return answer
@@ -282,18 +285,12 @@ def _only(x: Number, kind: str) -> Atom | None:
     return atom if factor == 1 and atom.kind == kind else None
 
 
-def _argument(atom: Atom) -> Number:
-    (x,) = atom.arguments
-    assert not isinstance(x, Atom)
-    return x
-
-
 def exp(x: Number) -> Number:
     """Return ``e**x``."""
     if isinstance(x, Fraction) and x == 0:
         return ONE
     inner = _only(x, "log")
-    return _real("exp", x) if inner is None else _argument(inner)
+    return _real("exp", x) if inner is None else argument_of(inner)
 
 
 def log(x: Number) -> Number:
@@ -303,7 +300,7 @@ def log(x: Number) -> Number:
             raise OracleError(f"the logarithm of {x} is no number")
         return ZERO if x == 1 else _real("log", x)
     inner = _only(x, "exp")
-    return _real("log", x) if inner is None else _argument(inner)
+    return _real("log", x) if inner is None else argument_of(inner)
 
 
 def sqrt(x: Number) -> Number:
@@ -415,7 +412,7 @@ def _factored(x: Real) -> tuple[Fraction, tuple[Atom, ...]]:
     atom = min(x.terms, key=lambda atom: atom.order)
     factor = x.terms[atom]
     if x.constant == 0 and len(x.terms) == 1:
-        return factor, _factors(atom)
+        return factor, factors_of(atom)
     return factor, (_atom("sum", x * (1 / factor)),)
 
 
@@ -426,7 +423,7 @@ def _product_of(factors: Sequence[Atom]) -> Number:
     for atom in sorted(factors, key=lambda atom: atom.order):
         if atom.kind == "sqrt" and kept and kept[-1] is atom:
             kept.pop()
-            outside = outside * _argument(atom)
+            outside = outside * argument_of(atom)
         else:
             kept.append(atom)
     if not kept:
@@ -435,95 +432,13 @@ def _product_of(factors: Sequence[Atom]) -> Number:
     return Real(ZERO, {product: ONE}) * outside
 
 
-def _factors(atom: Atom) -> tuple[Atom, ...]:
-    if atom.kind != "product":
-        return (atom,)
-    return tuple(factor for factor in atom.arguments if isinstance(factor, Atom))
-
-
 def _inverse(x: Real) -> Number:
     """Return ``1 / x``; multiples of one number have multiples of one inverse."""
     atom = min(x.terms, key=lambda atom: atom.order)
     factor = x.terms[atom]
     unit = x * (1 / factor)
     if _only(unit, "exp"):
-        return exp(-_argument(atom)) / factor
+        return exp(-argument_of(atom)) / factor
     if _only(unit, "sqrt"):
-        return unit / _argument(atom) / factor
+        return unit / argument_of(atom) / factor
     return _real("inverse", unit) / factor
-
-
-# Enclosures of atoms by those of their arguments.
-
-
-class _TooCoarseError(Exception):
-    """An enclosure that says nothing yet: a denominator may be zero, or the like."""
-
-
-_RISING: Mapping[str, Callable[..., int]] = {
-    "erf": series.erf,
-    "exp": series.exp,
-    "log": series.log,
-    "sigmoid": series.sigmoid,
-    "sqrt": series.sqrt,
-}
-
-
-def _enclosed(atom: Atom, bits: int) -> Bounds:
-    """Enclose ``atom``: by exact arithmetic, so that limits (the 1 of ``erf``) stay what they are."""
-    match atom.kind:
-        case "product":
-            return _product(atom, bits)
-        case "sum":
-            return _bounds(_argument(atom), bits)
-        case "inverse":
-            low, high = _bounds(_argument(atom), bits)
-            if low <= 0 <= high:
-                raise _TooCoarseError
-            return 1 / high, 1 / low
-    try:
-        below, above = _by_series(atom, bits)
-    except series.OutOfRangeError as error:
-        raise OracleError(f"{atom!r:.200}: {error}") from error
-    return Fraction(below, 1 << bits), Fraction(above, 1 << bits)
-
-
-def _bounds(x: Number, bits: int) -> Bounds:
-    return x.bounds(bits) if isinstance(x, Real) else (x, x)
-
-
-def _product(atom: Atom, bits: int) -> Bounds:
-    low = high = ONE
-    for factor in _factors(atom):
-        corners = [a * b for a in (low, high) for b in factor.bounds(bits)]
-        low, high = min(corners), max(corners)
-    return low, high
-
-
-def _by_series(atom: Atom, bits: int) -> tuple[int, int]:
-    match atom.kind:
-        case "root_of_two_by_pi":
-            below, above = (Fraction(2 << bits, series.pi(bits, up=up)) for up in (True, False))
-            return series.sqrt(below, bits, up=False), series.sqrt(above, bits, up=True)
-        case "power":
-            return _power(atom, bits)
-    low, high = _bounds(_argument(atom), bits)
-    match atom.kind:
-        case "softplus_rest":
-            first = series.softplus_rest(high, bits, up=False)
-            return first, series.softplus_rest(low, bits, up=True)
-        case "log" | "sqrt":
-            if high <= 0:
-                raise OracleError(f"{atom!r:.200} is no number")
-            if atom.kind == "log" and low <= 0:
-                raise _TooCoarseError
-            low = max(low, ZERO)
-    function = _RISING[atom.kind]
-    return function(low, bits, up=False), function(high, bits, up=True)
-
-
-def _power(atom: Atom, bits: int) -> tuple[int, int]:
-    x, exponent = atom.arguments
-    assert isinstance(x, Fraction) and isinstance(exponent, Fraction)  # noqa: PT018
-    below = series.power(x, exponent, bits, up=False)
-    return below, series.power(x, exponent, bits, up=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
+ZERO, HALF, ONE = Fraction(0), Fraction(1, 2), Fraction(1)
+
 
 class OracleError(ValueError):
     """A model that the oracle has no exact reading of."""

@@ -13,9 +13,6 @@ from hypothesis import strategies as st
 
 from lutloom.streamline import oracle_series as series
 from lutloom.streamline.oracle_reals import (
-    HALF,
-    ONE,
-    ZERO,
     Number,
     Real,
     erf,
@@ -30,7 +27,7 @@ from lutloom.streamline.oracle_reals import (
     step_of,
     tanh,
 )
-from lutloom.streamline.oracle_values import OracleError
+from lutloom.streamline.oracle_values import HALF, ONE, ZERO, OracleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
