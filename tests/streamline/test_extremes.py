@@ -92,7 +92,7 @@ def exact_or_refused(model: ModelProto, directory: Path) -> None:
 
 
 within_a_directory = settings(
-    max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 
 
