@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
+from math import ceil, floor, trunc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from lutloom.core.multiply_shift import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lutloom.core.multiply_shift import Corners, Integers
 
 Corner = tuple[int, int, int]
@@ -119,14 +121,24 @@ def test_a_clamp_is_shared_only_where_no_channel_would_leave_its_levels() -> Non
     assert not shares([-2, -2], [2, 1])
 
 
-@pytest.mark.parametrize("rounding", ShiftRounding)
-def test_levels_do_not_descend(rounding: ShiftRounding) -> None:
+def away(value: Fraction) -> int:
+    return ceil(value) if value > 0 else floor(value)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "wanted"),
+    [
+        (ShiftRounding.DOWN, floor),
+        (ShiftRounding.TIES_TO_EVEN, lambda value: round(value - Fraction(1, 2))),
+        (ShiftRounding.TO_ZERO, trunc),
+        (ShiftRounding.FROM_ZERO, away),
+    ],
+)
+@pytest.mark.parametrize("shift", [0, 1, 3])
+def test_sums_are_rounded_as_their_name_says(
+    rounding: ShiftRounding, wanted: Callable[[Fraction], int], shift: int
+) -> None:
     totals = np.arange(-40, 41)
-    levels = shifted(totals, 3, rounding).tolist()
-    assert all(before <= after for before, after in pairwise(levels))
-    assert all(
-        abs(level - Fraction(total, 8)) <= 1
-        for level, total in zip(levels, totals.tolist(), strict=True)
-    )
-    exact = shifted(totals.astype(object), 3, rounding).tolist()
-    assert exact == levels
+    expected = [wanted(Fraction(total, 2**shift)) for total in totals.tolist()]
+    assert shifted(totals, shift, rounding).tolist() == expected
+    assert shifted(totals.astype(object), shift, rounding).tolist() == expected
