@@ -45,8 +45,8 @@ def check_input_type(source: Source, port: Port, given: IntType, *, is_scaled: b
     annotated = datatype_named(name)
     if annotated is None:
         return
-    ends = given.lo - annotated.lo, annotated.hi - given.hi
-    fits = min(ends) >= 0 and ends[0] % annotated.step == 0 and given.step % annotated.step == 0
+    inside = annotated.lo <= given.lo and given.hi <= annotated.hi
+    fits = inside and given.step % annotated.step == 0
     if is_scaled or not fits:
         raise ModelError(
             f"{source.path}: the input {show(port.name)} is annotated as {show(name)}: it holds"
