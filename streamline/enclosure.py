@@ -15,7 +15,7 @@ import numpy as np
 from lutloom.streamline import exact_intervals, intervals
 from lutloom.streamline.derivative import Dual, derived
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.exact_intervals import ExactInterval, UndefinedError
+from lutloom.streamline.exact_intervals import ExactInterval, TooWideError, UndefinedError
 from lutloom.streamline.expression import Apply, Argument, Expression, Function, Numbers, parts
 from lutloom.streamline.intervals import Interval, point
 
@@ -194,4 +194,6 @@ def enclose_exactly(
                         f"{node} {error}, where the integers before it can lead; keep its input"
                         " away from there (Clip) or quantize before it"
                     ) from error
+                if not exact_intervals.is_writable(results[-1]):
+                    raise TooWideError
     return results[-1]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Of an infinite end the sign is all that matters, so a float may stand for it.
 End: TypeAlias = "Fraction | float"
 
+# Exact numbers that are longer than this are given up: 128 kilobytes.
+MOST_BITS = 2**20
 # An exponential beyond 2^this is known by its size only: writing it down would take memory.
 _MOST_EXPONENT_BITS = 2**16
 
@@ -50,7 +52,7 @@ class UndefinedError(ArithmeticError):
 
 
 class TooWideError(ArithmeticError):
-    """Some operand may lie outside of the function's domain, and some may not."""
+    """Some operand may lie outside of the function's domain and some may not, or it is too long."""
 
 
 def point(value: Fraction) -> ExactInterval:
@@ -167,6 +169,8 @@ def power(x: ExactInterval, exponent: Fraction, bits: int) -> ExactInterval:
         return divide(point(Fraction(1)), power(x, -exponent, bits))
     if exponent.denominator == 1:
         count = int(exponent)
+        if max(_size(x.lo), _size(x.hi)) * count > MOST_BITS:
+            raise TooWideError
         base = absolute(x) if count % 2 == 0 else x
         lo, hi = (
             _sign(end) ** count * inf if _is_infinite(end) and count else Fraction(end) ** count
@@ -184,6 +188,18 @@ def power(x: ExactInterval, exponent: Fraction, bits: int) -> ExactInterval:
         bits,
         ExactInterval(Fraction(0), inf),
     )
+
+
+def _size(end: End) -> int:
+    """Return how many bits it takes to write ``end`` down."""
+    if isinstance(end, float):
+        return 0
+    return max(end.numerator.bit_length(), end.denominator.bit_length())
+
+
+def is_writable(x: ExactInterval) -> bool:
+    """Whether the ends of ``x`` are numbers of a moderate size."""
+    return max(_size(x.lo), _size(x.hi)) <= MOST_BITS
 
 
 def _rational_root(value: Fraction, exponent: Fraction) -> Fraction | None:
