@@ -128,6 +128,14 @@ class _Site:
                 " float32 holds all integers below 2^24 only"
             )
 
+    def check_constants(self, largest: int) -> None:
+        """Refuse constants of magnitude ``largest``, if they leave the limit: where x is 0, say."""
+        if largest >= _LIMIT:
+            raise NotQonnxError(
+                f"QONNX can't say {self.node} exactly: its constants reach {largest:,}, and float32"
+                " holds all integers below 2^24 only"
+            )
+
     def helper(self, suffix: str, element: IntType | None) -> str:
         """Add a value like the result that is none of the graph's; return its name."""
         writer = self.writer
@@ -137,6 +145,7 @@ class _Site:
 def _product(site: _Site, weights: NDArray[Any]) -> None:
     import numpy as np
 
+    site.check_constants(max(-int(weights.min()), int(weights.max())))
     magnitudes = np.abs(weights.astype(np.float64)).sum(axis=0)
     site.check_sum(float(magnitudes.max()) * _largest(site.x_type.element))
     constant = site.writer.integers(f"{site.y}/weights", weights)
@@ -209,6 +218,7 @@ def _requantize(site: _Site, op: Requantize) -> None:
         if op.shift == 0:
             raise NotQonnxError(f"QONNX can't say {site.node}: it rounds integers to even ones")
         b = b - (1 << (op.shift - 1))
+    site.check_constants(max(abs(m)))
     site.check_sum(float(max(_largest(x) * abs(m) + abs(b))))
     unit = 2.0**-op.shift
     steps: list[tuple[str, list[NDArray[Any] | float]]] = []
@@ -251,6 +261,7 @@ def _chain(site: _Site, steps: list[tuple[str, list[NDArray[Any] | float]]], mod
 def _sum(site: _Site, multipliers: Const) -> None:
     import numpy as np
 
+    site.check_constants(max(-multipliers.lo, multipliers.hi))
     sizes = [_largest(site.types[name].element) for name in site.node.inputs]
     magnitudes = np.abs(multipliers.data.astype(np.float64))
     reach = float((magnitudes.T @ np.array(sizes, dtype=np.float64)).max())

@@ -156,6 +156,18 @@ WIDE = Linear(Const(np.full((3, 1), 2**21)))
             "y = linear(x) exactly: its integers reach 50,331,648, and float32 holds all integers"
             " below 2^24 only",
         ),
+        *(
+            (
+                one(op, TensorType(IntType(0, 0), (1,)), count),
+                f"y = {op.name}({', '.join('x' * count)}) exactly: its constants reach 16,777,217,"
+                " and float32 holds all integers below 2^24 only",
+            )
+            for op, count in (
+                (Linear(Const([[-(2**24) - 1]])), 1),
+                (Add(Const([[1], [2**24 + 1]])), 2),
+                (Requantize(Const([[2**24 + 1]]), ONE, 0, Const([-9]), Const([9])), 1),
+            )
+        ),
         (
             one(Linear(Const([[2**23], [-(2**23)]])), TensorType(IntType(1, 1), (2,))),
             "y = linear(x) exactly: its partial sums may reach 16,777,216, and float32 holds all"
