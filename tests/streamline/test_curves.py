@@ -256,7 +256,7 @@ def test_tables_of_thresholds_count_what_a_function_reaches(rows: int, tmp_path:
 
     network = network_of(build, tmp_path, RawInput(IntType(-128, 127)), 2)
     x = np.broadcast_to(BYTES[:, np.newaxis], (256, 2))
-    found = network.meaning[network.output_value].scale[0] * levels(network, x)
+    found = levels(network, x).astype(object) * network.meaning[network.output_value].scale[0]
     for channel, slope in enumerate((F(1, 16), F(-1, 8))):
         thresholds = [F(t) for t in table[channel % rows]]
         for x_, level_ in zip(BYTES, found[:, channel], strict=True):
