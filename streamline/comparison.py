@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded
 from lutloom.streamline.differences import explain, nothing_known
 from lutloom.streamline.error_bound import follow
-from lutloom.streamline.exact_element import elements_of
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.index_comparison import unexplained_indices
 from lutloom.streamline.layer_comparison import (
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
     from lutloom.streamline.bounded import Flags, Floats
     from lutloom.streamline.error_bound import Followed
-    from lutloom.streamline.exact_element import Elements, Index
+    from lutloom.streamline.exact_element import Elements, Given, Index
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
@@ -133,8 +132,15 @@ def _compare_batch(
     import numpy as np
 
     producers = {node.outputs[0]: node for node in source.nodes if node.outputs}
-    followed = follow(source, tensors, _inputs(network, tensors, encoded), constants)
-    exact = elements_of(source, tensors, followed.known, constants, _given(network, encoded))
+    followed = follow(
+        source,
+        tensors,
+        _inputs(network, tensors, encoded),
+        constants,
+        given=_given(network, encoded),
+        forced=frozenset(m.tensor for m in network.meaning.values() if m.is_quantized),
+    )
+    exact = followed.exact
     layers: list[LayerPart] = []
     values: dict[str, IntArray] = {network.input_value: encoded}
     for name in (*network.graph.inputs, *(n for e in network.graph.nodes for n in e.results)):
@@ -276,7 +282,7 @@ def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, 
     return {network.input_name: Bounded(exact, np.abs(floats - exact) + 2.0**-50 * np.abs(exact))}
 
 
-def _given(network: Network, encoded: IntArray) -> Mapping[str, Any]:
+def _given(network: Network, encoded: IntArray) -> Given:
     """Return what elements of a raw input are, exactly."""
     if not network.raw_input:
         return {}

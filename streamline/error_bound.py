@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline import bound_arithmetic as arithmetic
 from lutloom.streamline.bound_functions import FUNCTION_BOUNDS
 from lutloom.streamline.bound_pieces import PIECE_BOUNDS
-from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded, with_slack
+from lutloom.streamline.bounded import FLOAT64_MARGIN, TINY, Bounded, U, with_slack
+from lutloom.streamline.exact_element import before_quantizer, elements_of
+from lutloom.streamline.level_edges import edges_of
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.streamline.bounded import Floats
+    from lutloom.streamline.exact_element import Elements, Given
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
@@ -42,6 +46,8 @@ class Followed:
     """Every tensor that could be followed, the model's output among them."""
     beyond: Mapping[str, int]
     """How many of the executor's floats are further from the value than the bound, if any are."""
+    exact: Elements
+    """The same run, element by element."""
 
 
 def follow(
@@ -49,25 +55,27 @@ def follow(
     tensors: Tensors,
     inputs: Mapping[str, Bounded],
     constants: Mapping[str, FoldedConstant],
+    *,
+    given: Given = MappingProxyType({}),
+    forced: frozenset[str] | None = None,
 ) -> Followed:
     """Follow the ``tensors`` of one run of an executor from the model's ``inputs`` on.
 
     ``tensors`` are all of them; ``constants`` what those of the model stand for
-    (``fold_constants``). Behind an operator without a bound nothing is followed.
+    (``fold_constants``), ``given`` what elements of its input are. ``forced`` names the outputs of
+    quantizers that are taken from the executor: all where it is None. The others are followed like
+    any function. Behind an operator without a bound nothing is followed.
     """
     import numpy as np
 
     with np.errstate(all="ignore"):  # what overflows has no bound, and explains nothing
-        return _follow(source, tensors, inputs, constants)
+        known = dict(inputs)
+        exact = elements_of(source, tensors, known, constants, given, forced)
+        return _follow(source, exact, known)
 
 
-def _follow(
-    source: Source,
-    tensors: Tensors,
-    inputs: Mapping[str, Bounded],
-    constants: Mapping[str, FoldedConstant],
-) -> Followed:
-    known = dict(inputs)
+def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Followed:
+    tensors, constants = exact.tensors, exact.constants
     before: dict[str, Bounded] = {}
     beyond: dict[str, int] = {}
     data = {port.name for port in source.inputs}
@@ -90,16 +98,25 @@ def _follow(
         if node.domain in QUANTIZER_DOMAINS:
             if len(complete) == len(operands):
                 before[output] = _scaled(node, complete)
-            if output in tensors:
-                known[output] = quantized(node, tensors, known)
-            continue
-        bound = BOUNDS.get(node.op_type)
-        if bound is None or len(complete) < len(operands):
-            continue
-        known[output] = with_slack(bound(node, complete, tensors))
+            levels = _levels(node, before.get(output), exact)
+            if levels is None:
+                continue
+            known[output] = levels
+        else:
+            bound = BOUNDS.get(node.op_type)
+            if bound is None or len(complete) < len(operands):
+                continue
+            known[output] = with_slack(bound(node, complete, tensors))
         if output in tensors and (far := _far(known[output], tensors[output])):
             beyond[output] = far
-    return Followed(before, known, beyond)
+    return Followed(before, known, beyond, exact)
+
+
+def _levels(node: SourceNode, y: Bounded | None, exact: Elements) -> Bounded | None:
+    """Return the output of a quantizer that sees ``y``; None where that is not known."""
+    if exact.is_forced(node):
+        return quantized(node, exact.tensors, exact.known)
+    return None if y is None else _quantized_again(node, y, exact)
 
 
 def _far(x: Bounded, floats: NDArray[Any]) -> int:
@@ -149,6 +166,31 @@ def _scaled(node: SourceNode, operands: Sequence[Bounded]) -> Bounded:
         return operands[0]
     divided = arithmetic.quotient(operands[0], operands[1])
     return with_slack(arithmetic.add(node, [divided, operands[2]], {}))
+
+
+def _quantized_again(node: SourceNode, y: Bounded, exact: Elements) -> Bounded:
+    """Return what a quantizer makes of ``y`` that is no layer of the integers by itself.
+
+    Near the edge of a level, as far as the error of ``y`` reaches, the executor may be a level off.
+    """
+    import numpy as np
+
+    edges = edges_of(node, exact.tensors)
+    levels = edges.reached(y.value)
+    near = (y.error > 0) & (edges.distance(y.value) <= y.error * FLOAT64_MARGIN)
+    for place in map(tuple, np.argwhere(near).tolist()):
+        argument = before_quantizer(exact, node, place)
+        if argument is not None:
+            channel = int(edges.channels(levels.shape)[place])
+            levels[place] = edges.exact_level(node, argument, channel)
+    value = edges.reals(levels)
+    ends = (edges.reals(edges.reached(y.value + sign * y.error)) for sign in (-1, 1))
+    change = np.maximum(*(np.abs(end - value) for end in ends))
+    floats = exact.tensors[node.outputs[0]].astype(np.float64)
+    # The executor's own distance, where the bound allows for it.
+    distance = np.abs(floats - value)
+    allowed = change + 4 * U * (np.abs(value) + np.abs(floats)) + TINY
+    return Bounded(value, np.where(distance <= allowed, distance, allowed))
 
 
 def _moved(node: SourceNode, operands: Sequence[Bounded], tensors: Tensors) -> Bounded:

@@ -16,6 +16,7 @@ from math import isqrt, prod
 from operator import mul
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.streamline.level_edges import edges_of
 from lutloom.streamline.oracle_operators import over_root
 from lutloom.streamline.rules.batch_norm import epsilon_of
 from lutloom.streamline.source import QUANTIZER_DOMAINS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 Index: TypeAlias = tuple[int, ...]
+Given: TypeAlias = Mapping[str, Callable[[Index], Fraction]]
 _HALF, _ZERO, _ONE = Fraction(1, 2), Fraction(0), Fraction(1)
 
 
@@ -44,9 +46,19 @@ class Elements:
     tensors: Tensors
     known: Mapping[str, Bounded]
     constants: Mapping[str, FoldedConstant]
-    given: Mapping[str, Callable[[Index], Fraction]]
+    given: Given
+    forced: frozenset[str] | None
+    """The outputs of quantizers whose levels are the executor's; None for all of them."""
     vectors: dict[tuple[str, Index], tuple[list[int], int]] = field(default_factory=dict)
     """Rows and columns as integers times a power of two: many elements share them."""
+
+    def is_forced(self, node: SourceNode) -> bool:
+        """Whether the levels of a quantizer, or of an equal one on the same tensor, are taken."""
+        return self.forced is None or any(
+            node.outputs[0] == name or _are_equal(node, self.nodes[name])
+            for name in self.forced
+            if name in self.nodes
+        )
 
 
 def elements_of(
@@ -54,11 +66,12 @@ def elements_of(
     tensors: Tensors,
     known: Mapping[str, Bounded],
     constants: Mapping[str, FoldedConstant],
-    given: Mapping[str, Callable[[Index], Fraction]],
+    given: Given,
+    forced: frozenset[str] | None = None,
 ) -> Elements:
     """Return what ``element`` reads from."""
     nodes = {name: node for node in source.nodes for name in node.outputs if name}
-    return Elements(nodes, tensors, known, constants, given)
+    return Elements(nodes, tensors, known, constants, given, forced)
 
 
 def element(model: Elements, name: str, index: Index) -> Fraction | None:
@@ -77,7 +90,7 @@ def element(model: Elements, name: str, index: Index) -> Fraction | None:
         return Fraction(float(bounded.value[index]))
     node = model.nodes[name]
     if node.domain in QUANTIZER_DOMAINS:
-        return quantized_element(model, node, index)
+        return _quantized_element(model, node, index)
     evaluate = _OPERATORS.get(node.op_type)
     return None if evaluate is None else evaluate(model, node, index)
 
@@ -91,18 +104,30 @@ def before_quantizer(model: Elements, node: SourceNode, index: Index) -> Fractio
     return x / scale + _constant(model, node.inputs[2], index)
 
 
-def quantized_element(model: Elements, node: SourceNode, index: Index) -> Fraction:
-    """Return what an output of a quantizer stands for; its level is the executor's."""
-    value = float(model.tensors[node.outputs[0]][index])
+def _quantized_element(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    """Return what an output of a quantizer stands for."""
     if node.op_type == "MultiThreshold":
-        scale = Fraction(node.number("out_scale", 1.0))
-        bias = Fraction(node.number("out_bias", 0.0))
-        return round((Fraction(value) - bias) / scale) * scale + bias
-    scale = _constant(model, node.inputs[1], index)
-    if node.op_type == "BipolarQuant":
-        return round(Fraction(value) / scale) * scale
-    zero_point = _constant(model, node.inputs[2], index)
-    return (round(Fraction(value) / scale + zero_point) - zero_point) * scale
+        unit, shift = Fraction(node.number("out_scale", 1.0)), Fraction(0)
+        place = Fraction(node.number("out_bias", 0.0))
+    else:
+        unit, place = _constant(model, node.inputs[1], index), Fraction(0)
+        shift = _constant(model, node.inputs[2], index) if len(node.inputs) > 2 else Fraction(0)
+    if model.is_forced(node):
+        value = Fraction(float(model.tensors[node.outputs[0]][index]))
+        return (round((value - place) / unit + shift) - shift) * unit + place
+    argument = before_quantizer(model, node, index)
+    if argument is None:
+        return None
+    edges = edges_of(node, model.tensors)
+    channels = edges.channels(model.tensors[node.outputs[0]].shape)
+    level = edges.exact_level(node, argument, int(channels[index]))
+    if edges.is_sign:
+        level = 2 * level - 1
+    return (level - shift) * unit + place
+
+
+def _are_equal(left: SourceNode, right: SourceNode) -> bool:
+    return (left.op_type, left.inputs[0]) == (right.op_type, right.inputs[0])
 
 
 def _constant(model: Elements, name: str, index: Index) -> Fraction:

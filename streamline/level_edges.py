@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.core.host import round_by
 from lutloom.streamline.oracle_quantizers import rounded
 from lutloom.streamline.rounding import rounding_named, step_up
 
@@ -45,6 +46,7 @@ class Edges:
     axis: int
     unit: Floats
     zero_point: Floats
+    is_sign: bool = False
 
     def levels(self, reals: Floats) -> IntArray:
         """Return the levels that ``reals``, outputs of the quantizer, stand for.
@@ -55,6 +57,22 @@ class Edges:
 
         levels = np.nan_to_num(np.round(reals / self.unit + self.zero_point), nan=self.lowest)
         return np.clip(levels, self.lowest, self.highest).astype(np.int64)
+
+    def reals(self, levels: IntArray) -> Floats:
+        """Return what ``levels`` stand for, in float64."""
+        import numpy as np
+
+        return np.asarray((levels - self.zero_point) * self.unit)
+
+    def reached(self, values: Floats) -> IntArray:
+        """Return the levels of arguments, each as float64 has it."""
+        import numpy as np
+
+        finite = np.nan_to_num(values, nan=0.0, posinf=2.0**62, neginf=-(2.0**62))
+        if self.rounding is None:
+            return self._below(finite)
+        limited = np.clip(finite, self.lowest, self.highest)
+        return np.asarray(round_by(self.rounding, limited)).astype(np.int64)
 
     def above(self, levels: IntArray, channels: IntArray) -> Floats:
         """Return the edges above ``levels``; there is none above the highest."""
@@ -143,12 +161,12 @@ def edges_of(node: SourceNode, tensors: Tensors) -> Edges:
         )
     scale = np.asarray(tensors[node.inputs[1]], dtype=np.float64)
     if node.op_type == "BipolarQuant":
-        return Edges(0, 1, None, none, 1, 2 * scale, np.asarray(0.5))
+        return Edges(0, 1, None, none, 1, 2 * scale, np.asarray(0.5), is_sign=True)
     zero_point = np.asarray(tensors[node.inputs[2]], dtype=np.float64)
     bits = int(tensors[node.inputs[3]].reshape(-1)[0])
     is_signed, is_narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
     if bits == 1 and is_signed:
-        return Edges(0, 1, None, none, 1, 2 * scale, (zero_point + 1) / 2)
+        return Edges(0, 1, None, none, 1, 2 * scale, (zero_point + 1) / 2, is_sign=True)
     low = -(2 ** (bits - 1)) + is_narrow if is_signed else 0
     high = 2 ** (bits - 1) - 1 if is_signed else 2**bits - 1 - is_narrow
     mode = rounding_named(node.text("rounding_mode", "ROUND"))

@@ -292,6 +292,32 @@ def test_structural_ties_hide_no_other_difference(tmp_path: Path) -> None:
     assert {(entry.ours, entry.theirs) for entry in layer.unexplained} == {(2, 3)}
 
 
+@pytest.mark.parametrize("scale", [0.003, 0.1, 0.37])
+def test_a_quantizer_that_is_no_layer_is_followed_like_a_function(
+    tmp_path: Path, scale: float
+) -> None:
+    """Quantizing once more on the same grid changes nothing, but in float32: floor of 4.999998."""
+    model = Writer()
+    x = model.quant("x", 1.0, bits=6)
+    x = model.quant(model.matmul(x, np.eye(4) * scale, bits=2, scale=scale), scale, 0.0, 5)
+    x = model.quant(x, scale, 0.0, 5, mode="FLOOR", name="again")
+    x = model.quant(model.binary("Mul", x, 0.7), 0.3, bits=6)
+    path = write(model.model(x, 4), tmp_path)
+    network, source = streamline(path), read_source(path)
+    data = np.tile(np.arange(-32, 32, dtype=np.float32)[:, np.newaxis], (1, 4))
+    assert "again" not in network.meaning
+    tensors = dict(execute(path, data))
+    once = next(node.inputs[0] for node in source.nodes if node.name == "again")
+    assert (tensors["again_out"] != tensors[once]).any(), "the example has lost its point"
+    result = compare(network, source, tensors, network.encode(data))
+    assert all(layer.is_equal for layer in result.layers)
+    assert not result.beyond
+    # A level more than the executor's rounding can explain is found.
+    tensors["again_out"] = tensors["again_out"] + np.float32(scale)
+    wrong = compare(network, source, tensors, network.encode(data))
+    assert wrong.beyond[0].tensor == "again_out"
+
+
 def test_what_overflows_float32_is_compared_without_a_warning(tmp_path: Path) -> None:
     """An executor's infinities have no bound, and what is no number explains nothing."""
     model = Writer()
