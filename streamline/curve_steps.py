@@ -52,8 +52,9 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 # Two numbers that differ do so at some precision; equal ones can't be told to be by any.
 _BITS = (64, 256, 1024, 4096)
-# Far beyond what functions take whose levels can be told; minutes.
-_MOST_SEGMENTS, _MOST_EXACT = 1 << 26, 1 << 18
+# Far beyond what functions take whose levels can be told: some ten seconds, and more for channels.
+_MOST_SEGMENTS, _MOST_EXACT = 1 << 20, 1 << 16
+_MORE_SEGMENTS, _MORE_EXACT = 1 << 11, 1 << 8
 # For the reach of a function: pieces that each channel's range is cut into.
 _PIECES = 64
 
@@ -197,7 +198,7 @@ def _taken_by_channel(search: _Search, channel: Ints, y: Interval) -> tuple[Ints
 def _undecided(search: _Search, segments: _Segments) -> _Segments:
     """Record the levels of the segments that can be told; return the others, to be halved."""
     search.segments += len(segments.channel)
-    if search.segments > _MOST_SEGMENTS:
+    if search.segments > _MOST_SEGMENTS + _MORE_SEGMENTS * len(search.lows):
         raise ModelError(_endless(search))
     lo, hi = (search.integers(segments.channel, end) for end in (segments.first, segments.last))
     least, most = _counts(search, segments.channel, lo, hi)
@@ -335,7 +336,7 @@ def _count_at(search: _Search, channel: int, integer: int) -> int:
 
 
 def _exact_count(search: _Search, channel: int, integer: int) -> int:
-    if len(search.exact) > _MOST_EXACT:
+    if len(search.exact) > _MOST_EXACT + _MORE_EXACT * len(search.lows):
         raise ModelError(_endless(search))
     steps = search.steps[channel if len(search.steps) > 1 else 0]
     for bits in _BITS:
