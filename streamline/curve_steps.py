@@ -53,7 +53,7 @@ _CHUNK = 1 << 16
 # Two numbers that differ do so at some precision; equal ones can't be told to be by any.
 _BITS = (64, 256, 1024, 4096)
 # Far beyond what functions take whose levels can be told: some ten seconds, and more for channels.
-_MOST_SEGMENTS, _MOST_EXACT = 1 << 20, 1 << 16
+_MOST_SEGMENTS, _MOST_EXACT = 1 << 19, 1 << 16
 _MORE_SEGMENTS, _MORE_EXACT = 1 << 11, 1 << 8
 # For the reach of a function: pieces that each channel's range is cut into.
 _PIECES = 64
