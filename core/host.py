@@ -293,7 +293,7 @@ def _unary(kind: UnaryKind, x: Array) -> Array:
         case UnaryKind.ERF:
             from math import erf  # NumPy has none
 
-            return np.frompyfunc(erf, 1, 1)(x).astype(x.dtype)
+            return np.asarray(np.frompyfunc(erf, 1, 1)(x)).astype(x.dtype)
         case _:
             assert_never(kind)
 
