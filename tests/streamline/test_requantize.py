@@ -95,7 +95,11 @@ def ramps(draw: st.DrawFn, *, dyadic: bool = False) -> list[Ramp]:
         if draw(st.booleans()):
             lower = rational(-100, 20)
             upper = lower + abs(rational(-200, 200)) if draw(st.booleans()) else None
-        return Ramp(rational(-100, 100), rational(-300, 300), lower, upper, lo, hi)
+        slope, offset = rational(-100, 100), rational(-300, 300)
+        if draw(st.booleans()):
+            # Exactly at an integer, or halfway between two, for an integer within reach.
+            offset = Fraction(draw(st.integers(-9, 9)), 2) - slope * draw(st.integers(lo, hi))
+        return Ramp(slope, offset, lower, upper, lo, hi)
 
     return [one() for _ in range(draw(st.integers(1, 3)))]
 
@@ -112,7 +116,7 @@ modes = st.sampled_from(Rounding)
 steps_ = st.builds(
     lambda mode, lo, more: WideSteps(mode, lo, lo + more),
     modes,
-    st.integers(-60, 10),
+    st.integers(-60, 10) | st.integers(-2, 0),
     st.integers(1, 80),
 )
 
@@ -198,6 +202,25 @@ def test_a_shift_knows_the_sign_only_where_both_signs_occur() -> None:
             check([ramp], steps, op)
             assert op.to_zero == (mode is Rounding.DOWN and ramp is third)
             assert op.from_zero == (mode is Rounding.UP and ramp is third)
+
+
+def test_an_even_number_of_ties_on_one_side_of_zero_is_no_way_round() -> None:
+    # At 5, 15, 25 and 35: up and down in turn, so that the first and the last go different ways.
+    ramp = Ramp(Fraction(3, 10), Fraction(0), None, None, 1, 39)
+    assert "ties" in str(requantize([ramp], WideSteps(Rounding.HALF_EVEN, -99, 99)))
+    two = Ramp(Fraction(1, 10), Fraction(0), None, None, 1, 24)
+    op = requantize([two], WideSteps(Rounding.HALF_EVEN, -99, 99))
+    assert isinstance(op, Requantize)
+    check([two], WideSteps(Rounding.HALF_EVEN, -99, 99), op)
+
+
+@given(st.integers(1, 12), st.integers(13, 99), st.integers(-40, 40), st.sampled_from([1, -1]))
+def test_away_from_zero_keeps_the_zero_itself(rise: int, run: int, x: int, sign: int) -> None:
+    slope = Fraction(sign * rise, run)
+    ramp = Ramp(slope, -slope * x, None, None, x - 90, x + 90)
+    op = requantize([ramp], WideSteps(Rounding.UP, -99, 99))
+    assert isinstance(op, Requantize)
+    check([ramp], WideSteps(Rounding.UP, -99, 99), op)
 
 
 def test_sums_that_are_too_wide_are_refused() -> None:
