@@ -16,8 +16,12 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from lutloom.streamline.oracle import evaluate
+from lutloom.streamline.oracle_operators import OPERATORS
 from lutloom.streamline.oracle_reals import Real
 from lutloom.streamline.oracle_values import OracleError
+from lutloom.streamline.rule_table import RULES
+from lutloom.streamline.rules.quant import other_quantizer
+from lutloom.streamline.source import STANDARD_DOMAINS
 from tests.models import Writer
 
 if TYPE_CHECKING:
@@ -60,6 +64,16 @@ CASES: list[tuple[str, int, Array, dict[str, Any]]] = [
     ("ThresholdedRelu", 10, POINTS, {}),
     ("ThresholdedRelu", 10, POINTS, {"alpha": 0.5}),
 ]
+
+
+def test_whatever_is_lowered_has_an_exact_reading() -> None:
+    lowered = {
+        name
+        for (domain, name), rule in RULES.items()
+        if domain in STANDARD_DOMAINS and rule is not other_quantizer
+    }
+    assert lowered
+    assert lowered - set(OPERATORS) == set()
 
 
 def exactly(x: Fraction | Real) -> Fraction:
