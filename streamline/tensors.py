@@ -48,7 +48,7 @@ def type_name(code: int) -> str:
     from onnx import TensorProto
 
     names = {value: name for name, value in TensorProto.DataType.items()}
-    return names.get(code, f"type {code}")
+    return str(names.get(code, f"type {code}"))
 
 
 def size_in_bytes(path: Path, tensor: onnx.TensorProto) -> int:
@@ -71,7 +71,7 @@ def size_in_bytes(path: Path, tensor: onnx.TensorProto) -> int:
             f"{where} holds {type_name(tensor.data_type)}, which is no kind of number known here:"
             " export the model with float32 constants"
         )
-    return prod(dims) * dtype.itemsize
+    return int(prod(dims) * dtype.itemsize)
 
 
 def to_array(path: Path, tensor: onnx.TensorProto) -> Array:
