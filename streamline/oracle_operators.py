@@ -61,8 +61,8 @@ def product(left: Array, right: Array) -> Array:
     Rationals are brought to a common denominator, and their numerators multiplied: it is the same
     and much faster.
     """
-    below = [_denominator(array) for array in (left, right)]
-    if None in below:
+    below = _denominator(left), _denominator(right)
+    if below[0] is None or below[1] is None:
         return np.asarray(np.matmul(left, right), dtype=object)
     first, second = (
         each(lambda x, d=d: x.numerator * (d // x.denominator), array)
@@ -72,7 +72,8 @@ def product(left: Array, right: Array) -> Array:
     if largest[0] * largest[1] * left.shape[-1] < 2**63:
         first, second = first.astype(np.int64), second.astype(np.int64)
     whole = np.asarray(np.matmul(first, second)).astype(object)
-    return each(lambda x: Fraction(x, below[0] * below[1]), whole)
+    product = below[0] * below[1]
+    return each(lambda x: Fraction(x, product), whole)
 
 
 def _denominator(array: Array) -> int | None:
