@@ -87,12 +87,12 @@ def test_cycles_are_tiles_times_vectors() -> None:
 
 
 def test_only_products_that_multiply_may_use_dsp_slices() -> None:
-    assert Multiplier.DSP not in KERNEL.legal(site([[1, -1]], IntType(0, 3))).multiplier
-    assert Multiplier.DSP in KERNEL.legal(site([[1, -2]], IntType(0, 3))).multiplier
+    assert Multiplier.DSP not in KERNEL.legal(site([[1, -1]], IntType(0, 3)), Folding()).multiplier
+    assert Multiplier.DSP in KERNEL.legal(site([[1, -2]], IntType(0, 3)), Folding()).multiplier
 
 
 def test_legal_foldings_divide_the_matrix() -> None:
-    legal = KERNEL.legal(site([[1] * 6] * 4, BIPOLAR))
+    legal = KERNEL.legal(site([[1] * 6] * 4, BIPOLAR), Folding())
     assert legal.pe == (1, 2, 4)
     assert legal.simd == (1, 2, 3, 6)
     assert set(legal.memory) == set(Memory)
