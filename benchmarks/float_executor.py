@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ from lutloom.streamline.executor import prepare
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.pipeline import streamline
 from lutloom.streamline.source import read_source
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the networks are those of the tests
+
 from tests.models import write
 from tests.random_networks import random_network
 
