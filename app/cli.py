@@ -225,7 +225,7 @@ def verify(
     exact: Annotated[
         int,
         typer.Option(
-            min=0, max=_MOST_SAMPLES, help="Interpret that many of them in rational numbers; slow."
+            min=0, max=_MOST_SAMPLES, help="Interpret that many of them in exact numbers; slow."
         ),
     ] = 0,
     csim: Annotated[bool, typer.Option(help="Compile and run the C++ as well.")] = True,

@@ -1,6 +1,6 @@
 """``verify``: every stage of a build against the one before it, element by element.
 
-the model, read exactly         every value's rational numbers, if asked for
+the model, read exactly         every value's exact numbers, if asked for
 the trained model in Brevitas   the quantizers' integers, layer by layer (``demo`` only)
 the model in qonnx's executor   the quantizers' integers, layer by layer, and the output
 the integer graph               its reference, fed the executor's integers
@@ -117,7 +117,7 @@ def verify(
 
     ``data [N, ...]`` are inputs of the model, of which the first ``samples`` are used; without
     them, the samples that ``compile`` was given, else random numbers from ``seed``. The first
-    ``exact`` of them are interpreted in rational numbers as well, which is slow. ``csim``
+    ``exact`` of them are interpreted in exact numbers as well, which is slow. ``csim``
     compiles and runs the C++ as well, which needs a C++ compiler and the ap_types headers.
     ``on_step`` is called with a sentence before each step.
 
