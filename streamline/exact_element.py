@@ -2,8 +2,8 @@
 
 Evaluates backwards from one element of one tensor to the outputs of the quantizers before it, which
 are an executor's own, in rational numbers. That is slow for a tensor, and fast for the few elements
-whose float64 value is too near to a boundary to tell. It is a reading of the model of its own: it
-shares nothing with the lowering but how constants are folded.
+whose float64 value is too near to a boundary to tell. Functions are those of the exact interpreter
+(``oracle``); with the lowering it shares nothing but how constants are folded.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from math import isqrt, prod
+from math import prod
 from operator import mul
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from lutloom.streamline.level_edges import edges_of
-from lutloom.streamline.oracle_operators import over_root
-from lutloom.streamline.rules.batch_norm import epsilon_of
+from lutloom.streamline.oracle_functions import ELEMENTWISE
+from lutloom.streamline.oracle_operators import OPERATORS, over_root
+from lutloom.streamline.oracle_values import Known, Operation, OracleError, data
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 
 if TYPE_CHECKING:
@@ -26,13 +29,13 @@ if TYPE_CHECKING:
 
     from lutloom.streamline.bounded import Bounded, Floats
     from lutloom.streamline.folded_constants import FoldedConstant
+    from lutloom.streamline.oracle_values import Value
     from lutloom.streamline.source import Source, SourceNode
 
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 Index: TypeAlias = tuple[int, ...]
 Given: TypeAlias = Mapping[str, Callable[[Index], Fraction]]
-_HALF, _ZERO, _ONE = Fraction(1, 2), Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,99 +144,43 @@ def _broadcast(index: Index, shape: tuple[int, ...]) -> Index:
     return tuple(0 if size == 1 else i for i, size in zip(tail, shape, strict=True))
 
 
-def _operands(model: Elements, node: SourceNode, index: Index) -> list[Fraction] | None:
-    found = []
+def _elementwise(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    """Return what the exact interpreter makes of the operands, as a sample without axes."""
+    inputs: list[Value] = []
     for name in node.inputs:
-        if not name:
-            continue
-        value = element(model, name, _broadcast(index, model.tensors[name].shape))
-        if value is None:
-            return None
-        found.append(value)
-    return found
-
-
-def _of_operands(
-    function: Callable[[SourceNode, list[Fraction]], Fraction | None],
-) -> Callable[[Elements, SourceNode, Index], Fraction | None]:
-    """Return the rule of an operator that works element by element, with broadcasting."""
-
-    def evaluate(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
-        operands = _operands(model, node, index)
-        return None if operands is None else function(node, operands)
-
-    return evaluate
-
-
-def _of_number(
-    function: Callable[[Fraction], Fraction | None],
-) -> Callable[[Elements, SourceNode, Index], Fraction | None]:
-    return _of_operands(lambda _, operands: function(operands[0]))
-
-
-def _clip(node: SourceNode, operands: list[Fraction]) -> Fraction | None:
-    x = operands[0]
-    names = [name for name in node.inputs if name]
-    limits = {node.inputs.index(n, 1): v for n, v in zip(names[1:], operands[1:], strict=True)}
-    for place, name in enumerate(("min", "max"), 1):
-        if name in node.attributes:
-            limits[place] = Fraction(node.number(name, 0.0))
-    if 1 in limits:
-        x = max(x, limits[1])
-    return min(x, limits[2]) if 2 in limits else x
-
-
-def _power(_: SourceNode, operands: list[Fraction]) -> Fraction | None:
-    x, exponent = operands
-    if exponent.denominator != 1 or abs(exponent) > 64 or (x == 0 and exponent < 0):
+        if name in model.constants:
+            inputs.append(_known(model, name, index))
+        elif name:
+            x = element(model, name, _broadcast(index, model.tensors[name].shape))
+            if x is None:
+                return None
+            inputs.append(np.array([x], dtype=object))
+        else:
+            inputs.append(None)
+    try:
+        (y,) = OPERATORS[node.op_type](_operation(node), inputs)
+    except (OracleError, ZeroDivisionError):
         return None
-    return Fraction(x ** int(exponent))
+    number = data(y).item()
+    return number if isinstance(number, Fraction) else None
 
 
-def _float32(value: float) -> float:
-    import numpy as np
-
-    return float(np.float32(value))
-
-
-def _leaky_relu(node: SourceNode, operands: list[Fraction]) -> Fraction:
-    (x,) = operands
-    return x if x >= 0 else x * Fraction(node.number("alpha", _float32(0.01)))
-
-
-def _hard_sigmoid(node: SourceNode, operands: list[Fraction]) -> Fraction:
-    alpha, beta = node.number("alpha", _float32(0.2)), node.number("beta", 0.5)
-    return max(_ZERO, min(_ONE, Fraction(alpha) * operands[0] + Fraction(beta)))
+def _known(model: Elements, name: str, index: Index) -> Known:
+    """Return the number of a constant that meets an element of the result."""
+    constant = model.constants[name]
+    place = _broadcast(index, constant.value.shape)
+    value = np.asarray(constant.value[place])
+    if not np.isfinite(value):
+        return Known(value)  # a limit that does not bind
+    return Known(value, np.array(constant.element(place), dtype=object))
 
 
-def _thresholded_relu(node: SourceNode, operands: list[Fraction]) -> Fraction:
-    return operands[0] if operands[0] > Fraction(node.number("alpha", 1.0)) else _ZERO
+def _operation(node: SourceNode) -> Operation:
+    # No operator of this file depends on the opset or on the batch.
+    return Operation(node.op_type, node.attributes, opset=0, batch=None)
 
 
-def _elu(_: SourceNode, operands: list[Fraction]) -> Fraction | None:
-    return operands[0] if operands[0] >= 0 else None
-
-
-def _selu(node: SourceNode, operands: list[Fraction]) -> Fraction | None:
-    gain = Fraction(node.number("gamma", 1.05070102214813232421875))
-    return gain * operands[0] if operands[0] >= 0 else None
-
-
-def _sqrt(x: Fraction) -> Fraction | None:
-    if x < 0:
-        return None
-    root = Fraction(isqrt(x.numerator), isqrt(x.denominator))
-    return root if root * root == x else None
-
-
-def _at_zero(result: Fraction) -> Callable[[Elements, SourceNode, Index], Fraction | None]:
-    """Return the rule of a function with a rational result at zero alone."""
-    return _of_number(lambda x: result if x == 0 else None)
-
-
-@lru_cache(maxsize=4096)
-def _factor(gamma: float, variance: float, epsilon: float) -> Fraction:
-    return over_root(Fraction(gamma), Fraction(variance) + Fraction(epsilon))
+_factor = lru_cache(maxsize=4096)(over_root)
 
 
 def _batch_norm(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
@@ -241,15 +188,13 @@ def _batch_norm(model: Elements, node: SourceNode, index: Index) -> Fraction | N
     if x is None:
         return None
     gamma, beta, mean, variance = (
-        float(model.constants[name].element((index[1],))) for name in node.inputs[1:5]
+        model.constants[name].element((index[1],)) for name in node.inputs[1:5]
     )
-    factor = _factor(gamma, variance, epsilon_of(node))
-    return (x - Fraction(mean)) * factor + Fraction(beta)
+    factor = _factor(gamma, variance + _operation(node).number("epsilon", 1e-5))
+    return (x - mean) * factor + beta
 
 
 def _moved(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
-    import numpy as np
-
     output = next(name for name in node.outputs if name)
     flat = int(np.ravel_multi_index(index, model.tensors[output].shape))
     shape = model.tensors[node.inputs[0]].shape
@@ -307,7 +252,7 @@ def _dot(model: Elements, left: tuple[str, Index], right: tuple[str, Index]) -> 
         total = sum(map(mul, first[0], second[0]))
         power = first[1] + second[1]
         return Fraction(total << power) if power >= 0 else Fraction(total, 1 << -power)
-    total_of = _ZERO
+    total_of = Fraction(0)
     count = model.tensors[left[0]].shape[left[1].index(-1)]
     for place in range(count):
         factors = [
@@ -333,8 +278,6 @@ def _vector(model: Elements, name: str, index: Index) -> tuple[list[int], int] |
 
 
 def _integers(row: Floats) -> tuple[list[int], int]:
-    import numpy as np
-
     mantissas, exponents = np.frexp(row)
     whole = np.ldexp(mantissas, 53).astype(np.int64)
     exponents = np.where(whole == 0, 2000, exponents) - 53
@@ -343,43 +286,15 @@ def _integers(row: Floats) -> tuple[list[int], int]:
     return [m << (e - lowest) if m else 0 for m, e in pairs], lowest if prod(row.shape) else 0
 
 
+_ELEMENTWISE = frozenset({*ELEMENTWISE, "Add", "Div", "Mean", "Mul", "Sub", "Sum"})
+_MOVES = frozenset({"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+
 _OPERATORS: Mapping[str, Callable[[Elements, SourceNode, Index], Fraction | None]] = {
-    "Abs": _of_number(lambda x: max(x, -x)),
-    "Add": _of_operands(lambda _, operands: operands[0] + operands[1]),
+    **dict.fromkeys(_ELEMENTWISE, _elementwise),
+    **dict.fromkeys(_MOVES, _moved),
     "BatchNormalization": _batch_norm,
-    "Celu": _of_operands(_elu),
-    "Clip": _of_operands(_clip),
     "Concat": _concat,
-    "Div": _of_operands(lambda _, operands: operands[0] / operands[1] if operands[1] else None),
-    "Elu": _of_operands(_elu),
-    "Exp": _at_zero(_ONE),
-    "Erf": _at_zero(_ZERO),
-    "Gelu": _at_zero(_ZERO),
     "Gemm": _gemm,
-    "HardSigmoid": _of_operands(_hard_sigmoid),
-    "HardSwish": _of_number(lambda x: x * max(_ZERO, min(_ONE, x / 6 + _HALF))),
-    "LeakyRelu": _of_operands(_leaky_relu),
-    "Log": _of_number(lambda x: _ZERO if x == 1 else None),
     "MatMul": _matmul,
-    "Max": _of_operands(lambda _, operands: max(operands)),
-    "Mean": _of_operands(lambda _, operands: sum(operands, _ZERO) / len(operands)),
-    "Min": _of_operands(lambda _, operands: min(operands)),
-    "Mish": _at_zero(_ZERO),
-    "Mul": _of_operands(lambda _, operands: operands[0] * operands[1]),
-    "Neg": _of_number(lambda x: -x),
-    "PRelu": _of_operands(lambda _, v: v[0] if v[0] >= 0 else v[0] * v[1]),
-    "Pow": _of_operands(_power),
-    "Reciprocal": _of_number(lambda x: 1 / x if x else None),
-    "Relu": _of_number(lambda x: max(x, _ZERO)),
-    "Selu": _of_operands(_selu),
-    "Sigmoid": _at_zero(_HALF),
-    "Softsign": _of_number(lambda x: x / (1 + abs(x))),
-    "Sqrt": _of_number(_sqrt),
-    "Sub": _of_operands(lambda _, operands: operands[0] - operands[1]),
-    "Sum": _of_operands(lambda _, operands: sum(operands, _ZERO)),
-    "Tanh": _at_zero(_ZERO),
-    "ThresholdedRelu": _of_operands(_thresholded_relu),
     "Transpose": _transpose,
-    **dict.fromkeys(("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"), _moved),
-    "Dropout": _moved,
 }
