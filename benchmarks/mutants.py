@@ -160,9 +160,9 @@ MUTANTS = (
     ),
     Mutant(
         "a step at the upper clamp counted in",
-        "streamline/staircase.py",
-        "end = len(steps.boundaries) if ramp.upper is None else steps.taken_by(ramp.upper)",
-        "end = len(steps.boundaries)",
+        "streamline/steps.py",
+        "end = len(self.boundaries) if upper is None else self.taken_by(upper)",
+        "end = len(self.boundaries)",
         _LOWERING,
     ),
     # Scales and biases

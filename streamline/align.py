@@ -52,6 +52,15 @@ def compact(array: Rationals) -> Rationals:
     return array
 
 
+def by_channel(array: Rationals | None, channels: int) -> list[Any]:
+    """Return the entry of each channel; ``array`` varies along the last axis at most."""
+    import numpy as np
+
+    if array is None:
+        return [None] * channels
+    return list(np.broadcast_to(array.reshape(-1), (channels,)).tolist())
+
+
 def varying_axes(*arrays: Rationals | None) -> tuple[int, ...]:
     """Return the axes along which any of ``arrays`` (of one rank) varies."""
     return tuple(

@@ -13,7 +13,6 @@ All channels are worked on at once, at a cost of a few enclosures a step.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
@@ -31,7 +30,7 @@ from lutloom.streamline.enclosure import (
     program_of,
 )
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.exact_intervals import End, TooWideError
+from lutloom.streamline.exact_steps import PRECISIONS, taken_between
 from lutloom.streamline.rows import packed
 
 if TYPE_CHECKING:
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 
 # Segments at a time, which bounds the memory.
 _CHUNK = 1 << 16
-# Two numbers that differ do so at some precision; equal ones can't be told to be by any.
-_BITS = (64, 256, 1024, 4096)
 # Far beyond what functions take whose levels can be told: some ten seconds, and more for channels.
 _MOST_SEGMENTS, _MOST_EXACT = 1 << 19, 1 << 16
 _MORE_SEGMENTS, _MORE_EXACT = 1 << 11, 1 << 8
@@ -322,7 +319,7 @@ def _counts(search: _Search, channel: Ints, lo: Ints, hi: Ints) -> tuple[Ints, I
     y, somewhere, everywhere = enclose(search.program, channel, lo, hi)
     if everywhere.any():
         first = int(lo[everywhere][0])
-        enclose_exactly(search.program, int(channel[everywhere][0]), first, first, _BITS[0])
+        enclose_exactly(search.program, int(channel[everywhere][0]), first, first, PRECISIONS[0])
     least, most = _taken_by_channel(search, channel, y)
     return np.where(somewhere, -1, least), most
 
@@ -339,29 +336,13 @@ def _exact_count(search: _Search, channel: int, integer: int) -> int:
     if len(search.exact) > _MOST_EXACT + _MORE_EXACT * len(search.lows):
         raise ModelError(_endless(search))
     steps = search.steps[channel if len(search.steps) > 1 else 0]
-    for bits in _BITS:
-        try:
-            y = enclose_exactly(search.program, channel, integer, integer, bits)
-        except TooWideError:
-            continue
-        least = passed(steps, y.lo, 1 if y.lo_open else 0)
-        most = passed(steps, y.hi, -1 if y.hi_open else 0)
-        if least == most:
-            return least
+    count = taken_between(search.program, channel, steps, (integer, integer))
+    if count is not None:
+        return count
     raise ModelError(
         f"{search.node}: where the integers before it are {integer}, its input can't be told from a"
-        f" boundary between two levels, not with {_BITS[-1]} bits; change its scale a little"
+        f" boundary between two levels, not with {PRECISIONS[-1]} bits; change its scale a little"
     )
-
-
-def passed(steps: Steps, end: End, side: int) -> int:
-    """Return how many boundaries ``end`` has passed: it itself (side 0), or what is next to it."""
-    if isinstance(end, float):
-        return len(steps.boundaries) if end > 0 else 0
-    if side == 0:
-        return steps.taken_by(end)
-    at, rest = divmod(end.numerator * steps.denominator, end.denominator)
-    return (bisect_right if rest or side > 0 else bisect_left)(steps.numerators, at)
 
 
 def _endless(search: _Search) -> str:

@@ -14,10 +14,9 @@ from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING
 
-from lutloom.streamline.curve_steps import passed
-from lutloom.streamline.enclosure import Program, enclose_exactly, program_of
+from lutloom.streamline.enclosure import Program, program_of
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.exact_intervals import TooWideError
+from lutloom.streamline.exact_steps import PRECISIONS, taken_between
 from lutloom.streamline.multipliers import sides
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.steps import Steps
 
-_BITS = (64, 256, 1024, 4096)
 # Enclosures of one quantizer, in all channels: each takes about a tenth of a millisecond.
 _MOST_EFFORT = 1 << 17
 
@@ -80,18 +78,12 @@ class CurveSearch:
     def _count(self, channel: int, steps: Steps, lo: Fraction, hi: Fraction) -> int | None:
         """Return how many steps all from ``lo`` to ``hi`` take, None if that can't be told yet."""
         self.spent += self.effort
-        for bits in _BITS if lo == hi else _BITS[:1]:
-            try:
-                y = enclose_exactly(self.program, channel, lo, hi, bits)
-            except TooWideError:
-                continue
-            least = passed(steps, y.lo, 1 if y.lo_open else 0)
-            if least == passed(steps, y.hi, -1 if y.hi_open else 0):
-                return least
-        if lo == hi or self.spent > _MOST_EFFORT:
+        precisions = PRECISIONS if lo == hi else PRECISIONS[:1]
+        count = taken_between(self.program, channel, steps, (lo, hi), precisions)
+        if count is None and (lo == hi or self.spent > _MOST_EFFORT):
             raise ModelError(
                 f"{self.node}: the levels of the function of a sum before it can't be told from one"
                 " another in reasonable time; change its scale a little, or put a quantizer on"
                 " each branch of the sum"
             )
-        return None
+        return count

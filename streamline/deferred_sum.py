@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, lcm
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lutloom.core.ops import Add, Permute, Reshape
 from lutloom.core.types import Const, IntType, TensorType
-from lutloom.streamline.align import compact
+from lutloom.streamline.align import by_channel, compact
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.multipliers import Term, narrowed
 from lutloom.streamline.rows import packed
@@ -106,13 +106,8 @@ def settled(
     arrays = (*y.arrays, steps, *factors)
     channels = max((array.shape[-1] for array in arrays if array.ndim), default=1)
     ranges = [_ranges(build, name, channels) for name in sum_.factors]
-
-    def column(array: Rationals | None) -> list[Any]:
-        if array is None:
-            return [None] * channels
-        return list(np.broadcast_to(array.reshape(-1), (channels,)).tolist())
-
-    if sum(len(of.boundaries) for of in column(steps)) > _MOST_THRESHOLDS:
+    quantizers = by_channel(steps, channels)
+    if sum(len(of.boundaries) for of in quantizers) > _MOST_THRESHOLDS:
         raise ModelError(
             f"{node} needs more thresholds behind {sum_.node} than are proved in a reasonable time:"
             f" {sum_.because}; train with one quantizer shared by both branches"
@@ -120,15 +115,15 @@ def settled(
     own = [
         _Channel(of, tuple(at), tuple(slopes))
         for of, at, slopes in zip(
-            column(steps),
+            quantizers,
             zip(*ranges, strict=True),
-            zip(*map(column, factors), strict=True),
+            zip(*(by_channel(factor, channels) for factor in factors), strict=True),
             strict=True,
         )
     ]
     if isinstance(y, Scaled):
-        ramps = zip(*map(column, (y.slope, y.offset, y.lower, y.upper)), strict=True)
-        stairs = [_of_ramp(channel, *ramp) for channel, ramp in zip(own, ramps, strict=True)]
+        numbers = (by_channel(array, channels) for array in (y.slope, y.offset, y.lower, y.upper))
+        stairs = [_of_ramp(*ramp) for ramp in zip(own, *numbers, strict=True)]
     else:
         # NumPy at module level there.
         from lutloom.streamline.curve_sum import CurveSearch
@@ -209,8 +204,7 @@ def _of_ramp(
     upper: Fraction | None,
 ) -> _Stair:
     steps = channel.steps
-    begin = 0 if lower is None else steps.taken_by(lower)
-    end = len(steps.boundaries) if upper is None else max(begin, steps.taken_by(upper))
+    begin, end = steps.within(lower, upper)
     terms, d = _terms(channel, tuple(slope * factor for factor in channel.factors))
     thresholds = []
     for boundary, inclusive in zip(

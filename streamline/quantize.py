@@ -11,7 +11,7 @@ from lutloom.core.host_json import program_to_json
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
-from lutloom.streamline.align import aligned, compact, varying_axes
+from lutloom.streamline.align import aligned, by_channel, compact, varying_axes
 from lutloom.streamline.context import required_formula
 from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
@@ -217,8 +217,6 @@ def _product(node: SourceNode, y: Formula, steps: WideSteps, context: Context) -
 
 def _staircase(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Threshold:
     """Return the operator that computes ``steps(y)``; channels are the last axis."""
-    import numpy as np
-
     if isinstance(y, Curve):
         # NumPy at module level there.
         from lutloom.streamline.curve_steps import curve_staircase
@@ -228,7 +226,7 @@ def _staircase(node: SourceNode, y: Formula, steps: Rationals, context: Context)
         ranges = _ranges(y, (steps,), context)
         return curve_staircase(node, y.expression, shared, ranges, element.step)
     ramps = _ramps(y, (steps,), context)
-    return staircase(ramps, np.broadcast_to(steps.reshape(-1), (len(ramps),)).tolist())
+    return staircase(ramps, by_channel(steps, len(ramps)))
 
 
 def _ranges(
@@ -244,16 +242,8 @@ def _ranges(
 
 def _ramps(y: Scaled, others: Sequence[Rationals], context: Context) -> list[Ramp]:
     """Return ``y`` of each channel, one where all share it and ``others``."""
-    import numpy as np
-
     lows, highs = _ranges(y, others, context)
-
-    def column(array: Rationals | None) -> list[Any]:
-        if array is None:
-            return [None] * len(lows)
-        return list(np.broadcast_to(array.reshape(-1), (len(lows),)).tolist())
-
-    numbers = (column(array) for array in (y.slope, y.offset, y.lower, y.upper))
+    numbers = (by_channel(array, len(lows)) for array in (y.slope, y.offset, y.lower, y.upper))
     return [Ramp(*entries) for entries in zip(*numbers, lows, highs, strict=True)]
 
 

@@ -96,9 +96,7 @@ def _rows(ramps: list[Ramp], steps: list[Steps]) -> tuple[IntArray, IntArray, In
 
 def _undecided(ramp: Ramp, steps: Steps) -> tuple[int, int]:
     """Return which steps some ``x`` may take and others not, as the first and the one behind."""
-    begin = 0 if ramp.lower is None else steps.taken_by(ramp.lower)
-    end = len(steps.boundaries) if ramp.upper is None else steps.taken_by(ramp.upper)
-    end = max(begin, end)
+    begin, end = steps.within(ramp.lower, ramp.upper)
     if ramp.slope == 0:
         begin = end = min(max(steps.taken_by(ramp.offset), begin), end)
     return begin, end

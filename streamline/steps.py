@@ -50,6 +50,12 @@ class Steps:
         before = bisect_left(self.numerators, at, hi=through)
         return before + sum(self.inclusive[before:through])
 
+    def within(self, lower: Fraction | None, upper: Fraction | None) -> tuple[int, int]:
+        """Return which steps a clamp leaves open: the first, and the one behind the last."""
+        begin = 0 if lower is None else self.taken_by(lower)
+        end = len(self.boundaries) if upper is None else self.taken_by(upper)
+        return begin, max(begin, end)
+
 
 def sign_steps() -> Steps:
     """``-1`` below zero, ``+1`` from zero on."""
