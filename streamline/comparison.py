@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
     from lutloom.streamline.bounded import Flags, Floats
     from lutloom.streamline.error_bound import Followed
-    from lutloom.streamline.exact_element import Elements, Given, Index
+    from lutloom.streamline.exact_element import Given, Index
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
@@ -140,7 +140,6 @@ def _compare_batch(
         given=_given(network, encoded),
         forced=frozenset(m.tensor for m in network.meaning.values() if m.is_quantized),
     )
-    exact = followed.exact
     layers: list[LayerPart] = []
     values: dict[str, IntArray] = {network.input_value: encoded}
     for name in (*network.graph.inputs, *(n for e in network.graph.nodes for n in e.results)):
@@ -155,13 +154,11 @@ def _compare_batch(
         values[name], off_grid = _integers(meaning, tensors[meaning.tensor])
         node = producers.get(meaning.tensor)
         is_host = name == network.input_value and not network.raw_input
-        layers.append(
-            _layer(name, meaning, node, ours, values[name], off_grid, followed, exact, is_host)
-        )
+        layers.append(_layer(name, meaning, node, ours, values[name], off_grid, followed, is_host))
     output = network.decode(values[network.output_value])
     theirs = tensors[source.outputs[0].name].reshape(output.shape)
     if output.dtype.kind == "i":
-        wrong: Flags | None = unexplained_indices(output, theirs, source, followed.known, exact)
+        wrong: Flags | None = unexplained_indices(output, theirs, source, followed)
     else:
         wrong = _outside(output, theirs, followed.known.get(source.outputs[0].name))
     images = len(encoded)
@@ -232,7 +229,7 @@ def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) 
     return np.asarray(~is_within)
 
 
-def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and what is known of them
+def _layer(
     value: str,
     meaning: ValueMeaning,
     node: SourceNode | None,
@@ -240,12 +237,11 @@ def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and wha
     theirs: IntArray,
     off_grid: int,
     followed: Followed,
-    exact: Elements,
     is_host: bool,  # noqa: FBT001 - as above
 ) -> LayerPart:
     import numpy as np
 
-    bounded = followed.before.get(meaning.tensor)
+    exact, bounded = followed.exact, followed.before.get(meaning.tensor)
     places = np.argwhere(meaning.in_model_order(ours != theirs))
     if node is None or bounded is None:
         own, other = (meaning.in_model_order(x)[tuple(places.T)] for x in (ours, theirs))
@@ -275,9 +271,7 @@ def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, 
     if not network.raw_input:
         return {network.input_name: Bounded(floats, np.zeros_like(floats), is_exact=True)}
     meaning = network.meaning[network.input_value]
-    scale = np.array([float(value) for value in meaning.scale])
-    bias = np.array([float(value) for value in meaning.bias])
-    exact = meaning.in_model_order(encoded * scale + bias)
+    exact = meaning.in_model_order(encoded * _numbers(meaning.scale) + _numbers(meaning.bias))
     # The last term covers the float64 roundings of `exact` itself.
     return {network.input_name: Bounded(exact, np.abs(floats - exact) + 2.0**-50 * np.abs(exact))}
 
@@ -305,9 +299,7 @@ def _integers(meaning: ValueMeaning, tensor: NDArray[Any]) -> tuple[IntArray, in
     import numpy as np
 
     moved = meaning.in_value_order(tensor.astype(np.float64))
-    scale = np.array([float(value) for value in meaning.scale])
-    bias = np.array([float(value) for value in meaning.bias])
-    quotients = (moved - bias) / scale
+    quotients = (moved - _numbers(meaning.bias)) / _numbers(meaning.scale)
     integers = np.round(quotients)
     off_grid = int((~(np.abs(quotients - integers) <= _ON_GRID * (1 + np.abs(integers)))).sum())
     return np.nan_to_num(integers, nan=0.0).astype(np.int64), off_grid

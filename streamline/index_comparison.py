@@ -7,7 +7,6 @@ lower of equal ones first), and theirs is within the bounds of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntArray
-    from lutloom.streamline.bounded import Bounded
+    from lutloom.streamline.error_bound import Followed
     from lutloom.streamline.exact_element import Elements
     from lutloom.streamline.source import Source, SourceNode
 
@@ -31,25 +30,24 @@ def unexplained_indices(
     ours: IntArray,
     theirs: IntArray,
     source: Source,
-    known: Mapping[str, Bounded],
-    exact: Elements,
+    followed: Followed,
 ) -> NDArray[np.bool_]:
     """Return which of ``ours [batch, ...]`` differ from ``theirs`` without an explanation.
 
-    ``known`` are the tensors of ``source`` with their bounds; where that of the values is not
-    among them, nothing is explained. ``exact`` evaluates what float64 can't tell apart.
+    Where the values were not ``followed`` with their bounds, nothing is explained.
     """
     import numpy as np
 
     differs = np.asarray(ours != theirs)
     node = _selection(source)
-    values = None if node is None else known.get(node.inputs[0])
+    values = None if node is None else followed.known.get(node.inputs[0])
     if not differs.any() or node is None or values is None:
         return differs
     axis = node.integer("axis", -1 if node.op_type == "TopK" else 0) % values.value.ndim
     is_largest = node.op_type != "ArgMin" and bool(node.integer("largest", 1))
     sign = 1 if is_largest else -1
     is_last = bool(node.integer("select_last_index", 0))
+    exact = followed.exact
     name = _in_front_of_increasing(node.inputs[0], axis, exact)
     shape = list(values.value.shape)
     shape[axis] = ours.size // (values.value.size // shape[axis])
