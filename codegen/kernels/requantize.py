@@ -20,7 +20,7 @@ from lutloom.codegen.kernels.kernel import (
     number_table,
 )
 from lutloom.codegen.kernels.slopes import Slope, largest_sum
-from lutloom.core.multiply_shift import ShiftRounding
+from lutloom.core.multiply_shift import ShiftRounding, Slopes
 from lutloom.core.ops.requantize import digits, numbers
 from lutloom.core.plan import Folding, Multiplier
 
@@ -56,7 +56,7 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
     """Return the code of a process that computes ``slope``."""
     import numpy as np
 
-    tensor, pe = site.inputs[0], folding.pe
+    tensor, pe, line = site.inputs[0], folding.pe, slope.line
     y = site.outputs[0].element
     shape = (tensor.channels // pe, pe)
 
@@ -70,13 +70,13 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
     if lowest.shape != highest.shape:
         lowest, highest = (np.broadcast_to(level, shape) for level in (lowest, highest))
     bounds = number_table("bounds", np.concatenate([lowest.ravel(), highest.ravel()]), "")
-    factors, biases = (by_lane(digits(n).int64) for n in (slope.multipliers, slope.biases))
+    factors, biases = (by_lane(digits(n).int64) for n in (line.multipliers, line.biases))
     if factors.shape[:2] != biases.shape[:2]:
         factors, biases = (np.broadcast_to(n, (*shape, n.shape[2])) for n in (factors, biases))
-    negative = min(slope.multipliers) < 0
-    widest = max(int(m) if m >= 0 else ~int(m) for m in slope.multipliers)
+    negative = min(line.multipliers) < 0
+    widest = max(int(m) if m >= 0 else ~int(m) for m in line.multipliers)
     factor = f"ap_{'' if negative else 'u'}int<{max(widest.bit_length() + negative, 1)}>"
-    sums = max(slope.largest.bit_length(), slope.shift, y.bits) + 1
+    sums = max(slope.largest.bit_length(), line.shift, y.bits) + 1
     product = f"{folding.multiplier.value.capitalize()}Multiplier"
     return Code(
         tables=(
@@ -92,8 +92,8 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
         facts={
             "channels": tensor.channels,
             "vectors": tensor.size // tensor.channels,
-            "shift": slope.shift,
-            "rounding": _ROUNDINGS[slope.rounding],
+            "shift": line.shift,
+            "rounding": _ROUNDINGS[line.rounding],
             "factor_type": factor,
             "sum_bits": sums,
             "multiplier": product,
@@ -111,15 +111,9 @@ def _slope(site: Site) -> Slope:
     biases = numbers(op.biases) + multipliers * start
     multipliers = multipliers * step
     first, final = (int(end) for end in x.encode(np.array([x.lo, x.hi], np.int64)))
-    return Slope(
-        multipliers,
-        biases,
-        op.shift,
-        op.lowest.int64,
-        op.highest.int64,
-        largest_sum(multipliers, biases, first, final),
-        op.rounding,
-    )
+    largest = largest_sum(multipliers, biases, first, final)
+    line = Slopes(multipliers, biases, op.shift, op.rounding)
+    return Slope(line, op.lowest.int64, op.highest.int64, largest)
 
 
 def _code(site: Site, folding: Folding) -> Code:

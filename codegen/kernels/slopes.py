@@ -14,7 +14,6 @@ from lutloom.codegen.kernels.kernel import Site
 from lutloom.codegen.kernels.stairs import stairs_of
 from lutloom.core.multiply_shift import (
     NARROW_SUM,
-    ShiftRounding,
     Slopes,
     clamps_once,
     fit,
@@ -32,19 +31,16 @@ _FARTHEST = 1 << (NARROW_SUM - 2)
 
 @dataclass(frozen=True, eq=False)
 class Slope:
-    """``clamp((multipliers[c] * code + biases[c]) >> shift, lowest[c], highest[c])``.
+    """A ``line`` of codes, shifted and clamped to ``lowest[c] .. highest[c]``.
 
-    Arrays of ``[C]``, or of ``[1]`` for all channels, in codes of input and output; multipliers
-    and biases are Python's integers, of any size. ``largest`` bounds the magnitude of the sums.
+    Arrays are of ``[C]``, or of ``[1]`` for all channels, in codes of input and output. ``largest``
+    bounds the magnitude of the sums.
     """
 
-    multipliers: Integers
-    biases: Integers
-    shift: int
+    line: Slopes
     lowest: IntArray
     highest: IntArray
     largest: int
-    rounding: ShiftRounding = ShiftRounding.DOWN
 
 
 @lru_cache(maxsize=1024)
@@ -78,9 +74,10 @@ def slope_of(site: Site) -> Slope | None:
     if largest.bit_length() > NARROW_SUM:
         return None
     ends = [np.full(channels, end, object) for end in (stairs.first, stairs.final)]
-    if clamps_once(Slopes(multipliers, biases, shift), lowest, highest, *ends):
+    line = Slopes(multipliers, biases, shift)
+    if clamps_once(line, lowest, highest, *ends):
         lowest, highest = lowest.min(keepdims=True), highest.max(keepdims=True)
-    return Slope(multipliers, biases, shift, lowest, highest, largest)
+    return Slope(line, lowest, highest, largest)
 
 
 def largest_sum(multipliers: Integers, biases: Integers, first: int, final: int) -> int:

@@ -80,7 +80,7 @@ def look_up_tables(site: Site, folding: Folding) -> int:
         case _:
             slope = slope_of(site)
             assert slope is not None
-            wide = int(abs(slope.multipliers).max()).bit_length() + 1
+            wide = int(abs(slope.line.multipliers).max()).bit_length() + 1
             slices = -(-wide // 18) * -(-bits // 25)
             product = min(wide * bits, slices * _DSP_LUTS)
             sum_bits = slope.largest.bit_length() + 1

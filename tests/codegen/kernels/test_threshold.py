@@ -234,16 +234,16 @@ def test_a_quantizer_of_an_affine_function_is_a_product(site: Site) -> None:
 @given(affine_sites())
 def test_no_smaller_shift_would_do(site: Site) -> None:
     slope = slope_of(site)
-    if slope is None or slope.shift == 0:
+    if slope is None or slope.line.shift == 0:
         return
     # By brute force: which multiplier and bias of a channel give all levels with a bit less?
     codes, expected = by_code(site)
-    shift = slope.shift - 1
+    shift = slope.line.shift - 1
     possible = []
-    for channel in range(len(slope.multipliers)):
+    for channel in range(len(slope.line.multipliers)):
         wanted = expected[:, channel]
         least, most = int(wanted.min()), int(wanted.max())
-        guess = int(slope.multipliers[channel]) / 2
+        guess = int(slope.line.multipliers[channel]) / 2
         found = False
         for m in range(int(guess) - 3, int(guess) + 4):
             lower = (wanted << shift) - m * codes
