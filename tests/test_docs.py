@@ -21,8 +21,11 @@ import typer.main
 
 import lutloom
 from lutloom.cli import app
+from lutloom.codegen.kernels.kernel import Kernel, Site
 from lutloom.core.ops import OPERATORS
+from lutloom.core.plan import Folding
 from lutloom.core.types import IntType, TensorType
+from lutloom.streamline.rule_table import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -245,6 +248,25 @@ def test_the_worked_operator_is_one(tmp_path: Path) -> None:
         (type_,) = op.infer(TensorType(element, (1,)))
         assert result.ravel().tolist() == [-value for value in values.ravel().tolist()]
         assert type_.element == IntType.spanning(result.ravel().tolist())
+
+
+def test_the_worked_kernel_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "negate.py"
+    path.write_text(worked_example()["codegen/kernels/negate.py"])
+    kernel: Kernel = load(path).KERNEL
+    tensor = TensorType(IntType(-8, 7), (2, 6))
+    site = Site(None, (tensor,), (tensor,))
+    assert kernel.legal(site, Folding()).pe == (1, 2, 3, 6)
+    folding = kernel.settled(site, Folding(pe=3))
+    assert kernel.lanes(site, folding) == ((3,), (3,))
+    assert (kernel.cycles(site, folding), kernel.operators(site, folding)) == (4, 3)
+    assert kernel.weight_bits(site, folding) == 0
+    assert kernel.code(site, folding).facts == {"beats": 4, "start": 0}
+
+
+def test_the_readme_names_every_operator_that_has_a_rule() -> None:
+    section = read(Path("README.md")).split("## What is supported, and what is refused")[1]
+    assert {name for _, name in RULES} <= set(INLINE.findall(section.split("\n## ")[0]))
 
 
 def test_the_examples_do_what_they_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
