@@ -8,7 +8,7 @@ their magnitudes add up to less than 2^24 of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.bounded import (
     TINY,
@@ -22,15 +22,8 @@ from lutloom.streamline.bounded import (
 from lutloom.streamline.rules.batch_norm import epsilon_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from lutloom.streamline.bounded import Floats
+    from lutloom.streamline.bounded import Floats, Operands, Tensors
     from lutloom.streamline.source import SourceNode
-
-    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
-    Operands: TypeAlias = Sequence[Bounded]
 
 
 def add(_: SourceNode, operands: Operands, __: Tensors) -> Bounded:

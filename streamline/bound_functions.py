@@ -10,25 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import erf, erfc, pi, sqrt
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from lutloom.streamline.bound_arithmetic import multiply
 from lutloom.streamline.bounded import TINY, Bounded, U, rounded
 from lutloom.streamline.function_errors import FUNCTION_ERRORS, FunctionError
+from lutloom.streamline.rules.functions import approximation_of, attribute
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from lutloom.streamline.bounded import Floats
+    from lutloom.streamline.bounded import Bound, Floats, Operands, Tensors
     from lutloom.streamline.source import SourceNode
 
-    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
-    Operands: TypeAlias = Sequence[Bounded]
     Function: TypeAlias = Callable[[Floats], Floats]
-
-# The standard's defaults, as the float32 that they are.
-_SELU_ALPHA = 1.67326319217681884765625
-_SELU_GAMMA = 1.05070102214813232421875
 
 # Polynomials of subnormal numbers lose a few digits more than their results do.
 _UNDERFLOW = 2.0**-138
@@ -72,9 +65,7 @@ def _own(allowed: FunctionError, x: Bounded, value: Floats, change: Floats) -> F
     return np.where(largest >= 2.0**128, np.inf, U * model + underflow)
 
 
-def _measured(
-    name: str, function: Function, turns: Sequence[float] = ()
-) -> Callable[[SourceNode, Operands, Tensors], Bounded]:
+def _measured(name: str, function: Function, turns: Sequence[float] = ()) -> Bound:
     def bound(_: SourceNode, operands: Operands, __: Tensors) -> Bounded:
         (x,) = operands
         value, change = carried(function, x, turns)
@@ -160,23 +151,23 @@ def _softsign(x: Floats) -> Floats:
 
 
 def _gelu_of_node(node: SourceNode, operands: Operands, tensors: Tensors) -> Bounded:
-    approximate = node.text("approximate", "none") == "tanh"
-    return (_GELU_TANH if approximate else _GELU)(node, operands, tensors)
+    bound = _GELU_TANH if approximation_of(node) == "tanh" else _GELU
+    return bound(node, operands, tensors)
 
 
 _GELU = _measured("Gelu", _gelu, (_TURN_OF_GELU,))
 _GELU_TANH = _measured("Gelu tanh", _gelu_tanh, (_TURN_OF_GELU_TANH,))
 
 
-def _exponential(name: str) -> Callable[[SourceNode, Operands, Tensors], Bounded]:
+def _exponential(name: str) -> Bound:
     """``gain * alpha * (exp(x / width) - 1)`` below zero, ``gain * x`` above."""
 
     def bound(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
         import numpy as np
 
         (x,) = operands
-        alpha = node.number("alpha", _SELU_ALPHA if name == "Selu" else 1.0)
-        gain = node.number("gamma", _SELU_GAMMA) if name == "Selu" else 1.0
+        alpha = float(attribute(node, "alpha"))
+        gain = float(attribute(node, "gamma")) if name == "Selu" else 1.0
         width = alpha if name == "Celu" else 1.0
 
         def function(v: Floats) -> Floats:
@@ -267,12 +258,12 @@ def _erf(x: Floats) -> Floats:
 def _swish(node: SourceNode, operands: Operands, tensors: Tensors) -> Bounded:
     """``x * sigmoid(alpha x)``, as a product of what is correlated."""
     (x,) = operands
-    alpha = node.number("alpha", 1.0)
+    alpha = float(attribute(node, "alpha"))
     inner = x if alpha == 1.0 else rounded(alpha * x.value, abs(alpha) * x.error)
     return multiply(node, [x, FUNCTION_BOUNDS["Sigmoid"](node, [inner], tensors)], tensors)
 
 
-FUNCTION_BOUNDS: Mapping[str, Callable[[SourceNode, Operands, Tensors], Bounded]] = {
+FUNCTION_BOUNDS: Mapping[str, Bound] = {
     "Celu": _exponential("Celu"),
     "Elu": _exponential("Elu"),
     "Erf": _measured("Erf", _erf),

@@ -6,24 +6,16 @@ there is no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.bound_arithmetic import sum_arrays
 from lutloom.streamline.bounded import TINY, Bounded, U, is_float32, rounded, shifted
+from lutloom.streamline.rules.functions import attribute
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from lutloom.streamline.bounded import Floats
+    from lutloom.streamline.bounded import Bound, Floats, Operands, Tensors
     from lutloom.streamline.source import SourceNode
-
-    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
-    Operands: TypeAlias = Sequence[Bounded]
-
-# The standard's defaults, as the float32 that they are.
-_ONE_HUNDREDTH = float.fromhex("0x1.47ae14p-7")
-_ONE_FIFTH = float.fromhex("0x1.99999ap-3")
 
 
 def _relu(_: SourceNode, operands: Operands, __: Tensors) -> Bounded:
@@ -71,7 +63,7 @@ def _absolute(_: SourceNode, operands: Operands, __: Tensors) -> Bounded:
     return Bounded(np.abs(x.value), x.error, x.is_exact)
 
 
-def _extreme(kind: str) -> Callable[[SourceNode, Operands, Tensors], Bounded]:
+def _extreme(kind: str) -> Bound:
     """Bound the largest or the smallest of several: off by no more than those that can be it."""
 
     def bound(_: SourceNode, operands: Operands, __: Tensors) -> Bounded:
@@ -95,7 +87,7 @@ def _extreme(kind: str) -> Callable[[SourceNode, Operands, Tensors], Bounded]:
 def _leaky_relu(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
     import numpy as np
 
-    slope = np.asarray(node.number("alpha", _ONE_HUNDREDTH))
+    slope = np.asarray(float(attribute(node, "alpha")))
     return _by_sign(operands[0], Bounded(slope, np.zeros(())))
 
 
@@ -124,7 +116,7 @@ def _hard_sigmoid(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
     import numpy as np
 
     (x,) = operands
-    alpha, beta = node.number("alpha", _ONE_FIFTH), node.number("beta", 0.5)
+    alpha, beta = (float(attribute(node, name)) for name in ("alpha", "beta"))
     product = rounded(alpha * x.value, abs(alpha) * x.error)
     place = np.asarray(beta)
     return _between(shifted(product, place, np.zeros(())), 0.0, 1.0)
@@ -135,7 +127,7 @@ def _thresholded_relu(node: SourceNode, operands: Operands, _: Tensors) -> Bound
     import numpy as np
 
     (x,) = operands
-    alpha = node.number("alpha", 1.0)
+    alpha = float(attribute(node, "alpha"))
     value = np.where(x.value > alpha, x.value, 0.0)
     is_above, is_below = x.value - x.error > alpha, x.value + x.error <= alpha
     anywhere = np.maximum(np.abs(x.value) + x.error, abs(alpha)) + np.abs(value)
@@ -143,7 +135,7 @@ def _thresholded_relu(node: SourceNode, operands: Operands, _: Tensors) -> Bound
     return Bounded(value, np.where(x.error == 0, 0.0, error))
 
 
-PIECE_BOUNDS: Mapping[str, Callable[[SourceNode, Operands, Tensors], Bounded]] = {
+PIECE_BOUNDS: Mapping[str, Bound] = {
     "Abs": _absolute,
     "Clip": _clip,
     "HardSigmoid": _hard_sigmoid,

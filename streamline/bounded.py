@@ -8,15 +8,21 @@ covers it. Where float32 makes no error there is no slack either: the value is t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lutloom.streamline.source import SourceNode
+
     Floats: TypeAlias = NDArray[np.float64]
     Flags: TypeAlias = NDArray[np.bool_]
+    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+    Operands: TypeAlias = Sequence["Bounded"]
+    Bound: TypeAlias = Callable[[SourceNode, Operands, Tensors], "Bounded"]
 
 U = 2.0**-24
 """The unit roundoff of float32."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded
 from lutloom.streamline.differences import explain, nothing_known
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
     from lutloom.core.meaning import ValueMeaning
     from lutloom.core.network import Network
     from lutloom.core.types import IntArray
-    from lutloom.streamline.bounded import Flags, Floats
+    from lutloom.streamline.bounded import Flags, Floats, Tensors
     from lutloom.streamline.error_bound import Followed
     from lutloom.streamline.exact_element import Given, Index
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
-    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 # An executor's float counts as an integer of the grid if it is this near to it, in steps.
 _ON_GRID = 2.0**-16

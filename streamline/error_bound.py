@@ -10,10 +10,10 @@ the sign of a bound that is too small, or of an executor that is out of order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline import bound_arithmetic as arithmetic
 from lutloom.streamline.bound_functions import FUNCTION_BOUNDS
@@ -26,12 +26,11 @@ from lutloom.streamline.source import QUANTIZER_DOMAINS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lutloom.streamline.bounded import Floats
+    from lutloom.streamline.bounded import Bound, Floats, Operands, Tensors
     from lutloom.streamline.exact_element import Elements, Given
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
-    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 __all__ = ["BOUNDS", "FLOAT64_MARGIN", "Bounded", "Followed", "follow"]
 
@@ -160,7 +159,7 @@ def quantized(node: SourceNode, tensors: Tensors, known: Mapping[str, Bounded]) 
     return Bounded(value, error, is_exact)
 
 
-def _scaled(node: SourceNode, operands: Sequence[Bounded]) -> Bounded:
+def _scaled(node: SourceNode, operands: Operands) -> Bounded:
     """Return ``x / scale + zero_point``, as a quantizer computes it."""
     if node.op_type in ("BipolarQuant", "MultiThreshold"):
         return operands[0]
@@ -193,7 +192,7 @@ def _quantized_again(node: SourceNode, y: Bounded, exact: Elements) -> Bounded:
     return Bounded(value, np.where(distance <= allowed, distance, allowed))
 
 
-def _moved(node: SourceNode, operands: Sequence[Bounded], tensors: Tensors) -> Bounded:
+def _moved(node: SourceNode, operands: Operands, tensors: Tensors) -> Bounded:
     import numpy as np
 
     x = operands[0]
@@ -205,7 +204,7 @@ def _moved(node: SourceNode, operands: Sequence[Bounded], tensors: Tensors) -> B
     return Bounded(x.value.reshape(shape), x.error.reshape(shape), x.is_exact)
 
 
-def _joined(node: SourceNode, operands: Sequence[Bounded], _: Tensors) -> Bounded:
+def _joined(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
     import numpy as np
 
     axis = node.integer("axis", 0)
@@ -218,7 +217,7 @@ _MOVES = frozenset(
     {"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
 )
 
-BOUNDS: Mapping[str, Callable[[SourceNode, Sequence[Bounded], Tensors], Bounded]] = {
+BOUNDS: Mapping[str, Bound] = {
     **FUNCTION_BOUNDS,
     **PIECE_BOUNDS,
     "Add": arithmetic.add,

@@ -14,10 +14,11 @@ from fractions import Fraction
 from functools import lru_cache
 from math import prod
 from operator import mul
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from lutloom.streamline.folded_constants import broadcast_index
 from lutloom.streamline.level_edges import edges_of
 from lutloom.streamline.oracle_functions import ELEMENTWISE
 from lutloom.streamline.oracle_operators import OPERATORS, over_root
@@ -25,14 +26,11 @@ from lutloom.streamline.oracle_values import Known, Operation, OracleError, data
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from lutloom.streamline.bounded import Bounded, Floats
+    from lutloom.streamline.bounded import Bounded, Floats, Tensors
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.oracle_values import Value
     from lutloom.streamline.source import Source, SourceNode
 
-    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 Index: TypeAlias = tuple[int, ...]
 Given: TypeAlias = Mapping[str, Callable[[Index], Fraction]]
@@ -135,13 +133,7 @@ def _are_equal(left: SourceNode, right: SourceNode) -> bool:
 
 def _constant(model: Elements, name: str, index: Index) -> Fraction:
     constant = model.constants[name]
-    return constant.element(_broadcast(index, constant.value.shape))
-
-
-def _broadcast(index: Index, shape: tuple[int, ...]) -> Index:
-    """Return the index into an operand of ``shape`` for an element of the result."""
-    tail = index[len(index) - len(shape) :]
-    return tuple(0 if size == 1 else i for i, size in zip(tail, shape, strict=True))
+    return constant.element(broadcast_index(index, constant.value.shape))
 
 
 def _elementwise(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
@@ -151,7 +143,7 @@ def _elementwise(model: Elements, node: SourceNode, index: Index) -> Fraction | 
         if name in model.constants:
             inputs.append(_known(model, name, index))
         elif name:
-            x = element(model, name, _broadcast(index, model.tensors[name].shape))
+            x = element(model, name, broadcast_index(index, model.tensors[name].shape))
             if x is None:
                 return None
             inputs.append(np.array([x], dtype=object))
@@ -168,7 +160,7 @@ def _elementwise(model: Elements, node: SourceNode, index: Index) -> Fraction | 
 def _known(model: Elements, name: str, index: Index) -> Known:
     """Return the number of a constant that meets an element of the result."""
     constant = model.constants[name]
-    place = _broadcast(index, constant.value.shape)
+    place = broadcast_index(index, constant.value.shape)
     value = np.asarray(constant.value[place])
     if not np.isfinite(value):
         return Known(value)  # a limit that does not bind
@@ -238,7 +230,7 @@ def _gemm(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     y *= Fraction(node.number("alpha", 1.0))
     if len(node.inputs) > 2 and node.inputs[2]:
         name = node.inputs[2]
-        place = element(model, name, _broadcast(index, model.tensors[name].shape))
+        place = element(model, name, broadcast_index(index, model.tensors[name].shape))
         if place is None:
             return None
         y += place * Fraction(node.number("beta", 1.0))

@@ -17,7 +17,7 @@ from lutloom.streamline.bounded import Bounded, U, without_error
 from lutloom.streamline.builder import GraphBuilder
 from lutloom.streamline.context import Context
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.fold import fold
+from lutloom.streamline.fold import constant_of, fold
 from lutloom.streamline.rule_table import RULES
 from lutloom.streamline.source import QUANTIZER_DOMAINS
 from lutloom.streamline.symbols import Constant
@@ -59,10 +59,14 @@ class FoldedConstant:
         grid = self.constant.grid
         if grid is None:
             return Fraction(float(self.constant.array[index]))
-        shape = grid.scale.shape
-        tail = index[len(index) - len(shape) :]
-        place = tuple(0 if size == 1 else i for i, size in zip(tail, shape, strict=True))
-        return int(grid.integers[index]) * Fraction(grid.scale[place])
+        scale = grid.scale[broadcast_index(index, grid.scale.shape)]
+        return int(grid.integers[index]) * Fraction(scale)
+
+
+def broadcast_index(index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return where an operand of ``shape`` has what meets the element ``index`` of a result."""
+    tail = index[len(index) - len(shape) :]
+    return tuple(0 if size == 1 else i for i, size in zip(tail, shape, strict=True))
 
 
 def fold_constants(source: Source) -> Mapping[str, FoldedConstant]:
@@ -85,13 +89,8 @@ def fold_constants(source: Source) -> Mapping[str, FoldedConstant]:
 
 
 def _folded(node: SourceNode, inputs: list[Constant | None], context: Context) -> Constant | None:
-    import numpy as np
-
     if node.op_type == "Constant":
-        for name, value in node.attributes.items():
-            kind = np.float32 if "float" in name else None
-            return Constant(np.asarray(value, dtype=kind))
-        return None
+        return constant_of(node)
     if node.domain in QUANTIZER_DOMAINS:
         symbol = RULES[node.domain, node.op_type](node, inputs, context)
         return symbol if isinstance(symbol, Constant) else None

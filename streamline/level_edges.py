@@ -7,24 +7,20 @@ the count of thresholds reached; a sign has the levels 0 and 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from lutloom.core.host import round_by
 from lutloom.streamline.oracle_quantizers import rounded
 from lutloom.streamline.rounding import rounding_named, step_up
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lutloom.core.rounding import Rounding
     from lutloom.core.types import IntArray
-    from lutloom.streamline.bounded import Floats
+    from lutloom.streamline.bounded import Floats, Tensors
     from lutloom.streamline.source import SourceNode
 
-    Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 _LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 # Edges are looked up in a table where the levels that occur span no more than this.
