@@ -22,6 +22,7 @@ from onnx import helper, inliner, numpy_helper
 
 from lutloom.streamline.oracle_constants import fold
 from lutloom.streamline.oracle_operators import OPERATORS
+from lutloom.streamline.oracle_qonnx import CHANNELS_LAST, QONNX
 from lutloom.streamline.oracle_quantizers import quantize
 from lutloom.streamline.oracle_values import Known, Operation, OracleError, Value, fractions
 
@@ -89,7 +90,7 @@ def _without_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with its own functions inlined; quantizers mean what they mean here."""
     if not proto.functions:
         return proto
-    known = [(f.domain, f.name) for f in proto.functions if f.name in _QUANTIZERS]
+    known = [(f.domain, f.name) for f in proto.functions if f.name in _QUANTIZERS | QONNX.keys()]
     return inliner.inline_selected_functions(proto, known, exclude=True)
 
 
@@ -113,9 +114,12 @@ def _run(node: onnx.NodeProto, values: dict[str, Value], *, opset: int, batch: i
 
 def _results(node: onnx.NodeProto, operation: Operation, inputs: list[Value]) -> list[Value]:
     if node.domain not in _STANDARD:
-        if node.op_type not in _QUANTIZERS:
+        if node.op_type in _QUANTIZERS:
+            return [quantize(operation, inputs)]
+        operators = CHANNELS_LAST if node.domain.endswith("channels_last") else QONNX
+        if node.op_type not in operators:
             raise OracleError(f"{node.domain}.{node.op_type} is unknown")
-        return [quantize(operation, inputs)]
+        return operators[node.op_type](operation, inputs)
     constants = [value for value in inputs if value is None or isinstance(value, Known)]
     if len(constants) == len(inputs):
         return list(fold(operation, constants))

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from math import inf, lcm, nextafter
+from math import inf, nextafter
 from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lutloom.streamline.oracle_convolutions import CONVOLUTIONS
 from lutloom.streamline.oracle_functions import ELEMENTWISE
+from lutloom.streamline.oracle_pools import POOLS
+from lutloom.streamline.oracle_products import product
 from lutloom.streamline.oracle_reals import exp, log
 from lutloom.streamline.oracle_shapes import SHAPES, axes_of
 from lutloom.streamline.oracle_values import (
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-_LONGEST_DENOMINATOR = 4096
 _BINARY: Mapping[str, Callable[[Array, Array], Array]] = {
     "Add": add,
     "Div": truediv,
@@ -53,39 +55,6 @@ def _binary(operation: Operation, inputs: Values) -> list[Value]:
 def _sum(operation: Operation, inputs: Values) -> list[Value]:
     total = np.asarray(sum(aligned(*inputs)), dtype=object)
     return [total if operation.kind == "Sum" else total / Fraction(len(inputs))]
-
-
-def product(left: Array, right: Array) -> Array:
-    """Return the matrix product of exact numbers.
-
-    Rationals are brought to a common denominator, and their numerators multiplied: it is the same
-    and much faster.
-    """
-    below = _denominator(left), _denominator(right)
-    if below[0] is None or below[1] is None:
-        return np.asarray(np.matmul(left, right), dtype=object)
-    first, second = (
-        each(lambda x, d=d: x.numerator * (d // x.denominator), array)
-        for array, d in zip((left, right), below, strict=True)
-    )
-    largest = [max((abs(x) for x in array.flat), default=0) for array in (first, second)]
-    if largest[0] * largest[1] * left.shape[-1] < 2**63:
-        first, second = first.astype(np.int64), second.astype(np.int64)
-    whole = np.asarray(np.matmul(first, second)).astype(object)
-    product = below[0] * below[1]
-    return each(lambda x: Fraction(x, product), whole)
-
-
-def _denominator(array: Array) -> int | None:
-    """Return a common denominator, or None where there is none that is short."""
-    common = 1
-    for x in array.flat:
-        if not isinstance(x, Fraction):
-            return None
-        common = lcm(common, x.denominator)
-        if common.bit_length() > _LONGEST_DENOMINATOR:
-            return None
-    return common
 
 
 def _matmul(_: Operation, inputs: Values) -> list[Value]:
@@ -231,7 +200,9 @@ def _ranking(x: Array, axis: int) -> NDArray[np.int64]:
 
 
 OPERATORS: Mapping[str, Callable[[Operation, Values], list[Value]]] = {
+    **CONVOLUTIONS,
     **ELEMENTWISE,
+    **POOLS,
     **SHAPES,
     **dict.fromkeys(_BINARY, _binary),
     **dict.fromkeys(("ArgMax", "ArgMin"), _arg_max),

@@ -67,7 +67,9 @@ def _bipolar(inputs: Values) -> Array | Known:
 
 def _quant(operation: Operation, inputs: Values) -> Array | Known:
     scale, zero_point = (Known(known(value).array.astype(np.float32)) for value in inputs[1:3])
-    lowest, highest, is_sign = _range(operation, known(inputs[3]).array)
+    signed, narrow = (bool(operation.attributes[name]) for name in ("signed", "narrow"))
+    lowest, highest = integer_range(known(inputs[3]).array, signed=signed, narrow=narrow)
+    is_sign = signed and highest == 0  # one bit
     mode = _mode(operation.attributes.get("rounding_mode", "ROUND"))
     if isinstance(inputs[0], Known):
         # In float32, as qonnx does it; only what the integers stand for is exact.
@@ -86,16 +88,18 @@ def _quant(operation: Operation, inputs: Values) -> Array | Known:
     return each(one, *aligned(data(inputs[0]), scale, zero_point))
 
 
-def _range(operation: Operation, width: Array) -> tuple[int, int, bool]:
-    """Return the lowest and highest integer, and whether it is the sign that is taken instead."""
+def integer_range(width: Array, *, signed: bool, narrow: bool) -> tuple[int, int]:
+    """Return the lowest and highest integer of so many bits.
+
+    Raises ``OracleError`` where ``width`` is no number of bits.
+    """
     bits = float(width.reshape(-1)[0]) if width.size == 1 else 0.0
     if bits != int(bits) or not 1 <= bits <= _MOST_BITS:
         raise OracleError(f"a bit width of {width.tolist()} has no integers")
-    signed, narrow = (bool(operation.attributes[name]) for name in ("signed", "narrow"))
     if signed:
         half = 2 ** (int(bits) - 1)
-        return -half + narrow, half - 1, bits == 1
-    return 0, 2 ** int(bits) - 1 - narrow, False
+        return -half + narrow, half - 1
+    return 0, 2 ** int(bits) - 1 - narrow
 
 
 def rounded(name: str, y: Number) -> int:
