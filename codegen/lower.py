@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lutloom.core.errors import LutloomError
-from lutloom.core.graph import Graph, Node
+from lutloom.core.graph import Graph, Node, fresh_name
 from lutloom.core.ops import Add, Duplicate, Linear, MatVec, Reshape
 from lutloom.core.text import print_node
 from lutloom.core.types import Const
@@ -115,7 +115,7 @@ def _chain(node: Node, multipliers: Const, names: set[str]) -> list[Node]:
         before = rows[:1] if index == 1 else np.ones_like(rows[:1])
         factors = Const(np.concatenate([before, rows[index : index + 1]]))
         is_last = index == len(node.inputs) - 1
-        result = node.results[0] if is_last else _fresh(f"{node.name}/sum{index}", names)
+        result = node.results[0] if is_last else fresh_name(f"{node.name}/sum{index}", names)
         chain.append(Node((result,), Add(factors), (so_far, node.inputs[index])))
         so_far = result
     return chain
@@ -130,7 +130,7 @@ def _with_duplicates(graph: Graph, nodes: list[Node], names: set[str]) -> Graph:
 
     def copy(name: str) -> None:
         if readers[name] > 1:
-            fresh = [_fresh(f"{name}/copy{index}", names) for index in range(readers[name])]
+            fresh = [fresh_name(f"{name}/copy{index}", names) for index in range(readers[name])]
             result.append(Node(tuple(fresh), Duplicate(len(fresh)), (name,)))
             copies[name] = fresh
 
@@ -160,11 +160,3 @@ def _without_idle_copies(node: Node, readers: Counter[str]) -> tuple[Op | None, 
     if len(live) > 1:
         return Duplicate(len(live)), live
     return None, live
-
-
-def _fresh(wanted: str, names: set[str]) -> str:
-    name = wanted
-    while name in names:
-        name += "'"
-    names.add(name)
-    return name

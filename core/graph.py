@@ -89,6 +89,19 @@ Pass: TypeAlias = Callable[[Graph], Graph]
 """It returns a graph with the same outputs; the same object if it has nothing to do."""
 
 
+def fresh_name(wanted: str, names: set[str]) -> str:
+    """Return ``wanted``, with primes where one of ``names`` is equal, and add it to them.
+
+    >>> fresh_name("x", {"x", "y"})
+    "x'"
+    """
+    name = wanted
+    while name in names:
+        name += "'"
+    names.add(name)
+    return name
+
+
 def _result_types(node: Node, types: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
     try:
         results = node.op.infer(*(types[name] for name in node.inputs))

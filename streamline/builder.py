@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.errors import GraphError
 from lutloom.core.graph import Graph, Node
+from lutloom.core.meaning import ValueMeaning
 from lutloom.core.ops import Linear, Permute, Reshape
 from lutloom.streamline.deferred_sum import DeferredSum, moved, unit_and_type
 from lutloom.streamline.errors import ModelError
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from fractions import Fraction
 
-    from lutloom.core.meaning import ValueMeaning
     from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
     from lutloom.core.types import TensorType
     from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Scaled
 
 
 # Modules that Brevitas puts between a layer and the node that it exports for it.
@@ -102,6 +103,17 @@ class GraphBuilder:
         factors = dict(zip(names, moved(sum_, op, self.types[source].shape), strict=True))
         (type_,) = op.infer(self.types[source])
         return self._deferred(node, type_, DeferredSum(factors, sum_.node, sum_.because))
+
+    def record(self, x: Scaled, node: SourceNode, *, is_quantized: bool) -> None:
+        """Remember that the value of ``x`` holds the first result of ``node``."""
+        self.meaning[x.value] = ValueMeaning(
+            tuple(x.slope.ravel().tolist()),
+            tuple(x.offset.ravel().tolist()),
+            tensor=node.outputs[0],
+            node=node.name,
+            axes=x.axes,
+            is_quantized=is_quantized,
+        )
 
     def bounds(self, value: str) -> tuple[list[int], list[int]]:
         """Return the smallest and largest integer of each channel (last axis) of ``value``."""

@@ -229,14 +229,7 @@ def _remembered(node: SourceNode, x: Scaled, context: Context) -> Scaled:
     if any(axis != len(x.shape) - 1 for axis in varying_axes(x.slope, x.offset)):
         # No meaning that the host could apply: it is for a quantizer to read.
         return replace(x, root=x.value)
-    context.build.meaning[x.value] = ValueMeaning(
-        tuple(x.slope.ravel().tolist()),
-        tuple(x.offset.ravel().tolist()),
-        tensor=node.outputs[0],
-        node=node.name,
-        axes=x.axes,
-        is_quantized=False,
-    )
+    context.build.record(x, node, is_quantized=False)
     return replace(x, root=x.value)
 
 

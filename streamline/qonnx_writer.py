@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lutloom.core.graph import fresh_name
 from lutloom.core.types import IntType
 from lutloom.streamline.finn_datatypes import datatype_name
 
@@ -88,11 +89,7 @@ class QonnxWriter:
 
     def fresh(self, wanted: str) -> str:
         """Return a name that no other value has: ``wanted``, if it can be."""
-        name = wanted
-        while name in self.names:
-            name += "'"
-        self.names.add(name)
-        return name
+        return fresh_name(wanted, self.names)
 
     def _annotate(self, name: str, type_: IntType) -> None:
         from onnx import StringStringEntryProto, TensorAnnotation

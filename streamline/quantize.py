@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.core.host import Binarize, Quantize
 from lutloom.core.host_json import program_to_json
-from lutloom.core.meaning import ValueMeaning
 from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, by_channel, compact, varying_axes
@@ -249,14 +248,7 @@ def _ramps(y: Scaled, others: Sequence[Rationals], context: Context) -> list[Ram
 
 def named(node: SourceNode, x: Scaled, context: Context) -> Scaled:
     """Record what a quantizer's levels stand for; the trail of nodes begins anew behind it."""
-    context.build.meaning[x.value] = ValueMeaning(
-        tuple(x.slope.ravel().tolist()),
-        tuple(x.offset.ravel().tolist()),
-        tensor=node.outputs[0],
-        node=node.name,
-        axes=x.axes,
-        is_quantized=True,
-    )
+    context.build.record(x, node, is_quantized=True)
     return replace(x, root=x.value, trail=())
 
 

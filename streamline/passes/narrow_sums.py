@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lutloom.core.graph import Graph, Node
+from lutloom.core.graph import Graph, Node, fresh_name
 from lutloom.core.ops import Add, Linear, Permute, Reshape, Threshold
 from lutloom.core.types import Const
 from lutloom.streamline.multipliers import Term, narrowed
@@ -51,7 +51,9 @@ def narrow_sums(graph: Graph) -> Graph:
             continue
         changed |= nodes
         # Their integers are others now, and so are their names.
-        renamed |= {moved.name: _fresh(moved.name, names) for moved in (node, *path.between)}
+        renamed |= {
+            moved.name: fresh_name(f"{moved.name}/narrow", names) for moved in (node, *path.between)
+        }
     if not changed:
         return graph
     kept = (changed.get(node.name, node) for node in graph.nodes)
@@ -206,11 +208,3 @@ def _with_thresholds(reader: Node, table: IntArray) -> Node:
 def _bits(multipliers: NDArray[Any]) -> int:
     """Return the widths of the multipliers of each value, added up."""
     return sum(max(abs(m) for m in row).bit_length() for row in multipliers.tolist())
-
-
-def _fresh(name: str, names: set[str]) -> str:
-    candidate = f"{name}/narrow"
-    while candidate in names:
-        candidate += "'"
-    names.add(candidate)
-    return candidate
