@@ -100,7 +100,7 @@ def _run(node: onnx.NodeProto, values: dict[str, Value], *, opset: int, batch: i
         return
     inputs = [values[name] if name else None for name in node.input]
     attributes = {entry.name: _attribute(entry) for entry in node.attribute}
-    operation = Operation(node.op_type, attributes, opset, batch)
+    operation = Operation(node.op_type, attributes, opset, batch, len(node.output))
     try:
         results = _results(node, operation, inputs)
     except OracleError as error:

@@ -50,6 +50,7 @@ class Operation:
     opset: int
     batch: int | None
     """The batch that the file fixes, where it does."""
+    results: int = 1
 
     def number(self, name: str, default: float) -> Fraction:
         """Return a float attribute; its default is a float32 too, as the standard stores it."""
