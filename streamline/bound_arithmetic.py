@@ -15,10 +15,10 @@ from lutloom.streamline.bounded import (
     Bounded,
     U,
     is_float32,
-    lost_by_adding,
     rounded,
     shifted,
 )
+from lutloom.streamline.error_free import lost_by_adding
 from lutloom.streamline.rules.batch_norm import epsilon_of
 
 if TYPE_CHECKING:

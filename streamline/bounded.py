@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.streamline.error_free import lost_by_adding
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -94,10 +96,3 @@ def with_slack(x: Bounded) -> Bounded:
 def shifted(x: Bounded, place: Floats, error: Floats) -> Bounded:
     """Return ``x + place``, where ``place`` has an ``error`` of its own."""
     return rounded(x.value + place, x.error + error, lost_by_adding(x.value, place))
-
-
-def lost_by_adding(a: Floats, b: Floats) -> Floats:
-    """Return ``a + b`` less its float64: zero where that is exact (Knuth's TwoSum)."""
-    total = a + b
-    part = total - a
-    return (a - (total - part)) + (b - part)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.ops import Threshold
+    from lutloom.streamline.error_free import Bools, Floats
     from lutloom.streamline.expression import Expression
     from lutloom.streamline.intervals import Interval
     from lutloom.streamline.source import SourceNode
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Places = NDArray[np.uint64]
-    Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
 
 # Segments at a time, which bounds the memory.
 _CHUNK = 1 << 16

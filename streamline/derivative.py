@@ -13,24 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lutloom.streamline.expression import Function
+from lutloom.streamline.interval_functions import apply, increasing, power
 from lutloom.streamline.intervals import (
     Interval,
     add,
-    apply,
     divide,
     hull,
-    increasing,
     multiply,
     point,
-    power,
     subtract,
     whole,
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Bools = NDArray[np.bool_]
+    from lutloom.streamline.error_free import Bools
 
 Dual = tuple[Interval, Interval]
 """A value and its derivative."""

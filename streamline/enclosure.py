@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lutloom.streamline import exact_intervals, intervals
+from lutloom.streamline import exact_intervals, interval_functions, intervals
 from lutloom.streamline.derivative import Dual, derived
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.exact_intervals import ExactInterval, TooWideError, UndefinedError
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lutloom.streamline.error_free import Bools
     from lutloom.streamline.source import SourceNode
 
     Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,10 +119,10 @@ def enclose(program: Program, channel: Ints, lo: Ints, hi: Ints) -> tuple[Interv
                     results.append(intervals.pi_of(lo.shape))
                 case _Call(function, places, exponent):
                     operands = tuple(results[place] for place in places)
-                    some, every = intervals.outside(function, operands, exponent)
+                    some, every = interval_functions.outside(function, operands, exponent)
                     somewhere |= some
                     everywhere |= every
-                    results.append(intervals.apply(function, operands, exponent))
+                    results.append(interval_functions.apply(function, operands, exponent))
     return results[-1], somewhere, everywhere
 
 
@@ -160,7 +160,7 @@ def estimate(program: Program, channel: Ints, x: Ints) -> NDArray[np.float64]:
                     results.append(np.full(x.shape, np.pi))
                 case _Call(function, places, exponent):
                     operands = tuple(results[place] for place in places)
-                    results.append(intervals.estimated(function, operands, exponent))
+                    results.append(interval_functions.estimated(function, operands, exponent))
     return results[-1]
 
 

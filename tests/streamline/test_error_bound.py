@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.streamline import bound_functions
-from lutloom.streamline.bounded import Bounded, U, lost_by_adding, without_error
+from lutloom.streamline.bounded import Bounded, U, without_error
 from lutloom.streamline.error_bound import BOUNDS, Followed, follow
+from lutloom.streamline.error_free import lost_by_adding
 from lutloom.streamline.executor import execute
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.function_errors import FUNCTION_ERRORS

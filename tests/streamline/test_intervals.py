@@ -13,7 +13,7 @@ from flint import arb, ctx
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from lutloom.streamline import exact_intervals, intervals
+from lutloom.streamline import exact_intervals, interval_functions, intervals
 from lutloom.streamline.enclosure import enclose, enclose_exactly, is_monotone, program_of
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.exact_intervals import ExactInterval, TooWideError
@@ -148,7 +148,7 @@ def test_enclosures_of_extreme_ends_are_intervals_that_hold_the_ends(function: F
 def check_ends(function: Function, lo: float, hi: float) -> None:
     x = Interval(np.array([lo]), np.array([hi]), np.isinf([lo]), np.isinf([hi]))
     with np.errstate(all="ignore"):
-        y = intervals.apply(function, (x,), Fraction(3, 2))
+        y = interval_functions.apply(function, (x,), Fraction(3, 2))
     assert y.lo[0] <= y.hi[0]
     for inner in (lo, hi):
         if isinf(inner):
