@@ -26,13 +26,15 @@ from qonnx.custom_op.general.trunc import trunc_v1, trunc_v2
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.util.basic import qonnx_make_model
 
+from lutloom.streamline.executor import execute
 from lutloom.streamline.oracle import evaluate
 from lutloom.streamline.oracle_qonnx import nearest_power
 from lutloom.streamline.oracle_values import OracleError
-from tests.models import QONNX, Writer
+from tests.models import QONNX, Writer, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from onnx import ModelProto
@@ -477,6 +479,54 @@ def test_truncation_of_version_2_is_qonnxs(
     narrower = [array.astype(np.float64) for array in constants]
     wanted = trunc_v2(x, *narrower[:3], narrow, signed, *narrower[3:], mode)
     assert_equal(exactly(model, x), wanted)
+
+
+def test_rounding_first_undoes_that_the_scale_of_a_mean_is_rounded() -> None:
+    # As Brevitas exports TruncAvgPool2d: the mean has a ninth of the scale, rounded to float32, and
+    # 10 bits; those above the lowest 6 are kept.
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, 64, (5, 2, 7, 7))
+    w = Writer(opset=13)
+    tenth, ninth = np.float32(0.1), np.float32(0.1) / np.float32(9)
+    x = w.quant("x", tenth, bits=6, signed=False)
+    mean = w.node("AveragePool", [x], kernel_shape=[3, 3], strides=[2, 2], count_include_pad=1)
+    inputs = [mean, *(w.constant(n) for n in (ninth, 0.0, 10.0, ninth * np.float32(64), 4.0))]
+    attributes: dict[str, Any] = {"rounding_mode": "floor", "signed": 0, "narrow": 0}
+    w.node("Trunc", inputs, domain=QONNX, name="it", **attributes)
+    ours = exactly(w.model("it_out", 2, 7, 7), levels * Fraction(float(tenth)))
+    sums = np.lib.stride_tricks.sliding_window_view(levels, (3, 3), (2, 3))[:, :, ::2, ::2]
+    kept = sums.sum(axis=(-2, -1)) >> 6
+    assert_equal(ours, kept * np.float64(ninth * np.float32(64)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_networks_whose_floats_are_exact_are_qonnxs(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+
+    def power(*shape: int) -> Array:
+        return np.asarray(2.0 ** rng.integers(-2, 2, shape))
+
+    w = Writer()
+    x, channels = w.quant("x", power(), bits=3, signed=bool(rng.integers(2))), 2
+    for _ in range(3):
+        groups = int(rng.choice([1, channels]))
+        weights = w.constant(rng.normal(0, 2, (4, channels // groups, 3, 2)))
+        scaled = w.quant(weights, power(4, 1, 1, 1), bits=int(rng.integers(2, 5)))
+        attributes = {"pads": [1, 0, 1, 1], "strides": rng.integers(1, 3, 2).tolist()}
+        x, channels = w.node("Conv", [x, scaled], group=groups, **attributes), 4
+        gamma = power(4) * rng.choice([-1, 1], 4)
+        beta, mean = rng.integers(-8, 9, (2, 4)) / 4
+        x = w.batch_norm(x, gamma, beta, mean, power(4) ** 2, 0.0)
+        is_last = rng.integers(2)
+        x = x if is_last else w.quant(x, power(), bits=3)
+        x = w.node("MaxPool", [x], kernel_shape=[2, 2], pads=[0, 1, 1, 0])
+        x = w.bipolar(x, power()) if rng.integers(2) else w.quant(x, power(), bits=3)
+    x = w.node("Flatten", [w.node("AveragePool", [x], kernel_shape=[2, 2])])
+    model = w.model(x, 2, 12, 11)
+    data = rng.integers(-40, 41, (4, 2, 12, 11)).astype(np.float32) / 8
+    theirs = execute(write(model, tmp_path), data)
+    for name, numbers in evaluate(model, data).items():
+        assert_equal(numbers, theirs[name])
 
 
 def test_the_power_of_two_is_the_nearest_in_its_logarithm() -> None:
