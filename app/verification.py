@@ -288,6 +288,11 @@ def _model_checks(
 def layer_check(stage: Stage, layer: LayerComparison) -> Check:
     """Return the check of one quantizer in a float executor."""
     remarks = []
+    if layer.skipped:
+        remarks.append(
+            f"{layer.skipped:,} outputs not compared: the executor's rounding made an integer that"
+            " can't occur of their image"
+        )
     if layer.off_grid:
         remarks.append(f"{layer.off_grid} outputs of the executor are no multiples of its scale")
     if layer.ties:

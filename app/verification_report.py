@@ -105,6 +105,7 @@ def _layer(layer: LayerComparison) -> dict[str, Any]:
         "value": layer.value,
         "node": layer.node,
         "elements": layer.elements,
+        "skipped": layer.skipped,
         "equal": layer.elements - layer.differing,
         "explained": layer.explained,
         "structural": layer.structural,

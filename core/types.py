@@ -59,6 +59,14 @@ class IntType:
         """How many values the type holds."""
         return (self.hi - self.lo) // self.step + 1
 
+    def holds(self, values: IntArray) -> NDArray[np.bool_]:
+        """Return which of ``values`` are of the type, in the same shape."""
+        import numpy as np
+
+        distance = values.view(np.uint64) - np.int64(self.lo).view(np.uint64)
+        is_inside = (values >= self.lo) & (values <= self.hi)
+        return np.asarray(is_inside & (distance % np.uint64(self.step) == 0))
+
     @property
     def is_offset_coded(self) -> bool:
         """Whether a wire carries ``(value - lo) / step`` instead of the value itself.

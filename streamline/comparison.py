@@ -139,6 +139,10 @@ def _compare_batch(
         given=_given(network, encoded),
         forced=frozenset(m.tensor for m in network.meaning.values() if m.is_quantized),
     )
+    images = len(encoded)
+    # Images whose integers so far can occur. The graph is proved for those that can: what it makes
+    # of another integer, which an executor's rounding brought about, means nothing.
+    possible = np.ones(images, dtype=bool)
     layers: list[LayerPart] = []
     values: dict[str, IntArray] = {network.input_value: encoded}
     for name in (*network.graph.inputs, *(n for e in network.graph.nodes for n in e.results)):
@@ -153,16 +157,20 @@ def _compare_batch(
         values[name], off_grid = _integers(meaning, tensors[meaning.tensor])
         node = producers.get(meaning.tensor)
         is_host = name == network.input_value and not network.raw_input
-        layers.append(_layer(name, meaning, node, ours, values[name], off_grid, followed, is_host))
+        layers.append(
+            _layer(name, meaning, node, ours, values[name], off_grid, followed, possible, is_host)
+        )
+        never = (values[name] != ours) & ~network.graph.types[name].element.holds(values[name])
+        possible &= ~never.reshape(images, -1).any(axis=1)
     output = network.decode(values[network.output_value])
     theirs = tensors[source.outputs[0].name].reshape(output.shape)
     if output.dtype.kind == "i":
         wrong: Flags | None = unexplained_indices(output, theirs, source, followed)
     else:
         wrong = _outside(output, theirs, followed.known.get(source.outputs[0].name))
-    images = len(encoded)
     agreeing = np.zeros(images, dtype=bool)
     if wrong is not None:
+        wrong = wrong & _of_images(possible, wrong.ndim)
         agreeing = np.asarray(~wrong.reshape(images, -1).any(axis=1))
     outside = None if wrong is None else int(wrong.sum())
     beyond = _beyond(source, followed, constants) if own_floats else ()
@@ -228,7 +236,7 @@ def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) 
     return np.asarray(~is_within)
 
 
-def _layer(
+def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and what is known of them
     value: str,
     meaning: ValueMeaning,
     node: SourceNode | None,
@@ -236,16 +244,20 @@ def _layer(
     theirs: IntArray,
     off_grid: int,
     followed: Followed,
+    possible: Flags,
     is_host: bool,  # noqa: FBT001 - as above
 ) -> LayerPart:
     import numpy as np
 
     exact, bounded = followed.exact, followed.before.get(meaning.tensor)
-    places = np.argwhere(meaning.in_model_order(ours != theirs))
+    compared = int(possible.sum()) * (ours.size // len(ours))
+    skipped = ours.size - compared
+    differs = (ours != theirs) & _of_images(possible, ours.ndim)
+    places = np.argwhere(meaning.in_model_order(differs))
     if node is None or bounded is None:
         own, other = (meaning.in_model_order(x)[tuple(places.T)] for x in (ours, theirs))
         found = nothing_known(places, own, other)
-        return LayerPart(value, meaning.node, ours.size, off_grid, found, None, None)
+        return LayerPart(value, meaning.node, compared, skipped, off_grid, found, None, None)
     edges = edges_of(node, exact.tensors)
     reals = meaning.in_model_order(ours * _numbers(meaning.scale) + _numbers(meaning.bias))
     own = edges.levels(reals)[tuple(places.T)]
@@ -253,7 +265,13 @@ def _layer(
     near = edges.distance(bounded.value) <= bounded.error * FLOAT64_MARGIN
     found = explain(places, own, other, node, edges, bounded, exact, is_host=is_host)
     bounds = np.nan_to_num(bounded.error, nan=np.inf, posinf=np.inf).astype(np.float32).ravel()
-    return LayerPart(value, meaning.node, ours.size, off_grid, found, bounds, near.sum(axis=0))
+    ties = near.sum(axis=0)
+    return LayerPart(value, meaning.node, compared, skipped, off_grid, found, bounds, ties)
+
+
+def _of_images(flags: Flags, rank: int) -> Flags:
+    """Return ``flags [images]`` so that they broadcast to a tensor of ``rank`` axes."""
+    return flags.reshape(-1, *[1] * (rank - 1))
 
 
 def _numbers(rationals: Iterable[Fraction]) -> Floats:

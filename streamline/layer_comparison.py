@@ -43,6 +43,9 @@ class LayerComparison:
     value: str
     node: str
     elements: int
+    skipped: int
+    """Outputs that were not compared: the executor's rounding made an integer of their image, in a
+    layer further in front, that no exact arithmetic gives for any image."""
     differing: int
     explained: int
     structural: int
@@ -77,6 +80,7 @@ class LayerPart:
     value: str
     node: str
     elements: int
+    skipped: int
     off_grid: int
     differences: Differences
     bounds: NDArray[np.float32] | None
@@ -117,6 +121,7 @@ def merge_layer(batches: Sequence[LayerPart], found: Differences, images: int) -
         first.value,
         first.node,
         elements=sum(batch.elements for batch in batches),
+        skipped=sum(batch.skipped for batch in batches),
         differing=len(found.places),
         explained=int(is_explained.sum()),
         structural=int(is_structural.sum()),

@@ -155,7 +155,19 @@ def test_every_key_is_documented(tied: Path) -> None:
 def test_numbers_that_json_can_not_say_are_null() -> None:
     far = Difference(0, (1,), 0, 1, float("inf"), float("inf"))
     layer = LayerComparison(
-        "v", "n", 10, 3, 1, 1, 0, float("inf"), float("inf"), (), (far,), (TiedElement((1,), 5, 1),)
+        "v",
+        "n",
+        10,
+        0,
+        3,
+        1,
+        1,
+        0,
+        float("inf"),
+        float("inf"),
+        (),
+        (far,),
+        (TiedElement((1,), 5, 1),),
     )
     result = lutloom.Verification((), 1, (layer,))
     (said,) = json.loads(json.dumps(report(result), allow_nan=False))["layers"]

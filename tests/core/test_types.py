@@ -120,3 +120,15 @@ def test_only_integers_are_constants(dtype: type) -> None:
 def test_integers_beyond_64_bits_are_no_constants() -> None:
     with pytest.raises(TypeError, match=r"^9223372036854775808 needs more than 64 bits$"):
         Const(np.array([2**63], dtype=np.uint64))
+
+
+@given(small)
+def test_a_type_holds_the_values_that_it_lists(type_: IntType) -> None:
+    values = np.arange(-1000, 1000)
+    assert values[type_.holds(values)].tolist() == values_of(type_)
+
+
+def test_a_type_holds_the_ends_of_int64() -> None:
+    ends = np.array([INT64_MIN, INT64_MIN + 1, 0, INT64_MAX])
+    assert IntType(INT64_MIN, INT64_MAX).holds(ends).all()
+    assert IntType(INT64_MIN, INT64_MAX, 5).holds(ends).tolist() == [True, False, False, True]

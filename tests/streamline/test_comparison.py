@@ -92,6 +92,31 @@ def test_a_wrong_scale_of_the_output_lies_outside_the_bound(tmp_path: Path) -> N
     assert compared(path, replace(network, meaning=meaning), x).outside not in (0, None)
 
 
+def test_what_comes_of_an_integer_that_can_not_occur_is_not_compared(tmp_path: Path) -> None:
+    """0.1 + 0.2 - 0.3 is below zero in exact float32 constants, and zero in float32, for any input:
+    the sign is another one there, for which the second quantizer was never proved.
+    """
+    model = Writer()
+    x = model.quant("x", 1.0, bits=4)
+    x = model.binary("Mul", x, 0.0)
+    for kind, constant in (("Add", 0.1), ("Add", 0.2), ("Sub", 0.3)):
+        x = model.binary(kind, x, constant)
+    signs = model.bipolar(x, 1.0)
+    x = model.quant(signs, 0.4, bits=3)
+    path = write(model.model(model.matmul(x, np.eye(4), bits=2), 4), tmp_path)
+    data = np.arange(-8, 8, dtype=np.float32).reshape(4, 4)
+    network = streamline(path)
+    result = compared(path, network, data)
+    sign, behind = result.layers[-2:]
+    assert (sign.elements, sign.skipped, sign.differing, sign.is_equal) == (16, 0, 16, True)
+    assert (behind.elements, behind.skipped, behind.differing) == (0, 16, 0)
+    assert (result.outside, result.excused.all()) == (0, True)
+    # Where the executor's integer can occur, everything behind it is compared.
+    possible = execute(path, data) | {signs: -np.ones((4, 4), dtype=np.float32)}
+    *_, behind = compare(network, read_source(path), possible, network.encode(data)).layers
+    assert (behind.elements, behind.skipped, behind.differing) == (16, 0, 16)
+
+
 def test_a_float32_rounding_across_a_threshold_is_explained_by_the_bound(tmp_path: Path) -> None:
     """0.1 * 3 / 0.3 lies below 1 in exact float32 constants, and is 1 in float32: a false tie."""
     model = Writer()
