@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Symbol
 
+_SUMS = frozenset({"Add", "Sub", "Sum", "Mean"})
+
 
 def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     """Return the float that the host computes from the only data-dependent input.
 
     Two inputs may be data as well, if both begin at one tensor: ``x * softmax(x)``.
 
-    Raises ``ModelError`` if there are others, or none that is a float.
+    Raises ``ModelError`` if there are others, or none that is a float: sums are the only operators
+    that integers can meet in.
     """
     data = [symbol for symbol in inputs if symbol is not None and not isinstance(symbol, Constant)]
     if len(data) == 2:
@@ -28,10 +31,7 @@ def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
             trail = forked(node, left.trail, right.trail)
             return HostFloat(left.start, left.shape, trail, left.because or right.because or node)
     if len(data) != 1:
-        raise ModelError(
-            f"{node} combines two results as floats, and a host part is a chain; put a quantizer"
-            " on each branch, so that integers meet"
-        )
+        raise ModelError(f"{node} combines two results as floats{_way_out(node)}")
     match data[0]:
         case (Scaled() | Curve()) as x:
             return HostFloat(x, x.shape, (*x.trail, node), node)
@@ -41,6 +41,12 @@ def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
             raise ModelError(f"{node} works on indices or shapes: take it out of the model")
         case _:
             raise ModelError(f"{node} has no data to work on")
+
+
+def _way_out(node: SourceNode) -> str:
+    if node.op_type in _SUMS:
+        return ", and a host part is a chain; put a quantizer on each branch, so that integers meet"
+    return ", which this version has no hardware and no host part for: leave it out of the model"
 
 
 def _begun(x: Symbol) -> HostFloat | None:

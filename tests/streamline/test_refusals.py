@@ -267,6 +267,15 @@ def float_product_of_branches(w: Writer) -> ModelProto:
     return w.model(w.node("Mul", [layer(w), layer(w)], name="gate"), 2)
 
 
+def quantized_product_of_branches(w: Writer) -> ModelProto:
+    return w.model(w.node("Mul", [w.quant(layer(w)), w.quant(layer(w))], name="gate"), 2)
+
+
+def float_sum_of_branches(w: Writer) -> ModelProto:
+    softmax = w.node("Softmax", [layer(w)])
+    return w.model(w.node("Add", [softmax, layer(w)], name="sum"), 2)
+
+
 def too_many_levels(w: Writer) -> ModelProto:
     return w.model(w.quant(w.node("Sigmoid", [layer(w)]), 1e-6, bits=24, name="q"), 2)
 
@@ -388,7 +397,9 @@ def damaged_attribute(w: Writer) -> ModelProto:
         (threshold_channels, r"it has thresholds for 3 channels, the data have 2$"),
         (infinite_threshold, r"its thresholds are no numbers: it holds NaN or infinity$"),
         (clamp_before_sum, r"^Add node 'sum' adds floats: Relu node 'act' clamps a branch that is"),
-        (float_product_of_branches, r"^Mul node 'gate' combines two results as floats, .* put a q"),
+        (float_product_of_branches, r"^Mul node 'gate' combines two results as floats, .* host"),
+        (quantized_product_of_branches, r"^Mul node 'gate' combines two .*: leave it out of the"),
+        (float_sum_of_branches, r"^Add node 'sum' combines two results as floats, .* put a quanti"),
         (too_many_levels, r"^Quant node 'q' has \d+ levels within reach, .*: quantize to 12 bits$"),
         (last_argmax, r"^ArgMax node 'best' takes the last of equal values, which the host do"),
         (open_image_size, r"the input 'x' has an open size besides its batch; export the model f"),
