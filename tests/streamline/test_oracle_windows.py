@@ -485,7 +485,7 @@ def test_rounding_first_undoes_that_the_scale_of_a_mean_is_rounded() -> None:
     # As Brevitas exports TruncAvgPool2d: the mean has a ninth of the scale, rounded to float32, and
     # 10 bits; those above the lowest 6 are kept.
     rng = np.random.default_rng(0)
-    levels = rng.integers(0, 64, (5, 2, 7, 7))
+    levels: Array = rng.integers(0, 64, (5, 2, 7, 7))
     w = Writer(opset=13)
     tenth, ninth = np.float32(0.1), np.float32(0.1) / np.float32(9)
     x = w.quant("x", tenth, bits=6, signed=False)
