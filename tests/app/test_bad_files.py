@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -94,15 +94,21 @@ DATA: dict[str, tuple[Make, str]] = {
 }
 
 
+def bad_path(name: str, kinds: Mapping[str, tuple[Make, str]], directory: Path) -> tuple[Path, str]:
+    """Make the bad file ``name``; return its path and what is said of it."""
+    make, said = kinds.get(name) or (ANYWHERE[name], "bad")
+    path = directory / ("bad" * (2000 if name == "long_name" else 1))
+    make(path)
+    return path, said
+
+
 @needs_proc
 @pytest.mark.parametrize("name", [*ANYWHERE, *DATA])
 def test_data_that_are_none_are_refused(
     name: str, invoke: Invoke, float_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make, said = DATA.get(name) or (ANYWHERE[name], "bad")
-    path = tmp_path / ("bad" * (2000 if name == "long_name" else 1))
-    make(path)
+    path, said = bad_path(name, DATA, tmp_path)
     with bounded():
         ended = invoke("simulate", float_build, "--data", path)
     refused(ended, said)
@@ -148,9 +154,7 @@ PLANS: dict[str, tuple[Make, str]] = {
 def test_plans_that_are_none_are_refused(
     name: str, invoke: Invoke, models: Path, tmp_path: Path
 ) -> None:
-    make, said = PLANS.get(name) or (ANYWHERE[name], "bad")
-    path = tmp_path / ("bad" * (2000 if name == "long_name" else 1))
-    make(path)
+    path, said = bad_path(name, PLANS, tmp_path)
     with bounded():
         ended = invoke("compile", models / "float.onnx", "-o", tmp_path / "b", "--plan", path)
     refused(ended, said)
@@ -183,9 +187,7 @@ BOARDS: dict[str, tuple[Make, str]] = {
 def test_boards_that_are_none_are_refused(
     name: str, invoke: Invoke, models: Path, tmp_path: Path
 ) -> None:
-    make, said = BOARDS.get(name) or (ANYWHERE[name], "bad")
-    path = tmp_path / ("bad" * (2000 if name == "long_name" else 1))
-    make(path)
+    path, said = bad_path(name, BOARDS, tmp_path)
     with bounded():
         ended = invoke("compile", models / "float.onnx", "-o", tmp_path / "b", "--board", path)
     refused(ended, said)
