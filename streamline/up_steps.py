@@ -44,15 +44,23 @@ def in_one_direction(op: Threshold, x: IntType) -> tuple[Threshold, ...]:
     """
     import numpy as np
 
-    rows, heights = op.thresholds.int64, _live(op, x)
+    heights = _live(op, x)
     if not ((heights > 0).any(axis=1) & (heights < 0).any(axis=1)).any():
         return (op,)
-    base = op.base.int64 + np.where(rows <= x.lo, op.deltas.int64, 0).sum(axis=1)
+    base = _lowest(op, x)
     up, down = (Const(np.maximum(sign * heights, 0)) for sign in (1, -1))
     return (
         Threshold(op.thresholds, Const(base), up),
         Threshold(op.thresholds, Const(np.zeros_like(base)), down),
     )
+
+
+def _lowest(op: Threshold, x: IntType) -> IntArray:
+    """Return the levels at the least input, ``[C]``."""
+    import numpy as np
+
+    taken = np.where(op.thresholds.int64 <= x.lo, op.deltas.int64, 0)
+    return np.asarray(op.base.int64 + taken.sum(axis=1))
 
 
 def _live(op: Threshold, x: IntType) -> IntArray:
@@ -70,8 +78,7 @@ def up_steps(op: Threshold, x: IntType) -> UpSteps:
     """
     import numpy as np
 
-    rows, heights = op.thresholds.int64, _live(op, x)
-    base = op.base.int64 + np.where(rows <= x.lo, op.deltas.int64, 0).sum(axis=1)
+    rows, base, heights = op.thresholds.int64, _lowest(op, x), _live(op, x)
     signs = np.where((heights < 0).any(axis=1), -1, 1)
     # Of a falling channel, the level that it ends in is where the rising one begins.
     start = base + np.minimum(heights, 0).sum(axis=1)
