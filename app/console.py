@@ -175,7 +175,7 @@ def _show_layers(layers: Sequence[LayerComparison]) -> None:
             f"{layer.elements - layer.differing:,}",
             f"{layer.explained:,}",
             f"{layer.structural:,}",
-            f"{layer.differing - layer.explained - layer.structural:,}",
+            f"{layer.unexplained:,}",
             "none" if bound is None else f"{bound:.2g}",
             f"{layer.largest_ratio:.2f}" if layer.explained else "",
         )

@@ -66,15 +66,13 @@ def report(result: Verification) -> dict[str, Any]:
 def totals(layers: tuple[LayerComparison, ...]) -> dict[str, int | float]:
     """Return the sums over all quantizers that were compared with the float executor."""
     elements = sum(layer.elements for layer in layers)
-    differing = sum(layer.differing for layer in layers)
     explained = sum(layer.explained for layer in layers)
-    structural = sum(layer.structural for layer in layers)
     return {
         "elements": elements,
-        "equal": elements - differing,
+        "equal": elements - sum(layer.differing for layer in layers),
         "explained": explained,
-        "structural": structural,
-        "unexplained": differing - explained - structural,
+        "structural": sum(layer.structural for layer in layers),
+        "unexplained": sum(layer.unexplained for layer in layers),
         "explained_share": explained / elements if elements else 0.0,
         "largest_ratio": max((layer.largest_ratio for layer in layers), default=0.0),
     }
@@ -109,14 +107,14 @@ def _layer(layer: LayerComparison) -> dict[str, Any]:
         "equal": layer.elements - layer.differing,
         "explained": layer.explained,
         "structural": layer.structural,
-        "unexplained": layer.differing - layer.explained - layer.structural,
+        "unexplained": layer.unexplained,
         "off_grid": layer.off_grid,
         "passed": layer.is_equal,
         "median_bound": None if layer.median_bound is None else _finite(layer.median_bound),
         "largest_bound": None if layer.largest_bound is None else _finite(layer.largest_bound),
         "largest_ratio": layer.largest_ratio,
         "nearest": [_difference(entry) for entry in layer.nearest],
-        "first_unexplained": [_difference(entry) for entry in layer.unexplained],
+        "first_unexplained": [_difference(entry) for entry in layer.first_unexplained],
         "ties": [
             {"element": list(tie.element), "tied": tie.tied, "differing": tie.differing}
             for tie in layer.ties

@@ -77,7 +77,7 @@ class Tally:
             self.differing += layer.differing
             self.explained += layer.explained
             self.structural += layer.structural
-            self.unexplained += layer.differing - layer.explained - layer.structural
+            self.unexplained += layer.unexplained
             self.tied_elements += len(layer.ties)
             if layer.median_bound is not None:
                 self.bounds.append(layer.median_bound)

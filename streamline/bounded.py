@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
 
     Floats: TypeAlias = NDArray[np.float64]
-    Flags: TypeAlias = NDArray[np.bool_]
+    Bools: TypeAlias = NDArray[np.bool_]
     Tensors: TypeAlias = Mapping[str, NDArray[Any]]
     Operands: TypeAlias = Sequence["Bounded"]
     Bound: TypeAlias = Callable[[SourceNode, Operands, Tensors], "Bounded"]
@@ -58,7 +58,7 @@ def without_error(value: Floats) -> Bounded:
     return Bounded(value, np.zeros_like(value), is_exact=True)
 
 
-def is_float32(value: Floats) -> Flags:
+def is_float32(value: Floats) -> Bools:
     """Return where ``value`` is a float32 number."""
     import numpy as np
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lutloom.core.meaning import ValueMeaning
     from lutloom.core.network import Network
     from lutloom.core.types import IntArray
-    from lutloom.streamline.bounded import Flags, Floats, Tensors
+    from lutloom.streamline.bounded import Bools, Floats, Tensors
     from lutloom.streamline.error_bound import Followed
     from lutloom.streamline.exact_element import Given, Index
     from lutloom.streamline.folded_constants import FoldedConstant
@@ -73,7 +73,7 @@ class Comparison:
     that they choose from. None where the host's part holds an operator without a bound."""
     beyond: tuple[Beyond, ...]
     """Where a bound turned out to be too small."""
-    excused: Flags
+    excused: Bools
     """``[images]``: those whose output may be another one from end to end. Either differences of
     layers, all of them explained, have led elsewhere; or all layers are equal, and the output lies
     within its bounds."""
@@ -86,7 +86,7 @@ class Part:
     images: int
     layers: tuple[LayerPart, ...]
     outputs: int
-    agreeing: Flags
+    agreeing: Bools
     outside: int | None
     beyond: tuple[Beyond, ...]
 
@@ -165,7 +165,7 @@ def _compare_batch(
     output = network.decode(values[network.output_value])
     theirs = tensors[source.outputs[0].name].reshape(output.shape)
     if output.dtype.kind == "i":
-        wrong: Flags | None = unexplained_indices(output, theirs, source, followed)
+        wrong: Bools | None = unexplained_indices(output, theirs, source, followed)
     else:
         wrong = _outside(output, theirs, followed.known.get(source.outputs[0].name))
     agreeing = np.zeros(images, dtype=bool)
@@ -225,7 +225,7 @@ def _beyond(
     return tuple(found)
 
 
-def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) -> Flags | None:
+def _outside(ours: NDArray[Any], theirs: NDArray[Any], bounded: Bounded | None) -> Bools | None:
     import numpy as np
 
     if bounded is None:
@@ -244,7 +244,7 @@ def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and wha
     theirs: IntArray,
     off_grid: int,
     followed: Followed,
-    possible: Flags,
+    possible: Bools,
     is_host: bool,  # noqa: FBT001 - as above
 ) -> LayerPart:
     import numpy as np
@@ -269,7 +269,7 @@ def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and wha
     return LayerPart(value, meaning.node, compared, skipped, off_grid, found, bounds, ties)
 
 
-def _of_images(flags: Flags, rank: int) -> Flags:
+def _of_images(flags: Bools, rank: int) -> Bools:
     """Return ``flags [images]`` so that they broadcast to a tensor of ``rank`` axes."""
     return flags.reshape(-1, *[1] * (rank - 1))
 

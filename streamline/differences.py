@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lutloom.core.types import IntArray
-    from lutloom.streamline.bounded import Bounded, Flags, Floats
+    from lutloom.streamline.bounded import Bools, Bounded, Floats
     from lutloom.streamline.exact_element import Elements
     from lutloom.streamline.level_edges import Edges
     from lutloom.streamline.source import SourceNode
@@ -53,8 +53,8 @@ class Differences:
     theirs: IntArray
     distance: Floats
     bound: Floats
-    is_explained: Flags
-    is_tie: Flags
+    is_explained: Bools
+    is_tie: Bools
 
 
 def explain(

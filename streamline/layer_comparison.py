@@ -57,15 +57,20 @@ class LayerComparison:
     """Likewise: 0 where float32 makes no error."""
     nearest: tuple[Difference, ...]
     """Of the explained ones those with the largest ratio, that first."""
-    unexplained: tuple[Difference, ...]
-    """The first of those without an explanation."""
+    first_unexplained: tuple[Difference, ...]
+    """Of those without an explanation."""
     ties: tuple[TiedElement, ...]
     """The structural ties in which a difference was found."""
 
     @property
+    def unexplained(self) -> int:
+        """How many differ without an explanation."""
+        return self.differing - self.explained - self.structural
+
+    @property
     def is_equal(self) -> bool:
         """Whether every output is equal, or differs for a reason that was proved."""
-        return self.off_grid == 0 and self.differing == self.explained + self.structural
+        return self.off_grid == 0 and self.unexplained == 0
 
     @property
     def largest_ratio(self) -> float:
@@ -129,7 +134,7 @@ def merge_layer(batches: Sequence[LayerPart], found: Differences, images: int) -
         median_bound=_median(bounds),
         largest_bound=max((float(x.max(initial=0.0)) for x in bounds), default=None),
         nearest=listed(found, nearest[is_explained[nearest]]),
-        unexplained=listed(found, unexplained),
+        first_unexplained=listed(found, unexplained),
         ties=ties,
     )
 
