@@ -86,8 +86,10 @@ class Network:
             )
         with np.errstate(over="ignore"):
             floats = data.astype(np.float32)
-        if not np.isfinite(floats).all():
+        if not np.isfinite(data).all():
             raise RangeError("the data hold NaN or infinity: clean them first")
+        if not np.isfinite(floats).all():
+            raise RangeError("the data hold numbers beyond float32, which the model's input holds")
         integers = meaning.in_value_order(run_host(self.head, floats))
         return np.ascontiguousarray(integers, dtype=np.int64)
 
@@ -113,18 +115,22 @@ def _nearest(reals: NDArray[Any], meaning: ValueMeaning, type_: TensorType) -> I
     element = type_.element
     outside = (rounded < element.lo) | (rounded > element.hi)
     if outside.any():
+        channel = np.nonzero(outside)[-1][0]
         raise RangeError(
             f"the data hold {float(wide[outside][0])}, but the input takes the integers"
-            f" {element.lo} to {element.hi} times {meaning.scale[0]} plus {meaning.bias[0]}"
+            f" {element.lo} to {element.hi} times {meaning.scale[channel % len(scale)]} plus"
+            f" {meaning.bias[channel % len(bias)]}"
         )
     back = meaning.to_real(rounded.astype(np.int64))
     with np.errstate(over="ignore"):
         near = wide.astype(np.float32)
     wrong = (back != near) & (back != np.nextafter(near, back))
     if wrong.any():
+        channel = np.nonzero(wrong)[-1][0]
         raise RangeError(
             f"the data hold {float(wide[wrong][0])}, which is no multiple of the input's scale"
-            f" {meaning.scale[0]}: pass the raw integers, or compile with another --input-scale"
+            f" {meaning.scale[channel % len(scale)]}: pass the raw integers, or compile with"
+            " another --input-scale"
         )
     return _checked(rounded.astype(np.int64), type_)
 

@@ -55,12 +55,14 @@ def oracle_input(
     network: Network, images: NDArray[Any], values: Mapping[str, IntArray]
 ) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     """Return the model's input and the tensors to fix, for the oracle to begin where we do."""
+    import numpy as np
+
     start = network.meaning[network.input_value]
     reals = meant(start, values[network.input_value])
     if start.tensor == network.input_name:
         return reals, {}
     # A quantizer on the host rounds floats: what it gave is where the comparison begins.
-    return images, {start.tensor: reals}
+    return images.astype(np.float32), {start.tensor: reals}
 
 
 def differences(

@@ -105,6 +105,20 @@ def test_a_value_between_the_steps_of_the_input_is_refused() -> None:
         network.encode(0 * ones)
 
 
+def test_a_refusal_names_the_scale_of_the_channel() -> None:
+    scales, biases = (Fraction(1, 255), Fraction(1, 4)), (Fraction(0), Fraction(3))
+    meaning = {
+        name: replace(entry, scale=scales, bias=biases) for name, entry in BYTES.meaning.items()
+    }
+    network = replace(BYTES, meaning=meaning)
+    data = np.array([[[0, 0, 0], [3, 3.25, 2]]])
+    with pytest.raises(RangeError, match=r"hold 2\.0, but .* 0 to 255 times 1/4 plus 3$"):
+        network.encode(data)
+    data[0, 1, 2] = 3.3
+    with pytest.raises(RangeError, match=r"hold 3\.3, which is no multiple of .* scale 1/4: "):
+        network.encode(data)
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (1, 3, 2), (1, 6), (1, 2, 3, 1), ()])
 def test_data_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     message = r"^the data should have the shape \['N', 2, 3\], as the model's input 'x', not \["
@@ -114,7 +128,7 @@ def test_data_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 def test_floats_that_overflow_float32_are_refused_by_a_head() -> None:
     network = replace(BYTES, raw_input=False)
-    with pytest.raises(RangeError, match="hold NaN or infinity"):
+    with pytest.raises(RangeError, match="hold numbers beyond float32, which the "):
         network.encode(np.full((1, 2, 3), 1e300))
 
 

@@ -20,6 +20,8 @@ from tests.models import Writer, write
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import DTypeLike
+
     from lutloom.core.network import Network
 
 
@@ -54,6 +56,16 @@ def test_a_tie_that_goes_up_is_found_and_what_follows_from_it(tmp_path: Path) ->
     mutant = replace(network, graph=Graph(network.graph.inputs, nodes, network.graph.outputs))
     found = differing(mutant, path)
     assert [count > 0 for count in found.values()] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.longdouble, np.int8, np.bool_])
+def test_data_of_any_type_of_numbers_are_interpreted(dtype: DTypeLike, tmp_path: Path) -> None:
+    path = tied(tmp_path)
+    network = streamline(path)
+    data = np.array([[0, 1, 1, 0], [1, 1, 0, 1]]).astype(dtype)
+    values = run(network.graph, {network.input_value: network.encode(data)})
+    found = compare_exactly(network, path, data, values)
+    assert {entry.differing for entry in found} == {0}
 
 
 def test_a_model_without_an_exact_reading_is_refused(tmp_path: Path) -> None:
