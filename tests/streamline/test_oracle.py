@@ -69,6 +69,14 @@ def test_a_small_model_gives_the_numbers_worked_out_by_hand() -> None:
     assert fixed["q_out"].tolist() == [[Fraction(1, 4)]]  # 2.5 goes to 2: a tie to even
 
 
+def test_one_bit_is_the_sign_only_where_it_is_signed() -> None:
+    for signed, narrow, levels in ((True, False, [-1, 1, 1]), (False, True, [0, 0, 0])):
+        w = Writer()
+        w.quant("x", bits=1, signed=signed, narrow=narrow, name="q")
+        values = evaluate(w.model("q_out", 3), np.array([[-2, 0, 2]]))
+        assert values["q_out"].ravel().tolist() == levels
+
+
 def test_what_it_cannot_read_is_refused() -> None:
     w = Writer()
     with pytest.raises(OracleError, match="Einsum is unknown"):

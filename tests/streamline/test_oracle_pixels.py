@@ -167,6 +167,18 @@ def test_exact_coordinates_are_no_floats() -> None:
         evaluate(w.model(out, 1, 3), x)
 
 
+@pytest.mark.parametrize(
+    ("coordinates", "pixel"), [("half_pixel", 1), ("pytorch_half_pixel", 0), ("align_corners", 0)]
+)
+def test_a_single_result_is_the_first_pixel_to_some(coordinates: str, pixel: int) -> None:
+    x = np.arange(4).reshape(1, 1, 4)
+    w = Writer(opset=13)
+    inputs = ["x", "", w.constant([1, 1, 0.25])]
+    out = w.node("Resize", inputs, coordinate_transformation_mode=coordinates)
+    assert evaluate(w.model(out, 1, 4), x)[out].ravel().tolist() == [pixel]
+    assert_onnx_agrees(w, [out], x, reference=False)
+
+
 def test_padding_is_the_number_that_its_float_encodes() -> None:
     w = Writer()
     out = padded(w, [0, 1, 0, 0], "constant", 0.1)

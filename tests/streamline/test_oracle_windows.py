@@ -274,15 +274,17 @@ def test_a_last_window_hangs_over_with_ceil_mode() -> None:
 
 
 def test_a_window_that_begins_behind_the_image_is_none() -> None:
-    # ceil((3 + 2 - 3) / 4) + 1 is 2, and the second window would begin at pixel 4, in the padding.
-    # Said since opset 22 only, but executors leave it out in every opset.
+    # ceil((3 + 2 - 3) / 4) + 1 is 2, and the second window would begin at pixel 4, in the padding;
+    # with a stride of 3 at pixel 3, where the padding begins. Said since opset 22 only, but
+    # executors leave it out in every opset.
     x = row(1, 2, 3)
-    pool: dict[str, Any] = {"ceil_mode": 1, "kernel_shape": [3], "strides": [4], "pads": [0, 2]}
+    pool: dict[str, Any] = {"ceil_mode": 1, "kernel_shape": [3], "pads": [0, 2]}
     for opset in (10, 22):
         for kind, wanted in (("MaxPool", 3), ("AveragePool", 2)):
-            model = model_of(kind, x, [], opset=opset, **pool)
-            assert exactly(model, x).ravel().tolist() == [wanted]
-            assert_equal(exactly(model, x), by_runtime(model, x))
+            for stride in (3, 4):
+                model = model_of(kind, x, [], opset=opset, strides=[stride], **pool)
+                assert exactly(model, x).ravel().tolist() == [wanted]
+                assert_equal(exactly(model, x), by_runtime(model, x))
 
 
 @pytest.mark.parametrize("opset", [10, 11, 19, 22])
@@ -330,6 +332,12 @@ def test_automatic_padding_is_the_standards() -> None:
     # Two in front and two behind. ONNX Runtime refuses a dilation here.
     assert convolved("SAME_UPPER", 1, 2) == [310, 420, 31, 42]
 
+    # No padding is needed where the stride leaves pixels over, and none is taken away.
+    five, one = row(1, 2, 3, 4, 5), np.ones((1, 1, 1), dtype=np.float32)
+    model = model_of("Conv", five, [one], auto_pad="SAME_UPPER", strides=[3])
+    assert exactly(model, five).ravel().tolist() == [1, 4]
+    assert_equal(exactly(model, five), by_runtime(model, five))
+
     pool: dict[str, Any] = {"kernel_shape": [2], "opset": 22}
     # The reference rounds the size down with SAME_LOWER; the standard, and ONNX Runtime, up.
     model = model_of("MaxPool", row(3, 1, 2), [], auto_pad="SAME_LOWER", strides=[2], **pool)
@@ -339,7 +347,6 @@ def test_automatic_padding_is_the_standards() -> None:
     assert exactly(model, x).ravel().tolist() == [2, 3, 4, 3]
     # ceil((5 - 2 + 1) / 2) is 2 with ceil_mode; ONNX Runtime takes ceil((5 - 2) / 2) + 1.
     for is_ceil in (0, 1):
-        five = row(1, 2, 3, 4, 5)
         model = model_of(
             "MaxPool", five, [], auto_pad="VALID", strides=[2], ceil_mode=is_ceil, **pool
         )
@@ -383,6 +390,15 @@ def test_numbers_may_be_longer_than_a_machine_word() -> None:
         2**20 * (2**60 + 1) + 3 * 2**60,
         2**80 + 3 * (2**60 - 1),
     ]
+
+
+def test_sums_may_be_longer_than_a_machine_word() -> None:
+    x = row(*[2**31] * 4)
+    model = model_of("Conv", x, [np.full((1, 1, 4), 2**31, dtype=np.float32)])
+    assert exactly(model, x).item() == 2**64
+    x = row(*[2**62] * 4)
+    assert exactly(model_of("AveragePool", x, [], kernel_shape=[4]), x).item() == 2**62
+    assert exactly(model_of("GlobalAveragePool", x, []), x).item() == 2**62
 
 
 def test_irrational_numbers_are_pooled_and_convolved_as_they_are() -> None:
