@@ -42,7 +42,7 @@ def converting_plan(graph: Graph) -> Plan:
             key: values[len(values) // 2] if index % 2 else values[min(1, len(values) - 1)]
             for key, values in legal.items()
         }
-        plan = plan.with_folding(name, Folding(**chosen))
+        plan = plan.with_folding(name, Folding(pe=chosen["pe"], simd=chosen["simd"]))
     return plan
 
 
