@@ -89,7 +89,10 @@ class Network:
         if not np.isfinite(data).all():
             raise RangeError("the data hold NaN or infinity: clean them first")
         if not np.isfinite(floats).all():
-            raise RangeError("the data hold numbers beyond float32, which the model's input holds")
+            raise RangeError(
+                "the data hold numbers beyond float32, which the model's input holds: scale them"
+                " as for training"
+            )
         integers = meaning.in_value_order(run_host(self.head, floats))
         return np.ascontiguousarray(integers, dtype=np.int64)
 

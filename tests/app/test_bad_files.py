@@ -88,7 +88,7 @@ DATA: dict[str, tuple[Make, str]] = {
     "complex": (array(ZEROS, complex), "holds complex128, not numbers"),
     "dates": (array(ZEROS, "M8[s]"), "holds datetime64[s], not numbers"),
     "strings": (array(ZEROS, "S4"), "holds |S4, not numbers"),
-    "beyond": (array(ZEROS + 1e300, float), "NaN or infinity"),
+    "beyond": (array(ZEROS + 1e300, float), "beyond float32"),
     "batches": (array(ZEROS[np.newaxis]), "['N', 12]"),
     "nothing": (array(np.zeros((0, 0))), "['N', 12]"),
 }
