@@ -30,7 +30,7 @@ from lutloom.streamline.oracle_enclosures import (
 )
 from lutloom.streamline.oracle_values import HALF, ONE, ZERO, OracleError
 
-MOST_BITS = 4096
+MOST_BITS = 16384
 _FIRST_BITS = 64
 _PATIENCE = 512
 _LARGEST_POWER = 2**20
