@@ -207,7 +207,9 @@ def test_a_limit_is_not_reached(steep: int) -> None:
 
 
 def test_what_is_equal_for_no_reason_that_is_seen_is_an_error() -> None:
-    with pytest.raises(OracleError, match="16384 bits do not tell a number from its nearest border"):
+    with pytest.raises(
+        OracleError, match="16384 bits do not tell a number from its nearest border"
+    ):
         sign(1 / (1 + exp(-ONE)) - sigmoid(ONE))
 
 
