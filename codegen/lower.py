@@ -1,6 +1,9 @@
 """From integer operators to processes, each of which is one C++ function call.
 
     linear(x, weights)        =  matvec(x, weights transposed)
+    conv(x, weights)          =  matvec(window(x), weights as a matrix), plus what masked taps add
+    conv(x, one a channel)    =  depthwise(x)
+    conv(x, one tap)          =  matvec(x, weights transposed)
     add(x0, x1, x2, ...)      =  add(add(x0, x1), x2), ...
     f(x), g(x)                =  x0, x1 = duplicate(x); f(x0), g(x1)
 
@@ -15,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.errors import LutloomError
 from lutloom.core.graph import Graph, Node, fresh_name
-from lutloom.core.ops import Add, Duplicate, Linear, MatVec, Reshape
+from lutloom.core.ops import Add, Conv, Depthwise, Duplicate, Linear, MatVec, Reshape, Window
 from lutloom.core.text import print_node
 from lutloom.core.types import Const
 
 if TYPE_CHECKING:
     from lutloom.core.op import Op
+    from lutloom.core.types import TensorType
 
 
 class LoweringError(LutloomError, ValueError):
@@ -49,7 +53,11 @@ def lower(graph: Graph) -> Graph:
     if is_lowered(graph) and len(needed) == len(graph.nodes):
         return graph
     names = set(graph.types)
-    nodes = [process for node in needed for process in _processes(node, names)]
+    nodes = [
+        process
+        for node in needed
+        for process in _processes(node, graph.types[node.inputs[0]], names)
+    ]
     return _with_duplicates(graph, nodes, names)
 
 
@@ -69,7 +77,9 @@ def _first_obstacle(graph: Graph) -> str | None:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
     for node in graph.nodes:
-        if isinstance(node.op, Linear) or (isinstance(node.op, Add) and len(node.inputs) != 2):
+        if isinstance(node.op, Linear | Conv) or (
+            isinstance(node.op, Add) and len(node.inputs) != 2
+        ):
             return f"{print_node(node)} is no process"
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     readers.update(graph.outputs)
@@ -94,14 +104,63 @@ def _needed(graph: Graph) -> list[Node]:
     return kept
 
 
-def _processes(node: Node, names: set[str]) -> list[Node]:
+def _processes(node: Node, x: TensorType, names: set[str]) -> list[Node]:
     match node.op:
         case Linear(weights=weights):
             return [replace(node, op=MatVec(Const(weights.data.T)))]
+        case Conv():
+            return _convolution(node, node.op, x, names)
         case Add(multipliers=multipliers) if len(node.inputs) > 2:
             return _chain(node, multipliers, names)
         case _:
             return [node]
+
+
+def _convolution(node: Node, op: Conv, x: TensorType, names: set[str]) -> list[Node]:
+    """Return the processes of a convolution: one, or a window and a product behind it.
+
+    The window shows masked taps an integer of the input, so that its words stay as narrow as the
+    data; where ``fill`` is none, the difference is added behind the product, by classes of places:
+    ``(fill - shown) * sum of the weights of masked taps``.
+    """
+    import numpy as np
+
+    channels, outputs = op.weights.shape[-2:]
+    windows, image = op.windows, x.shape[:-1]
+    if len(image) > 2:
+        raise LoweringError(
+            f"{node.name} is a convolution over {len(image)} axes: this version builds those over"
+            " one or two"
+        )
+    if channels == 1 and op.groups == outputs:
+        weights = Const(op.weights.data.reshape(*windows.kernel, outputs))
+        places = (op.stride, op.dilation, op.pads, op.spacing)
+        return [replace(node, op=Depthwise(weights, *places, op.fill))]
+    taps = op.weights.data.reshape(windows.taps, channels, outputs)
+    matrix = Const(taps.reshape(-1, outputs).T)
+    is_plain = windows.results(image) == image and windows.taps == 1 and op.groups == 1
+    borders = windows.borders(image)
+    if is_plain and not borders.is_masking:
+        return [replace(node, op=MatVec(matrix))]
+    shown = op.fill if _holds(x, op.fill) else x.element.lo
+    extra: dict[str, Const] = {}
+    if borders.is_masking and shown != op.fill:
+        sums = taps.sum(axis=1, dtype=np.int64)
+        masks = borders.masks.reshape(*[1] * (2 - len(image)), *borders.masks.shape)
+        extra["border"] = Const((~masks).astype(np.int64) @ sums * (op.fill - shown))
+        classes = (np.zeros(1, np.int64), *borders.classes)[-2:]
+        extra["rows"], extra["columns"] = (Const(entries) for entries in classes)
+    name = fresh_name(f"{node.name}/window", names)
+    window = Window(windows.kernel, op.stride, op.dilation, op.pads, op.spacing, op.groups, shown)
+    return [
+        Node((name,), window, node.inputs),
+        replace(node, op=MatVec(matrix, op.groups, **extra), inputs=(name,)),
+    ]
+
+
+def _holds(x: TensorType, value: int) -> bool:
+    element = x.element
+    return element.lo <= value <= element.hi and (value - element.lo) % element.step == 0
 
 
 def _chain(node: Node, multipliers: Const, names: set[str]) -> list[Node]:

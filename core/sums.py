@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from lutloom.core.types import INT64_MAX, IntType
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lutloom.core.types import Const, IntArray
 
 
@@ -57,3 +60,67 @@ class WeightSums:
         stride = x.step * self.divisor if x.count > 1 else 0
         step = gcd(stride, hi - lo, *(low - lo for low in lows))
         return IntType(lo, hi, step or 1)
+
+
+@dataclass(frozen=True, eq=False)
+class TapSums:
+    """For every tap of a window and every output: the sums of its positive and negative weights.
+
+    ``positive`` and ``negative`` are ``[taps, outputs]``; ``divisor`` divides all weights.
+    """
+
+    positive: IntArray
+    negative: IntArray
+    divisor: int
+
+    @classmethod
+    def of(cls, weights: NDArray[np.integer]) -> TapSums:
+        """Sum ``weights [taps, channels, outputs]`` over the channels."""
+        import numpy as np
+
+        fits = (
+            int(np.abs(weights.astype(np.float64)).max()) * weights[..., 0].size <= INT64_MAX // 2
+        )
+        exact = np.int64 if fits else object
+        return cls(
+            np.maximum(weights, 0).sum(axis=1, dtype=exact),
+            np.minimum(weights, 0).sum(axis=1, dtype=exact),
+            gcd(*np.unique(weights).tolist()),
+        )
+
+    def bounds(
+        self, x: IntType, masks: NDArray[np.bool_], fill: int
+    ) -> tuple[list[int], list[int]]:
+        """Return the smallest and the largest sum of every output, in any window.
+
+        ``masks [..., taps]`` say for each kind of window which taps see ``x``; the others see
+        ``fill``.
+        """
+        lows, highs, _ = self._ends(x, masks, fill)
+        return lows.min(axis=0).tolist(), highs.max(axis=0).tolist()
+
+    def reach(self, x: IntType, masks: NDArray[np.bool_], fill: int) -> IntType:
+        """Return the narrowest type that holds the sums of all outputs and windows.
+
+        Raises ``ValueError`` where that takes more than 64 bits.
+        """
+        lows, highs, is_varying = self._ends(x, masks, fill)
+        lo, hi = int(lows.min()), int(highs.max())
+        stride = x.step * self.divisor if x.count > 1 and is_varying else 0
+        starts = {int(value) for value in lows.ravel().tolist()}
+        step = gcd(stride, hi - lo, *(start - lo for start in starts))
+        return IntType(lo, hi, step or 1)
+
+    def _ends(
+        self, x: IntType, masks: NDArray[np.bool_], fill: int
+    ) -> tuple[NDArray[np.object_], NDArray[np.object_], bool]:
+        import numpy as np
+
+        # In Python's integers: int64 might not do.
+        seen = np.unique(masks.reshape(-1, masks.shape[-1]), axis=0).astype(object)
+        positive, negative = self.positive.astype(object), self.negative.astype(object)
+        border = (1 - seen) @ (positive + negative) * fill
+        above, below = seen @ positive, seen @ negative
+        lows = above * x.lo + below * x.hi + border
+        highs = above * x.hi + below * x.lo + border
+        return lows, highs, bool(seen.any())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from hashlib import blake2b
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     IntArray: TypeAlias = NDArray[np.int64]
+    Integers: TypeAlias = int | Sequence["Integers"]
 
 # Values and accumulators are int64 in the reference; the C++ goes no further either.
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -66,6 +67,16 @@ class IntType:
         distance = values.view(np.uint64) - np.int64(self.lo).view(np.uint64)
         is_inside = (values >= self.lo) & (values <= self.hi)
         return np.asarray(is_inside & (distance % np.uint64(self.step) == 0))
+
+    def including(self, value: int) -> IntType:
+        """Return the narrowest type that holds all of this one, and ``value``.
+
+        >>> IntType(-1, 1, 2).including(0)
+        IntType(lo=-1, hi=1, step=1)
+        """
+        lo, hi = min(self.lo, value), max(self.hi, value)
+        stride = self.step if self.count > 1 else 0
+        return IntType(lo, hi, gcd(stride, self.lo - lo, value - lo, hi - lo) or 1)
 
     @property
     def is_offset_coded(self) -> bool:
@@ -139,7 +150,7 @@ class Const:
     Raises ``TypeError`` for anything but integers.
     """
 
-    def __init__(self, data: NDArray[np.integer] | list[int] | list[list[int]] | int) -> None:
+    def __init__(self, data: NDArray[np.integer] | Integers) -> None:
         import numpy as np
 
         array = np.asarray(data)

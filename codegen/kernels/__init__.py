@@ -20,8 +20,8 @@ KERNELS: Mapping[str, Kernel] = MappingProxyType(
     }
 )
 
-# Operators that are no process: linear is lowered to matvec, and a reshape is a wire, since a
-# stream has no shape.
-NO_PROCESS = frozenset({"linear", "reshape"})
+# Operators that are no process: linear and conv are lowered to matvec and others, and a reshape is
+# a wire, since a stream has no shape.
+NO_PROCESS = frozenset({"conv", "linear", "reshape"})
 
 __all__ = ["KERNELS", "NO_PROCESS", "Code", "Kernel", "Legal", "Site", "Table"]

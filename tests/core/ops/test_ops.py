@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence(make: object, message: str
 
 def test_the_registry_knows_every_operator_by_its_name() -> None:
     assert sorted(OPERATORS) == sorted(op.name for op in OPERATORS.values())
-    assert len(OPERATORS) == 9
+    assert len(OPERATORS) == 15
 
 
 def test_an_ill_typed_graph_cannot_exist() -> None:
