@@ -6,10 +6,10 @@ r"""Graphs as text, and back.
     left, right = duplicate[copies=2](fc0): int<-784..784 by 2>[64], int<-784..784 by 2>[64]
     return left, right
 
-One line an equation. A name that is not made of letters, digits and ``_ . / -``, or that begins
-like a keyword, stands as a JSON string. Constants stand for themselves by type, shape and digest.
-The types behind the colon are derived: they are there for the reader, and a check when the text is
-parsed.
+One line an equation; parameters at their default are left out. A name that is not made of letters,
+digits and ``_ . / -``, or that begins like a keyword, stands as a JSON string. Constants stand for
+themselves by type, shape and digest. The types behind the colon are derived: they are there for the
+reader, and a check when the text is parsed.
 """
 
 from __future__ import annotations
@@ -56,9 +56,11 @@ def print_node(node: Node) -> str:
 
 
 def parameters_of(op: Op) -> Iterator[tuple[str, Parameter]]:
-    """Yield the parameters of ``op`` by name, in the order of its fields."""
+    """Yield the parameters of ``op`` that are not at their default, in the order of its fields."""
     for field in fields(op):  # type: ignore[arg-type]
-        yield field.name, getattr(op, field.name)
+        value: Parameter = getattr(op, field.name)
+        if value != field.default:
+            yield field.name, value
 
 
 def constants_of(graph: Graph) -> dict[str, Const]:
