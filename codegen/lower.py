@@ -142,7 +142,7 @@ def _convolution(node: Node, op: Conv, x: TensorType, names: set[str]) -> list[N
     borders = windows.borders(image)
     if is_plain and not borders.is_masking:
         return [replace(node, op=MatVec(matrix))]
-    shown = op.fill if _holds(x, op.fill) else x.element.lo
+    shown = op.fill if op.fill in x.element else x.element.lo
     extra: dict[str, Const] = {}
     if borders.is_masking and shown != op.fill:
         sums = taps.sum(axis=1, dtype=np.int64)
@@ -156,11 +156,6 @@ def _convolution(node: Node, op: Conv, x: TensorType, names: set[str]) -> list[N
         Node((name,), window, node.inputs),
         replace(node, op=MatVec(matrix, op.groups, **extra), inputs=(name,)),
     ]
-
-
-def _holds(x: TensorType, value: int) -> bool:
-    element = x.element
-    return element.lo <= value <= element.hi and (value - element.lo) % element.step == 0
 
 
 def _chain(node: Node, multipliers: Const, names: set[str]) -> list[Node]:

@@ -7,6 +7,7 @@ negative weights; both ends are reached. Its values are congruent modulo ``step 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.types import Const, IntArray
+
+
+def type_of_sums(lows: Sequence[int], highs: Sequence[int], stride: int) -> IntType:
+    """Return the narrowest type of sums that lie ``stride`` apart, from each low to its high.
+
+    Raises ``ValueError`` where that takes more than 64 bits.
+    """
+    lo, hi = min(lows), max(highs)
+    step = gcd(stride, hi - lo, *(low - lo for low in set(lows)))
+    return IntType(lo, hi, step or 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +67,7 @@ class WeightSums:
         Raises ``ValueError`` where that takes more than 64 bits.
         """
         lows, highs = self.bounds(x)
-        lo, hi = min(lows), max(highs)
-        stride = x.step * self.divisor if x.count > 1 else 0
-        step = gcd(stride, hi - lo, *(low - lo for low in lows))
-        return IntType(lo, hi, step or 1)
+        return type_of_sums(lows, highs, x.step * self.divisor if x.count > 1 else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +113,8 @@ class TapSums:
         Raises ``ValueError`` where that takes more than 64 bits.
         """
         lows, highs, is_varying = self._ends(x, masks, fill)
-        lo, hi = int(lows.min()), int(highs.max())
         stride = x.step * self.divisor if x.count > 1 and is_varying else 0
-        starts = {int(value) for value in lows.ravel().tolist()}
-        step = gcd(stride, hi - lo, *(start - lo for start in starts))
-        return IntType(lo, hi, step or 1)
+        return type_of_sums(lows.ravel().tolist(), highs.ravel().tolist(), stride)
 
     def _ends(
         self, x: IntType, masks: NDArray[np.bool_], fill: int

@@ -60,6 +60,9 @@ class IntType:
         """How many values the type holds."""
         return (self.hi - self.lo) // self.step + 1
 
+    def __contains__(self, value: int) -> bool:
+        return self.lo <= value <= self.hi and (value - self.lo) % self.step == 0
+
     def holds(self, values: IntArray) -> NDArray[np.bool_]:
         """Return which of ``values`` are of the type, in the same shape."""
         import numpy as np

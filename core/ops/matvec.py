@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
 from typing import TYPE_CHECKING, ClassVar
 
 from lutloom.core.exact import matmul
-from lutloom.core.sums import WeightSums
+from lutloom.core.sums import WeightSums, type_of_sums
 from lutloom.core.types import Const, IntType, TensorType
 from lutloom.core.windows import class_indices
 
@@ -82,13 +81,11 @@ class MatVec:
             return self.sums.reach(x)
         import numpy as np
 
-        lows, highs = (np.array(ends, dtype=object) for ends in self.sums.bounds(x))
         added = self.border.int64.astype(object)
-        lows, highs = lows + added, highs + added
-        lo, hi = int(lows.min()), int(highs.max())
-        stride = x.step * self.sums.divisor if x.count > 1 else 0
-        step = gcd(stride, hi - lo, *(int(low) - lo for low in set(lows.ravel().tolist())))
-        return IntType(lo, hi, step or 1)
+        lows, highs = (
+            (np.array(ends, dtype=object) + added).ravel().tolist() for ends in self.sums.bounds(x)
+        )
+        return type_of_sums(lows, highs, x.step * self.sums.divisor if x.count > 1 else 0)
 
     def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """Return the products, int64."""
