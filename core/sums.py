@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING
 
+from lutloom.core.exact import matmul
 from lutloom.core.types import INT64_MAX, IntType
 
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ class WeightSums:
 class TapSums:
     """For every tap of a window and every output: the sums of its positive and negative weights.
 
-    ``positive`` and ``negative`` are ``[taps, outputs]``; ``divisor`` divides all weights.
+    ``positive`` and ``negative`` are ``[taps, outputs]``; ``divisors [taps]`` divide the weights.
     """
 
     positive: IntArray
     negative: IntArray
-    divisor: int
+    divisors: IntArray
 
     @classmethod
     def of(cls, weights: NDArray[np.integer]) -> TapSums:
@@ -93,7 +94,7 @@ class TapSums:
         return cls(
             np.maximum(weights, 0).sum(axis=1, dtype=exact),
             np.minimum(weights, 0).sum(axis=1, dtype=exact),
-            gcd(*np.unique(weights).tolist()),
+            np.gcd.reduce(weights.reshape(len(weights), -1), axis=1, dtype=np.int64),
         )
 
     def bounds(
@@ -112,20 +113,27 @@ class TapSums:
 
         Raises ``ValueError`` where that takes more than 64 bits.
         """
-        lows, highs, is_varying = self._ends(x, masks, fill)
-        stride = x.step * self.divisor if x.count > 1 and is_varying else 0
+        lows, highs, seen = self._ends(x, masks, fill)
+        divisor = gcd(*self.divisors[seen].tolist())
+        stride = x.step * divisor if x.count > 1 else 0
         return type_of_sums(lows.ravel().tolist(), highs.ravel().tolist(), stride)
 
     def _ends(
         self, x: IntType, masks: NDArray[np.bool_], fill: int
-    ) -> tuple[NDArray[np.object_], NDArray[np.object_], bool]:
+    ) -> tuple[NDArray[np.object_], NDArray[np.object_], NDArray[np.bool_]]:
+        """Return the ends of every sum, ``[kinds of windows, outputs]``, and which taps see x."""
         import numpy as np
 
-        # In Python's integers: int64 might not do.
-        seen = np.unique(masks.reshape(-1, masks.shape[-1]), axis=0).astype(object)
-        positive, negative = self.positive.astype(object), self.negative.astype(object)
-        border = (1 - seen) @ (positive + negative) * fill
-        above, below = seen @ positive, seen @ negative
+        seen = np.unique(masks.reshape(-1, masks.shape[-1]), axis=0)
+        # Products of the ends in Python's integers: int64 might not do.
+        above, below = (
+            matmul(seen.astype(np.int64), sums).astype(object)
+            if sums.dtype == np.int64
+            else seen.astype(object) @ sums
+            for sums in (self.positive, self.negative)
+        )
+        total = self.positive.astype(object).sum(axis=0) + self.negative.astype(object).sum(axis=0)
+        border = (total - above - below) * fill
         lows = above * x.lo + below * x.hi + border
         highs = above * x.hi + below * x.lo + border
-        return lows, highs, bool(seen.any())
+        return lows, highs, np.asarray(seen.any(axis=0))

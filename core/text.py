@@ -37,6 +37,13 @@ _HEADER = f"lutloom-graph {FORMAT}"
 Parameter: TypeAlias = int | bool | tuple[int, ...] | Const
 """What a field of an operator may hold."""
 
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "int": (int, "an integer"),
+    "bool": (bool, "true or false"),
+    "tuple[int, ...]": (tuple, "integers in parentheses"),
+    "Const": (Const, "a constant"),
+}
+
 
 def print_graph(graph: Graph) -> str:
     """Return the text of ``graph``: equal graphs print equally."""
@@ -250,6 +257,11 @@ def _parse_equation(
     types = _sequence(tokens, _parse_type)
     if len(types) != len(results):
         raise tokens.error(f"{len(results)} results, but {len(types)} types")
+    for field in fields(OPERATORS[operator]):  # type: ignore[arg-type]
+        value = parameters.get(field.name)
+        kind, what = _KINDS[str(field.type)]
+        if value is not None and type(value) is not kind:
+            raise tokens.error(f"'{operator}' takes {what} for {field.name}, not {_print(value)}")
     try:
         op = OPERATORS[operator](**parameters)
     except (TypeError, AttributeError) as error:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Values and accumulators are int64 in the reference; the C++ goes no further either.
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+_MOST_ELEMENTS = 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ class TensorType:
     def __post_init__(self) -> None:
         if any(size < 1 for size in self.shape):
             raise ValueError(f"every dimension must be at least 1, not {list(self.shape)}")
+        if self.size > _MOST_ELEMENTS:
+            raise ValueError(f"a tensor of {list(self.shape)} is too large: at most 2^48 elements")
 
     @property
     def size(self) -> int:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 
+# How many places an axis may have, and how many taps all kinds of cut-off windows together: what
+# a file may claim is far more than any memory holds.
+_MOST_PLACES, _MOST_TAPS = 2**22, 2**26
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Windows over the spatial axes of a channels-last image; one entry an axis.
@@ -41,10 +46,15 @@ class Windows:
         rank = len(self.kernel)
         for what in ("kernel", "stride", "dilation", "spacing"):
             entries: tuple[int, ...] = getattr(self, what)
-            if len(entries) != rank or any(entry < 1 for entry in entries):
-                raise TypeError(f"{what} should be {rank} positive numbers, not {list(entries)}")
-        if rank < 1 or len(self.pads) != 2 * rank:
-            raise TypeError(f"pads should be {2 * rank} numbers, not {list(self.pads)}")
+            if len(entries) != rank or not all(1 <= entry <= _MOST_PLACES for entry in entries):
+                raise TypeError(
+                    f"{what} should be {rank} numbers from 1 to {_MOST_PLACES}, not {list(entries)}"
+                )
+        is_far = any(abs(pad) > _MOST_PLACES for pad in self.pads)
+        if rank < 1 or len(self.pads) != 2 * rank or is_far:
+            raise TypeError(
+                f"pads should be {2 * rank} numbers up to {_MOST_PLACES}, not {list(self.pads)}"
+            )
 
     @property
     def rank(self) -> int:
@@ -59,14 +69,21 @@ class Windows:
     def results(self, image: tuple[int, ...]) -> tuple[int, ...]:
         """Return how many windows there are along each axis of an ``image`` of that many pixels.
 
-        Raises ``TypeError`` if the image has another rank, or is smaller than a window.
+        Raises ``TypeError`` if the image has another rank, is smaller than a window, or is longer
+        along an axis than anything that could be built.
         """
         if len(image) != self.rank:
             raise TypeError(f"windows of {self.rank} axes do not fit an image of {len(image)}")
         counts = []
         for axis, size in enumerate(image):
             places = (size - 1) * self.spacing[axis] + 1
-            room = places + self.pads[axis] + self.pads[self.rank + axis]
+            pads = (self.pads[axis], self.pads[self.rank + axis])
+            room, widest = places + sum(pads), places + sum(max(pad, 0) for pad in pads)
+            if widest > _MOST_PLACES:
+                raise TypeError(
+                    f"an axis of {widest} places, padding included, is too long: at most"
+                    f" {_MOST_PLACES} are supported"
+                )
             free = room - self.dilation[axis] * (self.kernel[axis] - 1) - 1
             if free < 0:
                 raise TypeError(
@@ -76,29 +93,55 @@ class Windows:
             counts.append(free // self.stride[axis] + 1)
         return tuple(counts)
 
-    def pixels(self, image: tuple[int, ...]) -> tuple[IntArray, ...]:
-        """Return the pixel of every tap along each axis, ``[results, kernel]``: -1 if masked."""
+    def pixels(self, image: tuple[int, ...], axis: int, tap: int) -> IntArray:
+        """Return the pixel that ``tap`` of every result along ``axis`` sees: -1 if masked."""
         import numpy as np
 
-        tables = []
-        for axis, results in enumerate(self.results(image)):
-            starts = self.stride[axis] * np.arange(results) - self.pads[axis]
-            places = starts[:, None] + self.dilation[axis] * np.arange(self.kernel[axis])
-            pixel, gap = np.divmod(places, self.spacing[axis])
-            is_there = (gap == 0) & (pixel >= 0) & (pixel < image[axis])
-            tables.append(np.where(is_there, pixel, -1).astype(np.int64))
-        return tuple(tables)
+        starts = self.stride[axis] * np.arange(self.results(image)[axis]) - self.pads[axis]
+        pixel, gap = np.divmod(starts + self.dilation[axis] * tap, self.spacing[axis])
+        is_there = (gap == 0) & (pixel >= 0) & (pixel < image[axis])
+        return np.where(is_there, pixel, -1).astype(np.int64)
 
     def borders(self, image: tuple[int, ...]) -> Borders:
-        """Return which windows have the same masked taps."""
+        """Return which windows have the same masked taps.
+
+        Raises ``TypeError`` where they are cut off in more ways than anything could tell apart.
+        """
+        results = self.results(image)
+        axes = [self._borders(size, axis, results[axis]) for axis, size in enumerate(image)]
+        kinds = prod(len(patterns) for _, patterns in axes)
+        if kinds * self.taps > _MOST_TAPS:
+            raise TypeError(
+                f"windows of {list(self.kernel)} taps are cut off in {kinds} ways by the pads"
+                f" {list(self.pads)}: use a smaller kernel, or less padding"
+            )
+        return Borders(tuple(classes for classes, _ in axes), tuple(masks for _, masks in axes))
+
+    def _borders(self, size: int, axis: int, results: int) -> tuple[IntArray, NDArray[np.bool_]]:
+        """Return the class of each of the ``results``, and ``[classes, kernel]`` patterns.
+
+        A pattern follows from its first tap within the image, from the first one behind it, and
+        from where between two pixels it begins: no table of all taps of all results is made.
+        """
         import numpy as np
 
-        classes, patterns = [], []
-        for table in self.pixels(image):
-            distinct, index = np.unique(table >= 0, axis=0, return_inverse=True)
-            classes.append(index.reshape(-1).astype(np.int64))
-            patterns.append(distinct)
-        return Borders(tuple(classes), tuple(patterns))
+        kernel, dilation, spacing = self.kernel[axis], self.dilation[axis], self.spacing[axis]
+        starts = self.stride[axis] * np.arange(results) - self.pads[axis]
+        places = (size - 1) * spacing + 1
+        first = np.clip(-(starts // dilation), 0, kernel)
+        behind = np.maximum(np.clip(-((starts - places) // dilation), 0, kernel), first)
+        _, ends = np.unique(first * (kernel + 1) + behind, return_inverse=True)
+        phase = starts % spacing if size > 1 else 0 * starts
+        _, example, kind = np.unique(ends * spacing + phase, return_index=True, return_inverse=True)
+        if len(example) * kernel > _MOST_TAPS:
+            raise TypeError(
+                f"windows of {kernel} taps are cut off in {len(example)} ways along an axis: use a"
+                " smaller kernel, or less padding"
+            )
+        pixel, gap = np.divmod(starts[example][:, None] + dilation * np.arange(kernel), spacing)
+        is_there = (gap == 0) & (pixel >= 0) & (pixel < size)
+        patterns, index = np.unique(is_there, axis=0, return_inverse=True)
+        return index.reshape(-1)[kind].astype(np.int64), patterns
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,16 +182,20 @@ def tap_views(x: Array, windows: Windows, fill: int) -> Iterator[Array]:
     import numpy as np
 
     image = x.shape[1:-1]
-    tables = windows.pixels(image)
-    if any((table < 0).any() for table in tables):
+    if windows.borders(image).is_masking:
         # One more row and column, of what masked taps see: index -1 is the last one.
         widths = [(0, 0), *[(0, 1)] * len(image), (0, 0)]
         x = np.pad(x, widths, constant_values=fill)
-    for tap in np.ndindex(*windows.kernel):
-        view = x
-        for axis, (table, t) in enumerate(zip(tables, tap, strict=True), start=1):
-            view = view.take(table[:, t], axis=axis)
-        yield view
+    yield from _views(x, windows, image, 0)
+
+
+def _views(x: Array, windows: Windows, image: tuple[int, ...], axis: int) -> Iterator[Array]:
+    if axis == windows.rank:
+        yield x
+        return
+    for tap in range(windows.kernel[axis]):
+        pixels = windows.pixels(image, axis, tap)
+        yield from _views(x.take(pixels, axis=axis + 1), windows, image, axis + 1)
 
 
 def class_indices(shape: tuple[int, ...], rows: Const, columns: Const) -> tuple[Array, Array]:

@@ -92,8 +92,26 @@ HEAD = "lutloom-graph 1\ninput x: int<-1..1 by 2>[2]\n"
             HEAD + "y = linear[weights=int8[2,2]#00000000000000000000](x): int<0..1>[1]\nreturn y",
             r"the constant int8\[2,2\]#0{20} is missing$",
         ),
-        (HEAD + "y = linear[weights=3](x): int<0..1>[1]\nreturn y", r"'linear' does not take"),
-        (HEAD + "y = permute[axes=3](x): int<0..1>[1]\nreturn y", r"contradicts itself"),
+        (
+            HEAD + "y = linear[](x): int<0..1>[1]\nreturn y",
+            r"'linear' does not take these parameters",
+        ),
+        (
+            HEAD + "y = linear[weights=3](x): int<0..1>[1]\nreturn y",
+            r"'linear' takes a constant for weights, not 3$",
+        ),
+        (
+            HEAD + "y = permute[axes=3](x): int<0..1>[1]\nreturn y",
+            r"'permute' takes integers in parentheses for axes, not 3$",
+        ),
+        (
+            HEAD + "y = top_k[k=true](x): int<0..1>[1]\nreturn y",
+            r"'top_k' takes an integer for k, not true$",
+        ),
+        (
+            HEAD + "y = reshape[shape=()](x): int<0..1>[1]\nreturn y",
+            r"the graph contradicts itself: y = reshape\(x\): \[\] does not hold the 2 elements",
+        ),
         (HEAD + "y = reshape[shape=(-1,-2)](x): int<-1..1 by 2>[2]\nreturn y", r"at least 1"),
         (
             HEAD + "y = duplicate[copies=99999999999999999999](x): int<0..1>[1]\nreturn y",
