@@ -36,7 +36,26 @@ def aligned(node: SourceNode, x: Formula, array: NDArray[Any], what: str) -> Rat
         raise ModelError(
             f"{node}: its {what} is no number: {error}; train the model again"
         ) from error
-    return compact(exact.transpose(x.axes))
+    return _of_classes(node, x, compact(exact.transpose(x.axes)), what)
+
+
+def _of_classes(node: SourceNode, x: Formula, array: Rationals, what: str) -> Rationals:
+    """Return ``array`` with an entry a class, along axes along which ``x`` has classes."""
+    import numpy as np
+
+    for axis, classes in enumerate(x.classes):
+        if classes is None or array.shape[axis] == 1:
+            continue
+        _, first = np.unique(classes, return_index=True)
+        of_classes = array.take(first, axis=axis)
+        if not np.equal(of_classes.take(classes, axis=axis), array).all():
+            raise ModelError(
+                f"{node}: its {what} varies along the image, whose border differs from its middle"
+                " already, because a padded layer before it has a bias in its input: use one number"
+                " a channel"
+            )
+        array = of_classes
+    return array
 
 
 def compact(array: Rationals) -> Rationals:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lutloom.streamline.align import compact
+from lutloom.streamline.border_classes import in_one_form
 from lutloom.streamline.expression import Apply, Argument, Expression, Function, Numbers
 from lutloom.streamline.symbols import Curve, Fork, Scaled
 
@@ -57,7 +58,7 @@ def affine(rank: int, x: Expression, slope: Rationals, offset: Rationals) -> Exp
 
 def curve(node: SourceNode, x: Formula, expression: Expression) -> Curve:
     """Return ``expression`` of the value of ``x``, one node further."""
-    return Curve(x.value, x.axes, x.shape, expression, x.root, (*x.trail, node))
+    return Curve(x.value, x.axes, x.shape, expression, x.root, (*x.trail, node), x.classes)
 
 
 def are_of_one_value(left: Formula, right: Formula) -> bool:
@@ -73,6 +74,7 @@ def are_of_one_value(left: Formula, right: Formula) -> bool:
 def diamond(node: SourceNode, function: Function, left: Formula, right: Formula) -> Formula:
     """Return ``function`` of two functions of one value; sums of affine ones are affine again."""
     trail = forked(node, left.trail, right.trail)
+    left, right = in_one_form(node, left, right)
     match left, right:
         case Scaled(is_clamped=False), Scaled(is_clamped=False) if function in _SIGNS:
             sign = _SIGNS[function]
@@ -82,7 +84,7 @@ def diamond(node: SourceNode, function: Function, left: Formula, right: Formula)
             )
             return replace(left, slope=slope, offset=offset, trail=trail)
     expression = Apply(function, (expression_of(node, left), expression_of(node, right)), node)
-    return Curve(left.value, left.axes, left.shape, expression, left.root, trail)
+    return Curve(left.value, left.axes, left.shape, expression, left.root, trail, left.classes)
 
 
 _SIGNS = {Function.ADD: 1, Function.SUBTRACT: -1}

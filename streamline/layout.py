@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.core.ops import Permute, Reshape
 from lutloom.streamline.align import compact
+from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def reordered(build: GraphBuilder, node: SourceNode, x: F, axes: tuple[int, ...]
     else:
         value = _moved(build, node, "/permute", Permute(moves), x.value)
     moved_arrays = x.with_arrays(lambda array: array.transpose(moves))
-    return replace(moved_arrays, value=value, axes=axes)
+    classes = tuple(x.classes[axis] for axis in moves) if x.classes else ()
+    return replace(moved_arrays, value=value, axes=axes, classes=classes)
 
 
 def _moved(build: GraphBuilder, node: SourceNode, suffix: str, op: Op, source: str) -> str:
@@ -54,6 +56,7 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
     x = in_model_order(build, node, x)
     value, old = x.value, x.shape
     if shape != old:
+        x = expanded(node, x)
         value = _moved(build, node, "", Reshape(shape), x.value)
     moved = x.with_arrays(lambda array: _reshape(array, old, shape))
     return replace(moved, value=value, axes=tuple(range(len(shape))), shape=shape)

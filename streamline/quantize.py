@@ -11,6 +11,7 @@ from lutloom.core.host_json import program_to_json
 from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, by_channel, compact, varying_axes
+from lutloom.streamline.border_classes import check_elements
 from lutloom.streamline.context import required_formula
 from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
@@ -18,7 +19,7 @@ from lutloom.streamline.expression import with_arrays
 from lutloom.streamline.host_steps import host_program, without_batch
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
 from lutloom.streamline.requantize import WideSteps, requantize
-from lutloom.streamline.scaling import check_elements, scale_and_shift
+from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.staircase import Ramp, staircase
 from lutloom.streamline.steps import Steps, rounding_steps, sign_steps
 from lutloom.streamline.symbols import Curve, HostFloat, Scaled

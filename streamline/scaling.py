@@ -11,16 +11,15 @@ from math import prod
 from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.streamline.align import compact
+from lutloom.streamline.border_classes import check_elements
 from lutloom.streamline.curve import affine
-from lutloom.streamline.errors import ModelError, show
+from lutloom.streamline.errors import show
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from lutloom.core.rational import Rationals
-
-_MOST_ELEMENTS = 2**18
 
 F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
@@ -35,15 +34,6 @@ def scale_and_shift(x: F, scale: Rationals, shift: Rationals) -> F:
     if isinstance(x, Curve):
         return replace(x, expression=affine(len(x.shape), x.expression, scale, shift))
     return _of_clamp(x, scale, shift)
-
-
-def check_elements(where: object, size: int) -> None:
-    """Raise ``ModelError`` for more elements that differ than anybody has thresholds for."""
-    if size > _MOST_ELEMENTS:
-        raise ModelError(
-            f"{where}: scales and biases there vary along several dimensions, so that each of"
-            f" {size:,} elements has its own, and at most {_MOST_ELEMENTS:,} can; use one a channel"
-        )
 
 
 def _of_clamp(x: Scaled, scale: Rationals, shift: Rationals) -> Scaled:

@@ -71,6 +71,8 @@ class Fork:
 
 
 Trail: TypeAlias = "tuple[SourceNode | Fork, ...]"
+Classes: TypeAlias = "tuple[IntArray | None, ...]"
+"""The class of each place along each axis, None for an axis without any; empty for no axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,9 @@ class Scaled:
 
     Axis ``j`` of the value is axis ``axes[j]`` of the model's tensor. The arrays broadcast to
     the value's shape (in its own order of axes); an absent bound is None. ``root`` is the last
-    value that holds a tensor of the model, ``trail`` the model's nodes from there on.
+    value that holds a tensor of the model, ``trail`` the model's nodes from there on. ``classes``
+    are those of the places along each axis of the value: of an axis that has some, the arrays hold
+    an entry a class. They are what differs along the border of an image.
     """
 
     value: str
@@ -92,6 +96,7 @@ class Scaled:
     upper: Rationals | None = None
     root: str = ""
     trail: Trail = ()
+    classes: Classes = ()
 
     @property
     def is_clamped(self) -> bool:
@@ -132,6 +137,7 @@ class Curve:
     expression: Expression
     root: str
     trail: Trail
+    classes: Classes = ()
 
     @property
     def arrays(self) -> tuple[Rationals, ...]:

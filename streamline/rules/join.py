@@ -15,6 +15,7 @@ from lutloom.core.ops import Add, Reshape
 from lutloom.core.rational import common_divisor
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varying_axes
+from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.deferred_sum import MOST_MULTIPLIER_BITS
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import in_model_order, reordered
@@ -47,6 +48,7 @@ def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sig
                 " again; put a quantizer on that branch"
             )
     build = context.build
+    left, right = expanded(node, left), expanded(node, right)
     if (left.value, left.axes) != (right.value, right.axes):
         left, right = (in_model_order(build, node, branch) for branch in (left, right))
     offset = compact(np.asarray(left.offset + sign * right.offset))
