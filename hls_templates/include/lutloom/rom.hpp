@@ -6,6 +6,8 @@
 
 #include <ap_int.h>
 
+#include "lutloom/bits.hpp"
+
 namespace lutloom {
 
 template <typename Entry, int CHUNKS, int WORD_BITS>
@@ -26,6 +28,37 @@ struct Rom {
           ap_uint<kChunkBits>(table[address][chunk]);
     }
     return value;
+  }
+};
+
+// Reads words of a table one after the other, from the first one again when a round is over.
+// address * kGroup + slot = the word of the round that is next, until slot 0 loads its entry.
+template <typename Entry, int CHUNKS, int WORD_BITS, int ENTRIES>
+struct RomReader {
+  typedef Rom<Entry, CHUNKS, WORD_BITS> Layout;
+  ap_uint<Layout::kEntryBits> entry;
+  ap_uint<bits_for(ENTRIES)> address;
+  ap_uint<bits_for(Layout::kGroup - 1)> slot;
+
+  RomReader() : entry(0), address(0), slot(0) {}
+
+  ap_uint<WORD_BITS> word(const Entry (&table)[ENTRIES][CHUNKS]) {
+#pragma HLS INLINE
+    if (slot == 0) {
+      entry = Layout::entry(table, address);
+    }
+    return entry.range(WORD_BITS - 1, 0);
+  }
+
+  void next(bool is_round_done) {
+#pragma HLS INLINE
+    if (is_round_done || slot == Layout::kGroup - 1) {
+      slot = 0;
+      address = is_round_done ? 0 : int(address) + 1;
+    } else {
+      slot = slot + 1;
+      entry = entry >> WORD_BITS;
+    }
   }
 };
 

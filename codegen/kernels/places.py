@@ -1,0 +1,68 @@
+"""Constants that differ along the border of an image: by classes of places, as C++ reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.kernels.kernel import Table, number_table
+
+if TYPE_CHECKING:
+    from lutloom.core.types import IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class ByPlace:
+    """Constants ``values [KR, KC, ...]`` for classes ``rows [H]`` and ``columns [W]`` of places.
+
+    ``rows`` of one entry stand for all rows; ``columns`` too if there is but one class of places.
+    Every class occurs, and no two classes of rows, or of columns, have the same constants.
+    """
+
+    values: IntArray
+    rows: IntArray
+    columns: IntArray
+
+    @classmethod
+    def of(
+        cls, values: IntArray, rows: IntArray, columns: IntArray, shape: tuple[int, ...]
+    ) -> ByPlace:
+        """Merge the classes of ``values``; ``shape`` is that of a tensor ``[H, W, C]``.
+
+        Or ``[W, C]``, or ``[C]``; rows and columns of one entry stand for all.
+        """
+        import numpy as np
+
+        values, rows = _distinct(values, rows, axis=0)
+        values, columns = _distinct(values, columns, axis=1)
+        if values.shape[:2] == (1, 1):
+            return cls(values, np.zeros(1, np.int64), np.zeros(1, np.int64))
+        # Places are counted column by column, also where only rows differ.
+        return cls(values, rows, np.broadcast_to(columns, shape[-2:-1]))
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all places share the constants."""
+        return self.values.shape[:2] == (1, 1)
+
+    def start_tables(self, folds: int) -> tuple[Table, Table]:
+        """Return where the constants of rows and columns begin: each class has ``folds`` entries.
+
+        ``lutloom::Places`` adds the two.
+        """
+        columns = self.values.shape[1]
+        note = "Where the constants of the classes of {} begin."
+        return (
+            number_table("row_starts", self.rows * (columns * folds), note.format("rows")),
+            number_table("column_starts", self.columns * folds, note.format("columns")),
+        )
+
+
+def _distinct(values: IntArray, classes: IntArray, *, axis: int) -> tuple[IntArray, IntArray]:
+    """Return ``values`` of different classes that occur, and their ``classes`` anew."""
+    import numpy as np
+
+    used, classes = np.unique(classes, return_inverse=True)
+    values, merged = np.unique(values.take(used, axis=axis), axis=axis, return_inverse=True)
+    classes = merged.reshape(-1)[classes.reshape(-1)]
+    return values, classes[:1] if values.shape[axis] == 1 else classes

@@ -1,0 +1,122 @@
+"""Sums of products in codes: what weights and starts become when they are written down.
+
+With ``x = x0 + s * code`` and ``y = y0 + u * code`` (both with ``0`` and ``1`` where codes are the
+values), ``y[r] = sum of w[r, c] * x[c] + border[r]`` reads in codes
+
+    code_y[r] = (x0 * sum of w[r, c] + border[r] - y0) / u + sum of (s * w[r, c] / u) * code_x[c]
+
+where both quotients are integers: ``u`` divides all differences of results, so that it divides
+every ``s * w``, and ``code_x = 0`` gives a result that is congruent to ``y0``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lutloom.core.plan import Folding, Multiplier
+from lutloom.core.types import BIPOLAR, Const, IntType
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntArray
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums ``y`` of products of ``weights``, an array of any shape, with ``x``.
+
+    ``is_constant``: what is added does not depend on the input.
+    """
+
+    x: IntType
+    y: IntType
+    weights: Const
+    is_constant: bool = False
+
+    @property
+    def base(self) -> int:
+        """What the code 0 of an input stands for."""
+        return self.x.lo if self.x.is_offset_coded or self._is_fixed else 0
+
+    @property
+    def step(self) -> int:
+        """What a code is worth in the input; 0 if the input does not matter."""
+        if self._is_fixed:
+            return 0
+        return self.x.step if self.x.is_offset_coded else 1
+
+    @property
+    def _is_fixed(self) -> bool:
+        # The result is a constant, all of it in the starts.
+        return self.is_constant or self.x.count == 1
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        return self._coded(self.weights.lo), self._coded(self.weights.hi)
+
+    def _coded(self, weight: int) -> int:
+        return weight * self.step // (self.y.step if self.y.is_offset_coded else 1)
+
+    @cached_property
+    def stored(self) -> IntType:
+        """The type of the weights in codes; bipolar where they are nothing but -1 and 1."""
+        lo, hi = self._ends
+        if {lo, hi} <= {-1, 1} and not (self.weights.data == 0).any():
+            return BIPOLAR
+        return IntType(lo, hi)
+
+    @property
+    def product(self) -> str:
+        """What a product is: ``xnor``, ``sign`` or ``multiply``."""
+        if self.stored != BIPOLAR:
+            return "multiply"
+        return "xnor" if self.x.bits == 1 and not self.x.is_signed else "sign"
+
+    @property
+    def multipliers(self) -> tuple[Multiplier, ...]:
+        """What may multiply."""
+        has_products = self.product == "multiply"
+        return tuple(Multiplier) if has_products else (Multiplier.AUTO, Multiplier.FABRIC)
+
+    def facts(self, folding: Folding) -> dict[str, object]:
+        """Return what the template needs to know about the products."""
+        multiplier = folding.multiplier
+        # Products of one or two bits are look-up tables, whatever the plan leaves open.
+        if multiplier is Multiplier.AUTO and min(self.stored.bits, self.x.bits) <= 2:
+            multiplier = Multiplier.FABRIC
+        signed = "" if self.stored.is_signed else "u"
+        return {
+            "product": self.product,
+            "weight_type": f"ap_{signed}int<{self.stored.bits}>",
+            "multiplier": f"{multiplier.value.capitalize()}Multiplier",
+        }
+
+    def coded_weights(self) -> IntArray:
+        """Return the weights in codes, in their shape."""
+        if self.step == 0:
+            return 0 * self.weights.int64
+        unit = self.y.step if self.y.is_offset_coded else 1
+        return self.weights.int64 * self.step // unit
+
+    def starts(
+        self, totals: NDArray[np.integer], border: NDArray[np.integer], *, axis: int
+    ) -> IntArray:
+        """Return what sums start from, in codes.
+
+        ``totals`` are the sums of the weights along ``axis``, and ``border`` is what is added: of
+        any shape that broadcasts with them.
+        """
+        import numpy as np
+
+        offset, unit = (self.y.lo, self.y.step) if self.y.is_offset_coded else (0, 1)
+        # In Python's integers: what is in between may be wider than the results.
+        values = totals.astype(object) * self.base + border.astype(object) - offset
+        starts = np.asarray(values // unit).astype(np.int64)
+        if self.product == "xnor":
+            # The popcount of agreeing lanes already counts every weight that is -1.
+            starts = starts - (self.weights.data < 0).sum(axis=axis)
+        return starts
