@@ -124,7 +124,7 @@ class TapSums:
         """Return the ends of every sum, ``[kinds of windows, outputs]``, and which taps see x."""
         import numpy as np
 
-        seen = np.unique(masks.reshape(-1, masks.shape[-1]), axis=0)
+        seen = masks.reshape(-1, masks.shape[-1])
         # Products of the ends in Python's integers: int64 might not do.
         above, below = (
             matmul(seen.astype(np.int64), sums).astype(object)

@@ -140,8 +140,10 @@ class Windows:
             )
         pixel, gap = np.divmod(starts[example][:, None] + dilation * np.arange(kernel), spacing)
         is_there = (gap == 0) & (pixel >= 0) & (pixel < size)
-        patterns, index = np.unique(is_there, axis=0, return_inverse=True)
-        return index.reshape(-1)[kind].astype(np.int64), patterns
+        numbers: dict[bytes, int] = {}
+        index = [numbers.setdefault(row.tobytes(), len(numbers)) for row in is_there]
+        patterns = np.array([is_there[index.index(number)] for number in numbers.values()])
+        return np.array(index)[kind], patterns
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +174,11 @@ class Borders:
     def is_masking(self) -> bool:
         """Whether any tap is masked anywhere."""
         return not all(pattern.all() for pattern in self.patterns)
+
+    @property
+    def is_seeing(self) -> bool:
+        """Whether any tap sees a pixel anywhere."""
+        return all(bool(pattern.any()) for pattern in self.patterns)
 
 
 def tap_views(x: Array, windows: Windows, fill: int) -> Iterator[Array]:

@@ -20,6 +20,7 @@ from lutloom.core.ops import (
     TopK,
 )
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+from tests.windows import random_image_op
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,6 +85,8 @@ def random_op(rng: np.random.Generator, x: TensorType) -> Op:
     kinds = ["threshold", "reshape", "permute", "duplicate", "add", "requantize"]
     if rank:
         kinds += ["linear", "matvec", "top_k"]
+    if rank in (2, 3):
+        kinds += ["image"] * 7
     match str(rng.choice(kinds)):
         case "threshold":
             return random_threshold(rng, x)
@@ -101,6 +104,8 @@ def random_op(rng: np.random.Generator, x: TensorType) -> Op:
             return Linear(integers(rng, -3, 3, x.channels, outputs))
         case "matvec":
             return MatVec(integers(rng, -3, 3, outputs, x.channels))
+        case "image":
+            return random_image_op(rng, x)
     return TopK(int(rng.integers(1, x.channels + 1)))
 
 
@@ -108,7 +113,7 @@ def random_op(rng: np.random.Generator, x: TensorType) -> Op:
 def graphs(draw: st.DrawFn) -> Graph:
     """Draw a graph of up to eight nodes, any value an output."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    shape = draw(st.sampled_from([(3,), (1,), (2, 3), (2, 1, 2), ()]))
+    shape = draw(st.sampled_from([(3,), (1,), (2, 3), (2, 1, 2), (3, 2, 2), ()]))
     free = draw(st.lists(names, min_size=30, max_size=30, unique=True))
     inputs = {
         free.pop(): TensorType(ELEMENTS[rng.integers(len(ELEMENTS))], shape)

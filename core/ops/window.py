@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lutloom.core.types import TensorType
+from lutloom.core.types import IntType, TensorType
 from lutloom.core.windows import Windows, tap_views
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ class Window:
         results = self.windows.results(image)
         if self.groups < 1 or x.channels % self.groups:
             raise TypeError(f"{self.groups} groups do not divide the {x.channels} channels of {x}")
-        is_masking = self.windows.borders(image).is_masking
-        element = x.element.including(self.fill) if is_masking else x.element
+        borders = self.windows.borders(image)
+        element = x.element if borders.is_seeing else IntType(self.fill, self.fill)
+        if borders.is_masking:
+            element = element.including(self.fill)
         return (TensorType(element, (*results, self.windows.taps * x.channels)),)
 
     def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
