@@ -6,13 +6,8 @@ The unit sources, parameters and kernels are compiled as they are, against the o
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
-import os
-import signal
-import subprocess
-import tempfile
 import threading
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -24,9 +19,10 @@ from lutloom.codegen.packing import pack_frames, unpack_frames
 from lutloom.codegen.render import render
 from lutloom.codegen.units import MOST_PROCESSES
 from lutloom.core.types import IntType, TensorType
+from lutloom.sim.library import load_library
 from lutloom.sim.reference import check
 from lutloom.sim.threads import threaded
-from lutloom.sim.toolchain import CSimError, compiler_version, find_ap_headers, find_compiler
+from lutloom.sim.toolchain import CSimError, find_ap_headers, find_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +34,6 @@ if TYPE_CHECKING:
 
 _FLAGS = ("-std=c++14", "-O1", "-fPIC", "-fvisibility=hidden", "-w", "-pthread")
 _MESSAGE_BYTES = 4096
-_PARALLEL_COMPILERS = 2
 
 
 @dataclass(frozen=True)
@@ -173,24 +168,17 @@ def _build(project: Path, *, bounded: bool, cache: Path | None, compiler: str | 
     description = _read_description(project)
     command = find_compiler(compiler)
     headers = find_ap_headers()
-    hls = project / "hls"
-    sources = _sources(hls, description, bounded=bounded)
-    key = _key(hls, sources, [compiler_version(command), str(headers), *_FLAGS])
-    if cache is None:
-        with tempfile.TemporaryDirectory(prefix="lutloom-csim-") as directory:
-            # A library that is loaded no longer needs its file.
-            return _load(_compile(command, headers, hls, sources, Path(directory)), description)
-    for library in cache.glob(f"csim-{key}-*.so"):
-        if library.stem.endswith(_digest(library)):  # else it is damaged
-            return _load(library, description)
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".csim-", dir=cache) as directory:
-        made = _compile(command, headers, hls, sources, Path(directory))
-        return _load(made.replace(cache / f"csim-{key}-{_digest(made)}.so"), description)
-
-
-def _digest(library: Path) -> str:
-    return blake2b(library.read_bytes(), digest_size=8).hexdigest()
+    hls = (project / "hls").resolve()
+    includes = [f"-I{hls / 'csim'}", f"-I{hls / 'src'}", f"-I{hls / 'include'}"]
+    entry, library = load_library(
+        "csim",
+        _sources(hls, description, bounded=bounded),
+        [*_FLAGS, *includes, "-isystem", str(headers)],
+        compiler=command,
+        cache=cache,
+        key=_key(hls, (str(headers), *_FLAGS)),
+    )
+    return _design(entry, library, description)
 
 
 def _read_description(project: Path) -> Mapping[str, Any]:
@@ -225,85 +213,15 @@ def _sources(hls: Path, description: Mapping[str, Any], *, bounded: bool) -> dic
     return sources
 
 
-def _key(hls: Path, sources: Mapping[str, str], settings: Sequence[str]) -> str:
-    state = blake2b(digest_size=16)
-    for part in (*settings, *(f"{name}\0{text}" for name, text in sources.items())):
-        state.update(part.encode() + b"\0")
+def _key(hls: Path, settings: Sequence[str]) -> str:
+    """Return the digest of ``settings``, and of all that the sources include."""
+    state = blake2b("\0".join(settings).encode(), digest_size=16)
     for path in sorted(p for p in hls.rglob("*") if p.suffix in (".hpp", ".h")):
         state.update(path.relative_to(hls).as_posix().encode() + b"\0" + path.read_bytes())
     return state.hexdigest()
 
 
-def _compile(
-    compiler: str, headers: Path, hls: Path, sources: Mapping[str, str], directory: Path
-) -> Path:
-    """Compile ``sources`` in ``directory`` and return the shared library there."""
-    hls = hls.resolve()
-    includes = [f"-I{hls / 'csim'}", f"-I{hls / 'src'}", f"-I{hls / 'include'}"]
-    waiting: list[list[str]] = []
-    objects = []
-    for name, text in sources.items():
-        (directory / name).write_text(text, encoding="utf-8")
-        objects.append(str(directory / f"{name}.o"))
-        options = [*_FLAGS, *includes, "-isystem", str(headers)]
-        waiting.append([compiler, *options, "-c", str(directory / name), "-o", objects[-1]])
-    _run(waiting, directory)
-    library = directory / "design.so"
-    _run([[compiler, "-shared", "-pthread", *objects, "-o", str(library)]], directory)
-    return library
-
-
-def _run(commands: list[list[str]], directory: Path) -> None:
-    """Run compilers, a few at a time, with their own temporary files in ``directory``.
-
-    None is left behind by a failure or by Ctrl-C.
-    """
-    waiting, running = list(commands), list[subprocess.Popen[str]]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < _PARALLEL_COMPILERS:
-                running.append(_start(waiting.pop(0), directory))
-            _finish(running[0])
-            running.pop(0)
-    finally:
-        for process in running:
-            # With the children that do the work: a killed driver would leave them behind.
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if process.stderr is not None:
-                process.stderr.close()
-
-
-def _start(command: list[str], directory: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(directory)}
-    try:
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=environment,
-            process_group=0,
-        )
-    except OSError as error:
-        raise CSimError(f"{command[0]} can't be run: {error}") from error
-
-
-def _finish(process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate()
-    if process.returncode != 0:
-        shown = "\n".join(errors.splitlines()[:12]) or f"it ended with {process.returncode}"
-        raise CSimError(f"the C++ compiler refuses the generated sources:\n{shown}")
-
-
-def _load(library: Path, description: Mapping[str, Any]) -> CSim:
-    try:
-        entry = ctypes.CDLL(str(library))
-    except OSError as error:
-        raise CSimError(f"the compiled C++ can't be loaded: {error}") from error
+def _design(entry: ctypes.CDLL, library: Path, description: Mapping[str, Any]) -> CSim:
     pointer, number = ctypes.c_void_p, ctypes.c_uint64
     entry.lutloom_run.argtypes = [
         pointer, pointer, number, pointer, ctypes.c_int, ctypes.c_char_p, number,
