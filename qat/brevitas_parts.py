@@ -19,19 +19,34 @@ with warnings.catch_warnings():
         QuantType,
         RestrictValueType,
         ScalingImplType,
+        StatsOp,
     )
-    from brevitas.nn import QuantIdentity, QuantLinear
+    from brevitas.nn import (
+        QuantConv1d,
+        QuantConv2d,
+        QuantIdentity,
+        QuantLinear,
+        QuantReLU,
+        TruncAvgPool2d,
+    )
+    from brevitas.quant import Int32Bias
     from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 
 __all__ = [
     "ActQuantSolver",
     "BitWidthImplType",
     "FloatToIntImplType",
+    "Int32Bias",
+    "QuantConv1d",
+    "QuantConv2d",
     "QuantIdentity",
     "QuantLinear",
+    "QuantReLU",
     "QuantType",
     "RestrictValueType",
     "ScalingImplType",
+    "StatsOp",
+    "TruncAvgPool2d",
     "WeightQuantSolver",
     "ZeroZeroPoint",
     "export_qonnx",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from lutloom.qat.brevitas_parts import QuantIdentity
+from lutloom.qat.brevitas_parts import QuantIdentity, QuantReLU
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +41,12 @@ def trace_model(
     hooks = [
         module.register_forward_hook(_keep(traces.setdefault(name, [])))
         for name, module in model.named_modules()
-        if isinstance(module, QuantIdentity)
+        if isinstance(module, QuantIdentity | QuantReLU)
     ]
     try:
         with torch.inference_mode():
             batches = [
-                model(torch.from_numpy(np.array(pixels[start : start + batch_size], np.float32)))
+                _values(model(_tensor(pixels[start : start + batch_size])))
                 for start in range(0, len(pixels), batch_size)
             ]
             logits: NDArray[np.float32] = torch.cat(batches).numpy()
@@ -57,9 +57,18 @@ def trace_model(
         model.train(was_training)
 
 
-def _keep(batches: list[torch.Tensor]) -> Callable[[torch.nn.Module, object, torch.Tensor], None]:
+def _tensor(pixels: NDArray[np.float32]) -> torch.Tensor:
+    return torch.from_numpy(np.array(pixels, np.float32))
+
+
+def _values(x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas' of a quantizer)
+    values: torch.Tensor = x if isinstance(x, torch.Tensor) else x.value
+    return values
+
+
+def _keep(batches: list[torch.Tensor]) -> Callable[[torch.nn.Module, object, Any], None]:
     """Return the hook that puts what a module gave into ``batches``."""
-    return lambda _, __, output: batches.append(output)
+    return lambda _, __, output: batches.append(_values(output))
 
 
 def classify(logits: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -13,10 +13,13 @@ pytest.importorskip("torch", reason="needs torch")
 
 import torch
 
-from lutloom.qat.brevitas_parts import QuantIdentity, QuantLinear
+from lutloom.qat.brevitas_parts import QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
 from lutloom.qat.quantizers import (
     activation_quantizer,
+    channel_weight_quantizer,
+    fixed_point_quantizer,
     quantized_weights,
+    relu_quantizer,
     weight_quantizer,
 )
 
@@ -65,6 +68,48 @@ def linear(values: list[float], bits: int, limit: float) -> Any:  # noqa: ANN401
     return layer
 
 
+@given(st.lists(VALUES, min_size=1, max_size=20), st.integers(2, 8))
+def test_fixed_point_has_one_more_level_below_zero(values: list[float], bits: int) -> None:
+    quantize = QuantIdentity(act_quant=fixed_point_quantizer(bits)).eval()
+    got = quantize(torch.tensor(values)).detach().numpy()
+    half = 2 ** (bits - 1)
+    integers = np.clip(np.round(np.array(values, np.float32) * half), -half, half - 1)
+    assert np.array_equal(got * half, integers)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=20), st.integers(1, 5), LIMITS)
+def test_a_relu_has_levels_from_zero_on(values: list[float], bits: int, limit: float) -> None:
+    quantize = QuantReLU(act_quant=relu_quantizer(bits, limit)).eval()
+    got = quantize(torch.tensor(values)).detach().numpy()
+    scale = np.float32(limit) / np.float32(2**bits - 1)
+    x = np.array(values, np.float32)
+    integers = np.clip(np.round(x / scale), 0, 2**bits - 1).astype(np.float32)
+    assert np.array_equal(got, integers * scale)
+
+
+def test_a_relu_may_have_a_scale_a_channel() -> None:
+    quantizer = relu_quantizer(2, 3.0, (1, 2, 1, 1))
+    quantize = QuantReLU(act_quant=quantizer).eval()
+    (limits,) = quantize.parameters()
+    limits.data[0, 1] = 6.0
+    got = quantize(torch.full((1, 2, 1, 1), 4.6))
+    assert got.flatten().tolist() == [3.0, 4.0]
+
+
+@given(st.lists(VALUES, min_size=2, max_size=12), st.integers(2, 8))
+def test_weights_have_the_scale_of_the_largest_of_their_channel(
+    values: list[float], bits: int
+) -> None:
+    quantizer = channel_weight_quantizer(bits)
+    layer = QuantConv2d(1, len(values) // 2, (1, 2), bias=False, weight_quant=quantizer).eval()
+    layer.weight.data = torch.tensor(values[: len(values) // 2 * 2]).reshape(-1, 1, 1, 2)
+    got = layer.quant_weight().value.detach().numpy().reshape(-1, 2)
+    rows = layer.weight.data.numpy().reshape(-1, 2)
+    for row, quantized in zip(rows, got, strict=True):
+        limit = max(float(np.abs(row).max()), 2.0**-20)
+        assert np.array_equal(quantized, specified(row.tolist(), bits, limit))
+
+
 @pytest.mark.parametrize("bits", [1, 2])
 def test_gradients_pass_straight_through_inside_the_range_and_stop_outside(bits: int) -> None:
     quantize = QuantIdentity(act_quant=activation_quantizer(bits))
@@ -89,6 +134,19 @@ def test_impossible_quantizers_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         make(bits, limit)
+
+
+@pytest.mark.parametrize("make", [fixed_point_quantizer, channel_weight_quantizer])
+def test_a_single_bit_is_refused_where_it_makes_no_sense(make: Callable[[int], object]) -> None:
+    with pytest.raises(ValueError, match=r"^a quantizer of 1 bits: use 2 to 8$"):
+        make(1)
+
+
+def test_an_impossible_relu_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^a quantizer of 0 bits: use 1 to 8$"):
+        relu_quantizer(0)
+    with pytest.raises(ValueError, match=r"^a quantizer whose largest value is -1.0: "):
+        relu_quantizer(2, -1.0)
 
 
 def test_only_the_weights_of_quantized_layers_are_found() -> None:

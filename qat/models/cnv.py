@@ -1,0 +1,61 @@
+"""CNV of BNN-PYNQ: six unpadded 3x3 convolutions, two poolings, three fully connected layers.
+
+64-64-P-128-128-P-256-256-512-512-10 on images of 32x32, moved from [0, 1] to [-1, 1] and quantized
+to 8 bits; activations are symmetric around zero, and the last layer is followed by one
+normalization for the whole tensor.
+
+Reference: Umuroglu et al., FINN: A Framework for Fast, Scalable Binarized Neural Network
+Inference, FPGA 2017; 1W2A and 2W2A are those of Brevitas' examples.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from lutloom.qat.brevitas_parts import QuantIdentity
+from lutloom.qat.models.blocks import Bits, block, conv2d, input_quantizer, linear
+from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantizers import activation_quantizer
+
+IMAGE = (3, 32, 32)
+
+
+class Cnv(nn.Module):
+    """CNV: (N, 3, 32, 32) float pixels in [0, 1] to (N, classes) logits.
+
+    ``width`` is the number of channels of the first layer; the others keep their ratio to it.
+    """
+
+    def __init__(self, bits: Bits, *, classes: int = 10, width: int = 64) -> None:
+        super().__init__()
+        self.quantize_input = input_quantizer()
+        self.features = nn.Sequential()
+        channels = IMAGE[0]
+        for number, times in enumerate((1, 1, 2, 2, 4, 4)):
+            layer = conv2d(channels, times * width, 3, bits.weights)
+            self.features.add_module(f"conv{number}", block(layer, _quantizer(bits)))
+            if number in (1, 3):
+                self.features.add_module(f"pool{number}", nn.MaxPool2d(2))
+            channels = times * width
+        self.flatten = nn.Flatten()
+        self.classifier = nn.Sequential()
+        for number in range(2):
+            layer = linear(channels, 8 * width, bits.weights)
+            self.classifier.add_module(f"linear{number}", block(layer, _quantizer(bits)))
+            channels = 8 * width
+        self.classifier.add_module("linear2", linear(channels, classes, bits.weights))
+        self.norm = TensorNorm()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the logits of a batch."""
+        features = self.features(self.quantize_input(2.0 * pixels - 1.0))
+        logits: torch.Tensor = self.norm(self.classifier(self.flatten(features)))
+        return logits
+
+
+def _quantizer(bits: Bits) -> nn.Module:
+    module: nn.Module = QuantIdentity(
+        act_quant=activation_quantizer(bits.activations), return_quant_tensor=True
+    )
+    return module

@@ -1,0 +1,70 @@
+"""VGG16 on images of 32x32: thirteen padded 3x3 convolutions, five poolings, three linear layers.
+
+Channels 64-64-P-128-128-P-256-256-256-P-512-512-512-P-512-512-512-P, then 512-512-10. The
+depthwise-separable variant has a convolution of each channel by itself and one of 1x1 in the place
+of each but the first.
+
+Reference: Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image
+Recognition, ICLR 2015; for 32x32 with batch normalization and narrow linear layers, Liu and Deng,
+Very Deep Convolutional Neural Network Based Image Classification Using Small Training Sample Size,
+ACPR 2015; the factors of a convolution, Howard et al., MobileNets, 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from lutloom.qat.models.blocks import (
+    Bits,
+    activation,
+    block,
+    conv2d,
+    depthwise_separable,
+    input_quantizer,
+    linear,
+)
+from lutloom.qat.models.norm import TensorNorm
+
+IMAGE = (3, 32, 32)
+_STAGES = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
+
+
+class Vgg16(nn.Module):
+    """VGG16: (N, 3, 32, 32) float pixels in [0, 1] to (N, classes) logits.
+
+    ``width`` is the number of channels of the first layer; the others keep their ratio to it.
+    """
+
+    def __init__(
+        self, bits: Bits, *, separable: bool = False, classes: int = 10, width: int = 64
+    ) -> None:
+        super().__init__()
+        self.quantize_input = input_quantizer()
+        self.features = nn.Sequential()
+        channels, number = IMAGE[0], 0
+        for stage, layers in enumerate(_STAGES):
+            for times in layers:
+                outputs = times * width
+                if separable and number > 0:
+                    module = depthwise_separable(channels, outputs, bits)
+                else:
+                    layer = conv2d(channels, outputs, 3, bits.weights, padding=1)
+                    module = block(layer, activation(bits.activations))
+                self.features.add_module(f"conv{number}", module)
+                channels, number = outputs, number + 1
+            self.features.add_module(f"pool{stage}", nn.MaxPool2d(2))
+        self.flatten = nn.Flatten()
+        self.classifier = nn.Sequential()
+        for index in range(2):
+            layer = linear(channels, 8 * width, bits.weights)
+            self.classifier.add_module(f"linear{index}", block(layer, activation(bits.activations)))
+            channels = 8 * width
+        self.classifier.add_module("linear2", linear(channels, classes, bits.weights))
+        self.norm = TensorNorm()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the logits of a batch."""
+        features = self.features(self.quantize_input(2.0 * pixels - 1.0))
+        logits: torch.Tensor = self.norm(self.classifier(self.flatten(features)))
+        return logits
