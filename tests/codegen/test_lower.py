@@ -8,10 +8,23 @@ from hypothesis import strategies as st
 from lutloom.codegen import LoweringError, is_lowered, lower
 from lutloom.codegen.lower import check_lowered
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Add, Duplicate, Linear, MatVec, Reshape, Threshold, TopK
+from lutloom.core.ops import (
+    Add,
+    Conv,
+    Depthwise,
+    Duplicate,
+    Linear,
+    MatVec,
+    Reshape,
+    Threshold,
+    TopK,
+    Window,
+)
 from lutloom.core.text import print_graph
-from lutloom.core.types import Const, IntType, TensorType
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim.reference import run
+from tests.graphs import random_inputs
+from tests.windows import ELEMENTS, random_conv, random_image, random_windows
 
 X = TensorType(IntType(-4, 3), (4,))
 
@@ -93,6 +106,107 @@ def test_copies_avoid_names_of_the_model() -> None:
     )
     lowered = lower(Graph({"x": X}, nodes, ("a/copy0",)))
     assert lowered.nodes[1].results == ("a/copy0'", "a/copy1")
+
+
+def lowered_conv(op: Conv, x: TensorType) -> Graph:
+    return lower(Graph({"x": x}, (Node(("conv",), op, ("x",)),), ("conv",)))
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([*ELEMENTS, IntType(-9, 9)]))
+def test_a_convolution_of_any_shape_is_its_processes(seed: int, element: IntType) -> None:
+    """Masked taps see any integer: one of the input's, or none of them."""
+    rng = np.random.default_rng(seed)
+    image = random_image(rng)
+    channels = int(rng.integers(1, 5))
+    groups = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))
+    fill = int(rng.choice([0, 0, element.lo, element.hi, -4, 3]))
+    op = random_conv(rng, random_windows(rng, image), channels, groups, fill)
+    x = TensorType(element, (*image, channels))
+    graph = Graph({"x": x}, (Node(("conv",), op, ("x",)),), ("conv",))
+    lowered = lower(graph)
+    assert is_lowered(lowered)
+    assert lower(lowered) is lowered
+    inputs = random_inputs(graph, seed, batch=3)
+    assert np.array_equal(run(lowered, inputs)["conv"], run(graph, inputs)["conv"])
+    # Lanes stay as narrow as the data: no window shows what is no integer of the input.
+    for node in lowered.nodes:
+        if isinstance(node.op, Window):
+            shown = lowered.types[node.name].element
+            assert shown.lo in element
+            assert shown.hi in element
+            assert shown.count == 1 or shown.step == element.step
+
+
+ONES = np.ones((3, 3, 2, 4), int)
+PADDED = ((1, 1), (1, 1), (1, 1, 1, 1), (1, 1))
+
+
+def test_a_padded_convolution_is_a_window_and_a_product_named_like_it() -> None:
+    x = TensorType(IntType(0, 3), (5, 6, 2))
+    lowered = lowered_conv(Conv(Const(ONES), *PADDED, 1, 0), x)
+    window, product = lowered.nodes
+    assert (window.name, product.name) == ("conv/window", "conv")
+    assert window.op == Window((3, 3), *PADDED, 1, 0)
+    assert product.op == MatVec(Const(np.ones((4, 18), int)))
+
+
+def test_a_bipolar_border_is_added_by_classes_of_places() -> None:
+    x = TensorType(BIPOLAR, (5, 6, 2))
+    lowered = lowered_conv(Conv(Const(ONES), *PADDED, 1, 0), x)
+    window, product = lowered.nodes
+    assert lowered.types["conv/window"] == TensorType(BIPOLAR, (5, 6, 18))
+    assert isinstance(window.op, Window)
+    assert window.op.fill == -1
+    assert isinstance(product.op, MatVec)
+    assert product.op.border.shape == (3, 3, 4)
+    rows, columns = product.op.rows.int64, product.op.columns.int64
+    assert rows.tolist() == [rows[0], *[rows[1]] * 3, rows[4]]
+    assert columns.tolist() == [columns[0], *[columns[1]] * 4, columns[5]]
+    # Five taps of two channels are masked in a corner, three along an edge: each shows a -1.
+    added = product.op.border.int64[rows][:, columns, 0]
+    assert added[0].tolist() == [10, 6, 6, 6, 6, 10]
+    assert added[2].tolist() == [6, 0, 0, 0, 0, 6]
+
+
+@pytest.mark.parametrize(
+    ("weights", "stride", "pads", "groups", "kinds"),
+    [
+        (np.ones((1, 1, 2, 4), int), (1, 1), (0, 0, 0, 0), 1, [MatVec]),
+        (np.ones((1, 1, 2, 4), int), (2, 1), (0, 0, 0, 0), 1, [Window, MatVec]),
+        (np.ones((1, 1, 2, 4), int), (1, 1), (-1, 0, 1, 0), 1, [Window, MatVec]),
+        (np.ones((1, 1, 1, 4), int), (1, 1), (0, 0, 0, 0), 2, [Window, MatVec]),
+        (np.ones((3, 3, 1, 2), int), (1, 1), (1, 1, 1, 1), 2, [Depthwise]),
+        (np.ones((3, 3, 1, 4), int), (1, 1), (1, 1, 1, 1), 2, [Window, MatVec]),
+    ],
+)
+def test_processes_are_as_few_as_they_can_be(
+    weights: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    stride: tuple[int, ...],
+    pads: tuple[int, ...],
+    groups: int,
+    kinds: list[type],
+) -> None:
+    op = Conv(Const(weights), stride, (1, 1), pads, (1, 1), groups, 0)
+    lowered = lowered_conv(op, TensorType(IntType(0, 3), (5, 6, 2)))
+    assert [type(node.op) for node in lowered.nodes] == kinds
+
+
+def test_windows_avoid_names_of_the_model() -> None:
+    op = Conv(Const(ONES[..., :2]), *PADDED, 1, 0)
+    nodes = (Node(("c/window",), op, ("x",)), Node(("c",), op, ("c/window",)))
+    lowered = lower(Graph({"x": TensorType(BIPOLAR, (4, 4, 2))}, nodes, ("c",)))
+    assert [node.name for node in lowered.nodes] == [
+        "c/window/window",
+        "c/window",
+        "c/window'",
+        "c",
+    ]
+
+
+def test_convolutions_over_volumes_are_refused() -> None:
+    op = Conv(Const(np.ones((1, 2, 1, 1, 1), int)), (1,) * 3, (1,) * 3, (0,) * 6, (1,) * 3, 1, 0)
+    with pytest.raises(LoweringError, match=r"^conv is a convolution over 3 axes: this version"):
+        lowered_conv(op, TensorType(IntType(0, 3), (2, 2, 2, 1)))
 
 
 @pytest.mark.parametrize(

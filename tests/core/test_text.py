@@ -74,6 +74,13 @@ def test_any_other_text_is_refused(text: str) -> None:
 HEAD = "lutloom-graph 1\ninput x: int<-1..1 by 2>[2]\n"
 
 
+def pool(kernel: str = "2", pads: str = "0, 0") -> str:
+    return (
+        f"y = sum_pool[kernel=({kernel}), stride=(1), dilation=(1), pads=({pads})](x): int<0..2>[1]"
+        "\nreturn y"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -119,6 +126,24 @@ HEAD = "lutloom-graph 1\ninput x: int<-1..1 by 2>[2]\n"
         ),
         (HEAD + "y = top_k[k=1](): int<0..1>[1]\nreturn y", r"contradicts itself"),
         (HEAD + 'y = top_k[k=1]("\\q"): int<0..1>[1]\nreturn y', r"is no JSON string$"),
+        (
+            HEAD + pool(kernel="1000000000", pads="999999999, 0"),
+            r"^the graph contradicts itself: y = sum_pool\(x\): kernel should be 1 numbers from 1 to",
+        ),
+        (
+            "lutloom-graph 1\ninput x: int<0..1>[2000000,1]\n"
+            + pool(kernel="2000000", pads="1999999, 0"),
+            r"sum_pool\(x\): windows of 2000000 taps are cut off in 2000000 ways along an axis: use a",
+        ),
+        (
+            "lutloom-graph 1\ninput x: int<0..1>[2000000000,1]\n" + pool(),
+            r"sum_pool\(x\): an axis of 2000000000 places, padding included, is too long: at most",
+        ),
+        (
+            "lutloom-graph 1\ninput x: int<0..1>[2000000000,2000000000]\nreturn x",
+            r"a tensor of \[2000000000, 2000000000\] is too large: at most 2\^48 elements$",
+        ),
+        (HEAD + pool(pads="0, 0, 0"), r"pads should be 2 numbers up to 4194304, not \[0, 0, 0\]$"),
         ("lutloom-graph 1\ninput x: int<3..1>[2]\nreturn x", r"needs lo <= hi, not 3\.\.1$"),
         ("lutloom-graph 1\ninput x: int<0..4 by 3>[2]\nreturn x", r"step 3 does not lead from"),
         ("lutloom-graph 1\ninput x: int<0..99999999999999999999>[2]\nreturn x", r"64 bits$"),
