@@ -6,6 +6,7 @@ What the templates write down, and nothing they could get wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.folding import DEFAULT_DEPTH, check_plan, fifo_depth
@@ -39,9 +40,13 @@ class Process:
     kernel: str
     site: Site
     folding: Folding
-    code: Code
     ports: tuple[Port, ...]
     cycles: int
+
+    @cached_property
+    def code(self) -> Code:
+        """The tables and values that are written down; made when they are first asked for."""
+        return KERNELS[self.kernel].code(self.site, self.folding)
 
     @property
     def note(self) -> str:
@@ -147,7 +152,16 @@ class Design:
     output: TensorType
     units: tuple[Unit, ...]
     probes: tuple[Probe, ...]
-    largest_word: int
+
+    @cached_property
+    def largest_word(self) -> int:
+        """What ``AP_INT_MAX_W`` should be, the same in all units."""
+        widths = [fifo.bits for unit in self.units for fifo in unit.fifos]
+        for unit in self.units:
+            widths += [unit.entry.axis_bits, unit.exit.axis_bits]
+            widths += [process.code.widest for process in unit.processes]
+            widths += [c.converter.widest for c in unit.calls if c.converter is not None]
+        return max(1024, 1 << (max(widths) - 1).bit_length())
 
 
 def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_PROCESSES) -> Design:
@@ -175,10 +189,6 @@ def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_P
         for s in wiring.streams
         if s.source is not None
     )
-    widths = [fifo.bits for unit in units for fifo in unit.fifos]
-    widths += [unit.entry.axis_bits for unit in units] + [unit.exit.axis_bits for unit in units]
-    widths += [process.code.widest for process in processes.values()]
-    widths += [c.converter.widest for unit in units for c in unit.calls if c.converter is not None]
     ((input_name, input_type),) = graph.inputs.items()
     (output_name,) = graph.outputs
     return Design(
@@ -191,7 +201,6 @@ def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_P
         output=graph.types[output_name],
         units=units,
         probes=probes,
-        largest_word=max(1024, 1 << (max(widths) - 1).bit_length()),
     )
 
 
@@ -208,7 +217,6 @@ def _process(wiring: Wiring, name: str, identifier: str) -> Process:
         node.op.name,
         site,
         folding,
-        kernel.code(site, folding),
         (*_ports("in", ins), *_ports("out", outs)),
         kernel.cycles(site, folding),
     )
