@@ -128,12 +128,12 @@ def pool(kernel: str = "2", pads: str = "0, 0") -> str:
         (HEAD + 'y = top_k[k=1]("\\q"): int<0..1>[1]\nreturn y', r"is no JSON string$"),
         (
             HEAD + pool(kernel="1000000000", pads="999999999, 0"),
-            r"^the graph contradicts itself: y = sum_pool\(x\): kernel should be 1 numbers from 1 to",
+            r"^the graph contradicts itself: y = sum_pool\(x\): kernel should be 1 numbers",
         ),
         (
             "lutloom-graph 1\ninput x: int<0..1>[2000000,1]\n"
             + pool(kernel="2000000", pads="1999999, 0"),
-            r"sum_pool\(x\): windows of 2000000 taps are cut off in 2000000 ways along an axis: use a",
+            r"sum_pool\(x\): windows of 2000000 taps are cut off in 2000000 ways along an axis",
         ),
         (
             "lutloom-graph 1\ninput x: int<0..1>[2000000000,1]\n" + pool(),
