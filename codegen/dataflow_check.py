@@ -250,7 +250,9 @@ class _Dataflow:
         callees = [
             function
             for function in self.names.functions
-            if function.name == call.name and function.takes(len(call.arguments))
+            if function.name == call.name
+            and function.path[len(function.path) - len(call.path) :] == call.path
+            and function.takes(len(call.arguments))
         ]
         if not callees and self.whole:
             yield call.line, f"no function {call.name} of {len(call.arguments)} arguments is there"

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lutloom.codegen.kernels import add, duplicate, matvec, permute, requantize, threshold, top_k
+from lutloom.codegen.kernels import (
+    add,
+    border_threshold,
+    duplicate,
+    matvec,
+    permute,
+    requantize,
+    threshold,
+    top_k,
+)
 from lutloom.codegen.kernels.kernel import Code, Kernel, Legal, Site, Table
 
 KERNELS: Mapping[str, Kernel] = MappingProxyType(
     {
         "add": add.KERNEL,
+        "border_threshold": border_threshold.KERNEL,
         "duplicate": duplicate.KERNEL,
         "matvec": matvec.KERNEL,
         "permute": permute.KERNEL,

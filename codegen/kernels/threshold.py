@@ -126,9 +126,9 @@ def _operators(site: Site, folding: Folding) -> int:
 def _code(site: Site, folding: Folding) -> Code:
     match form_of(site, folding):
         case Comparison.PARALLEL:
-            return _parallel(site, folding)
+            return parallel(site, stairs_of(site), _layout(site, folding))
         case Comparison.SEARCH:
-            return _search(site, folding)
+            return search(site, stairs_of(site), _layout(site, folding), folding)
         case _:
             slope = slope_of(site)
             assert slope is not None
@@ -143,8 +143,11 @@ def _limit_type(site: Site, largest: int) -> str:
     return f"ap_{'' if limit.is_signed else 'u'}int<{limit.bits}>"
 
 
-def _is_shared(site: Site, stairs: Stairs) -> bool:
-    return len(stairs.counts) != site.inputs[0].channels
+def _layout(site: Site, folding: Folding) -> tuple[int, int]:
+    """Return ``folds, lanes`` of the tables: one of each where all channels share a staircase."""
+    channels = site.inputs[0].channels
+    is_shared = len(stairs_of(site).counts) != channels
+    return (1, 1) if is_shared else (channels // folding.pe, folding.pe)
 
 
 def _filled(stairs: Stairs, width: int, filler: int) -> IntArray:
@@ -157,11 +160,11 @@ def _filled(stairs: Stairs, width: int, filler: int) -> IntArray:
     return filled
 
 
-def _parallel(site: Site, folding: Folding) -> Code:
+def parallel(site: Site, stairs: Stairs, layout: tuple[int, int]) -> Code:
+    """Return tables of all thresholds of ``stairs``, of ``folds * lanes`` rows as in ``layout``."""
     import numpy as np
 
     tensor = site.inputs[0]
-    stairs = stairs_of(site)
     count = max(1, stairs.steps)
     never = stairs.final + 1
     lowest = int(stairs.levels[0, 0])
@@ -174,15 +177,14 @@ def _parallel(site: Site, folding: Folding) -> Code:
     )
     # A step of height 0 may stand anywhere.
     filler = never if counts_steps else never - 1
-    shape = (1, 1) if _is_shared(site, stairs) else (tensor.channels // folding.pe, folding.pe)
-    thresholds = _filled(stairs, count, filler).reshape(*shape, count)
+    thresholds = _filled(stairs, count, filler).reshape(*layout, count)
     note = "Thresholds of each channel, in codes of the input."
     tables = [number_table("thresholds", thresholds, note, (2, 3))]
     if not counts_steps:
-        bases = stairs.levels[:, 0].reshape(shape)
+        bases = stairs.levels[:, 0].reshape(layout)
         filled = np.zeros((len(heights), count), np.int64)
         filled[:, : stairs.steps] = heights
-        steps = filled.reshape(*shape, count)
+        steps = filled.reshape(*layout, count)
         level = number_table("levels", np.concatenate([bases.ravel(), steps.ravel()]), "")
         for name, data, what, complete in (
             ("bases", bases, "Codes of the lowest levels.", (2,)),
@@ -204,13 +206,12 @@ def _parallel(site: Site, folding: Folding) -> Code:
     )
 
 
-def _search(site: Site, folding: Folding) -> Code:
+def search(site: Site, stairs: Stairs, layout: tuple[int, int], folding: Folding) -> Code:
+    """Return a table for each stage of a search in ``stairs``, rows as in ``layout``."""
     import numpy as np
 
-    tensor, pe = site.inputs[0], folding.pe
-    stairs = stairs_of(site)
+    tensor = site.inputs[0]
     stages = max(stairs.steps.bit_length(), 1)
-    rows = len(stairs.counts)
     never = stairs.final + 1
     heights = np.diff(stairs.levels, axis=1)
     live = np.arange(stairs.steps) < stairs.counts[:, np.newaxis]
@@ -220,13 +221,11 @@ def _search(site: Site, folding: Folding) -> Code:
     # Where levels are looked up, all that lie behind the last step are the same.
     filler = never if counts_steps else never - 1
     filled = _filled(stairs, (1 << stages) - 1, filler)
-    # Lanes look in different places: each has a table of its own, also where channels share one.
-    folds = 1 if _is_shared(site, stairs) else tensor.channels // pe
 
     def by_lane(table: IntArray) -> IntArray:
-        if folds * pe != rows:
-            return np.repeat(table[np.newaxis], pe, axis=0)
-        return table.reshape(folds, pe, -1).transpose(1, 0, 2)
+        # Lanes look in different places: each has a table of its own, also where they share one.
+        copies = folding.pe // layout[1]
+        return np.repeat(table.reshape(*layout, -1).transpose(1, 0, 2), copies, axis=0)
 
     def stored(name: str, data: IntArray, note: str) -> Table:
         table = number_table(name, data, note, (1,))
@@ -236,9 +235,8 @@ def _search(site: Site, folding: Folding) -> Code:
 
     tables = []
     if counts_steps:
-        shape = (folds, rows // folds)
-        bases = unless_shared(stairs.levels[:, 0].reshape(shape))
-        downs = unless_shared(falls.astype(np.int64).reshape(shape))
+        bases = unless_shared(stairs.levels[:, 0].reshape(layout))
+        downs = unless_shared(falls.astype(np.int64).reshape(layout))
         tables += [
             number_table("bases", bases, "Codes of the levels below all thresholds.", (2,)),
             number_table("falls", downs, "Whether steps go down.", (2,)),

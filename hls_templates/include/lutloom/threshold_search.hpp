@@ -5,7 +5,8 @@
 // of those that are reached is found bit by bit, the highest first: the bits found so far say which
 // threshold to compare with next. So stage k is one comparison in the pipeline, and has a table of
 // 2^k thresholds a channel, a memory of its own: [PE][CHANNELS / PE][2^k], or [PE][1][2^k] if all
-// channels share them. A threshold that the input can't reach lies one above its largest code.
+// channels share them; where they differ by place of an image, those of its classes follow one
+// another. A threshold that the input can't reach lies one above its largest code.
 // Cycles a frame: VECTORS * (CHANNELS / PE), plus a constant.
 #pragma once
 
@@ -14,6 +15,7 @@
 
 #include "lutloom/bits.hpp"
 #include "lutloom/lanes.hpp"
+#include "lutloom/places.hpp"
 
 namespace lutloom {
 
@@ -40,7 +42,103 @@ ap_uint<WIDTH + 1 + static_cast<int>(sizeof...(Tables))> search(
 }
 
 // Steps of one code, up or down, from the level below all thresholds. Both tables are
-// [CHANNELS / PE][PE], or [1][1] if all channels share them.
+// [CHANNELS / PE][PE] for each class of places, or [1][1] if all share them. Places says where the
+// tables of a class begin.
+template <int CHANNELS, int VECTORS, int PE, bool IS_SHARED, typename In, typename Limit,
+          int OUT_BITS, typename Base, int BASE_FOLDS, int BASE_LANES, typename Fall,
+          int FALL_FOLDS, int FALL_LANES, typename RowStart, int HEIGHT, typename ColumnStart,
+          int WIDTH, typename... Tables>
+void border_threshold_search(hls::stream<ap_uint<PE * In::width> >& in,
+                             hls::stream<ap_uint<PE * OUT_BITS> >& out,
+                             const RowStart (&row_starts)[HEIGHT],
+                             const ColumnStart (&column_starts)[WIDTH],
+                             const Base (&bases)[BASE_FOLDS][BASE_LANES],
+                             const Fall (&falls)[FALL_FOLDS][FALL_LANES],
+                             const Tables&... tables) {
+#pragma HLS INLINE
+  static_assert(CHANNELS % PE == 0, "PE should divide the number of channels");
+  static_assert(VECTORS % (HEIGHT * WIDTH) == 0, "there should be a vector for each place");
+  static_assert(BASE_LANES == PE || BASE_LANES == 1,
+                "there should be a level for each channel, or one for all of them");
+  static_assert(FALL_LANES == PE || FALL_LANES == 1,
+                "there should be a direction for each channel, or one for all of them");
+  constexpr int kFolds = CHANNELS / PE;
+  ap_uint<bits_for(kFolds - 1)> fold = 0;
+  Places<HEIGHT, WIDTH> place;
+
+  // beat = vector * kFolds + fold
+  for (int beat = 0; beat < VECTORS * kFolds; ++beat) {
+#pragma HLS PIPELINE II=1 style=flp
+    const ap_uint<PE * In::width> x = in.read();
+    const int table_fold = place.first(row_starts, column_starts) + (IS_SHARED ? 0 : int(fold));
+    ap_uint<PE * OUT_BITS> y = 0;
+    for (int lane = 0; lane < PE; ++lane) {
+#pragma HLS UNROLL
+      const ap_uint<1> no_bits = 0;
+      const ap_uint<1 + static_cast<int>(sizeof...(Tables))> steps =
+          search<Limit>(get_lane<In>(x, lane), table_fold, lane, no_bits, tables...);
+      const ap_uint<OUT_BITS> base =
+          bases[BASE_FOLDS == 1 ? 0 : table_fold][BASE_LANES == 1 ? 0 : lane];
+      const bool is_falling =
+          falls[FALL_FOLDS == 1 ? 0 : table_fold][FALL_LANES == 1 ? 0 : lane] != 0;
+      const ap_uint<OUT_BITS> above = base + steps;
+      const ap_uint<OUT_BITS> below = base - steps;
+      const ap_uint<OUT_BITS> level = is_falling ? below : above;
+      set_lane(y, lane, level);
+    }
+    out.write(y);
+    const bool is_done = fold == kFolds - 1;
+    fold = is_done ? 0 : int(fold) + 1;
+    if (is_done) {
+      place.next();
+    }
+  }
+}
+
+// Any levels, looked up by the number of thresholds reached: a table like that of a stage.
+template <int CHANNELS, int VECTORS, int PE, bool IS_SHARED, typename In, typename Limit,
+          int OUT_BITS, typename Level, int LANES, int FOLDS, int SIZE, typename RowStart,
+          int HEIGHT, typename ColumnStart, int WIDTH, typename... Tables>
+void border_threshold_search_levels(hls::stream<ap_uint<PE * In::width> >& in,
+                                    hls::stream<ap_uint<PE * OUT_BITS> >& out,
+                                    const RowStart (&row_starts)[HEIGHT],
+                                    const ColumnStart (&column_starts)[WIDTH],
+                                    const Level (&levels)[LANES][FOLDS][SIZE],
+                                    const Tables&... tables) {
+#pragma HLS INLINE
+  static_assert(CHANNELS % PE == 0, "PE should divide the number of channels");
+  static_assert(VECTORS % (HEIGHT * WIDTH) == 0, "there should be a vector for each place");
+  static_assert(LANES == PE && (FOLDS % (CHANNELS / PE) == 0 || IS_SHARED),
+                "there should be levels for each channel, or for all of them");
+  static_assert(SIZE == 1 << sizeof...(Tables), "there should be a level behind each threshold");
+  constexpr int kFolds = CHANNELS / PE;
+  ap_uint<bits_for(kFolds - 1)> fold = 0;
+  Places<HEIGHT, WIDTH> place;
+
+  // beat = vector * kFolds + fold
+  for (int beat = 0; beat < VECTORS * kFolds; ++beat) {
+#pragma HLS PIPELINE II=1 style=flp
+    const ap_uint<PE * In::width> x = in.read();
+    const int table_fold = place.first(row_starts, column_starts) + (IS_SHARED ? 0 : int(fold));
+    ap_uint<PE * OUT_BITS> y = 0;
+    for (int lane = 0; lane < PE; ++lane) {
+#pragma HLS UNROLL
+      const ap_uint<1> no_bits = 0;
+      const ap_uint<1 + static_cast<int>(sizeof...(Tables))> steps =
+          search<Limit>(get_lane<In>(x, lane), table_fold, lane, no_bits, tables...);
+      const ap_uint<OUT_BITS> level = levels[lane][FOLDS == 1 ? 0 : table_fold][steps];
+      set_lane(y, lane, level);
+    }
+    out.write(y);
+    const bool is_done = fold == kFolds - 1;
+    fold = is_done ? 0 : int(fold) + 1;
+    if (is_done) {
+      place.next();
+    }
+  }
+}
+
+// The same staircases everywhere.
 template <int CHANNELS, int VECTORS, int PE, typename In, typename Limit, int OUT_BITS,
           typename Base, int BASE_FOLDS, int BASE_LANES, typename Fall, int FALL_FOLDS,
           int FALL_LANES, typename... Tables>
@@ -49,70 +147,18 @@ void threshold_search(hls::stream<ap_uint<PE * In::width> >& in,
                       const Base (&bases)[BASE_FOLDS][BASE_LANES],
                       const Fall (&falls)[FALL_FOLDS][FALL_LANES], const Tables&... tables) {
 #pragma HLS INLINE
-  static_assert(CHANNELS % PE == 0, "PE should divide the number of channels");
-  static_assert((BASE_FOLDS == CHANNELS / PE && BASE_LANES == PE) ||
-                    (BASE_FOLDS == 1 && BASE_LANES == 1),
-                "there should be a level for each channel, or one for all of them");
-  static_assert((FALL_FOLDS == CHANNELS / PE && FALL_LANES == PE) ||
-                    (FALL_FOLDS == 1 && FALL_LANES == 1),
-                "there should be a direction for each channel, or one for all of them");
-  constexpr int kFolds = CHANNELS / PE;
-  ap_uint<bits_for(kFolds - 1)> fold = 0;
-
-  // beat = vector * kFolds + fold
-  for (int beat = 0; beat < VECTORS * kFolds; ++beat) {
-#pragma HLS PIPELINE II=1 style=flp
-    const ap_uint<PE * In::width> x = in.read();
-    ap_uint<PE * OUT_BITS> y = 0;
-    for (int lane = 0; lane < PE; ++lane) {
-#pragma HLS UNROLL
-      const ap_uint<1> no_bits = 0;
-      const ap_uint<1 + static_cast<int>(sizeof...(Tables))> steps =
-          search<Limit>(get_lane<In>(x, lane), int(fold), lane, no_bits, tables...);
-      const ap_uint<OUT_BITS> base =
-          bases[BASE_FOLDS == 1 ? 0 : int(fold)][BASE_LANES == 1 ? 0 : lane];
-      const bool is_falling =
-          falls[FALL_FOLDS == 1 ? 0 : int(fold)][FALL_LANES == 1 ? 0 : lane] != 0;
-      const ap_uint<OUT_BITS> above = base + steps;
-      const ap_uint<OUT_BITS> below = base - steps;
-      const ap_uint<OUT_BITS> level = is_falling ? below : above;
-      set_lane(y, lane, level);
-    }
-    out.write(y);
-    fold = fold == kFolds - 1 ? 0 : int(fold) + 1;
-  }
+  border_threshold_search<CHANNELS, VECTORS, PE, false, In, Limit, OUT_BITS>(
+      in, out, kEverywhere, kEverywhere, bases, falls, tables...);
 }
 
-// Any levels, looked up by the number of thresholds reached: a table like that of a stage.
 template <int CHANNELS, int VECTORS, int PE, typename In, typename Limit, int OUT_BITS,
           typename Level, int LANES, int FOLDS, int SIZE, typename... Tables>
 void threshold_search_levels(hls::stream<ap_uint<PE * In::width> >& in,
                              hls::stream<ap_uint<PE * OUT_BITS> >& out,
                              const Level (&levels)[LANES][FOLDS][SIZE], const Tables&... tables) {
 #pragma HLS INLINE
-  static_assert(CHANNELS % PE == 0, "PE should divide the number of channels");
-  static_assert(LANES == PE && (FOLDS == CHANNELS / PE || FOLDS == 1),
-                "there should be levels for each channel, or for all of them");
-  static_assert(SIZE == 1 << sizeof...(Tables), "there should be a level behind each threshold");
-  constexpr int kFolds = CHANNELS / PE;
-  ap_uint<bits_for(kFolds - 1)> fold = 0;
-
-  // beat = vector * kFolds + fold
-  for (int beat = 0; beat < VECTORS * kFolds; ++beat) {
-#pragma HLS PIPELINE II=1 style=flp
-    const ap_uint<PE * In::width> x = in.read();
-    ap_uint<PE * OUT_BITS> y = 0;
-    for (int lane = 0; lane < PE; ++lane) {
-#pragma HLS UNROLL
-      const ap_uint<1> no_bits = 0;
-      const ap_uint<1 + static_cast<int>(sizeof...(Tables))> steps =
-          search<Limit>(get_lane<In>(x, lane), int(fold), lane, no_bits, tables...);
-      const ap_uint<OUT_BITS> level = levels[lane][FOLDS == 1 ? 0 : int(fold)][steps];
-      set_lane(y, lane, level);
-    }
-    out.write(y);
-    fold = fold == kFolds - 1 ? 0 : int(fold) + 1;
-  }
+  border_threshold_search_levels<CHANNELS, VECTORS, PE, FOLDS == 1, In, Limit, OUT_BITS>(
+      in, out, kEverywhere, kEverywhere, levels, tables...);
 }
 
 }  // namespace lutloom
