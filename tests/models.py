@@ -144,9 +144,10 @@ class Writer:
         mean: ArrayLike,
         variance: ArrayLike,
         epsilon: float = 1e-5,
+        domain: str = "",
     ) -> str:
         inputs = [x, *map(self.constant, (gamma, beta, mean, variance))]
-        return self.node("BatchNormalization", inputs, epsilon=epsilon)
+        return self.node("BatchNormalization", inputs, domain=domain, epsilon=epsilon)
 
     def matmul(self, x: str, weights: ArrayLike, bits: int = 4, scale: ArrayLike = 1.0) -> str:
         """Multiply by weights that are quantized as they stand."""
@@ -187,7 +188,9 @@ class Writer:
             graph.quantization_annotation.append(
                 TensorAnnotation(tensor_name="x", quant_parameter_tensor_names=[entry])
             )
-        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(self.domain, 1)]
+        domains = {self.domain, *(node.domain for node in self.nodes)} - {""}
+        opsets = [helper.make_opsetid("", self.opset)]
+        opsets += [helper.make_opsetid(domain, 1) for domain in sorted(domains)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
 

@@ -58,11 +58,13 @@ def random_network(
     The data are all that there are, where those are at most ``whole``; else random ``inputs``.
     """
     dice = Dice(seed, powers_of_two=powers_of_two)
-    return _Network(dice, functions=functions).sample(inputs, whole)
+    return RandomNetwork(dice, functions=functions).sample(inputs, whole)
 
 
-class _Network:
+class RandomNetwork:
     """The network while it is being drawn: ``x`` is a tensor with the shape ``shape``."""
+
+    batch_norm_domain = ""
 
     def __init__(self, dice: Dice, *, functions: bool) -> None:
         self.dice = dice
@@ -76,18 +78,31 @@ class _Network:
         self.datatype: str | None = None
         self.batch = dice.pick(("N", "N", 1, 4))
 
+    @property
+    def channels(self) -> int:
+        """How many channels there are: elements with constants of their own."""
+        return self.shape[0]
+
+    @property
+    def column(self) -> tuple[int, ...]:
+        """The shape of a constant for each channel."""
+        return (self.channels, *[1] * (len(self.shape) - 1))
+
+    @property
+    def layout(self) -> str:
+        """The order of the data's dimensions, as QONNX writes it."""
+        return "NCHW"[: 1 + len(self.shape)]
+
+    @property
+    def constant_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of constants that meet the data."""
+        return [(), self.column, (1, *self.column), (self.shape[-1],)]
+
     def sample(self, inputs: int, whole: int) -> Sample:
+        """Draw the network, and data for it."""
         dice = self.dice
         domain = self._input()
-        layers = dice.integer(1, 4)
-        for _ in range(layers):
-            self._moves()
-            if dice.chance(0.15):
-                self._residual()
-                continue
-            self._linear()
-            self._functions()
-            self._activation(twice=dice.chance(0.15), again=dice.chance(0.15))
+        self._layers()
         self._head()
         model = self.writer.model(
             self.x,
@@ -98,6 +113,18 @@ class _Network:
         )
         data, exhaustive = self._data(domain, inputs, whole)
         return Sample(model, self.raw, data, exhaustive)
+
+    def _layers(self) -> None:
+        dice = self.dice
+        layers = dice.integer(1, 4)
+        for _ in range(layers):
+            self._moves()
+            if dice.chance(0.15):
+                self._residual()
+                continue
+            self._linear()
+            self._functions()
+            self._activation(twice=dice.chance(0.15), again=dice.chance(0.15))
 
     def _input(self) -> Array:
         """Make the input integers, one way or another; return the values that it can have."""
@@ -110,7 +137,7 @@ class _Network:
             return np.arange(low, high + 1, step, dtype=np.int64)
         if kind == "raw":
             element = dice.pick([IntType(0, 255), IntType(0, 3), IntType(-4, 3), BIPOLAR])
-            channels = self.shape[0]
+            channels = self.channels
 
             def numbers(array: Array) -> tuple[Fraction, ...]:
                 thirds = 1 if dice.powers_of_two else 3
@@ -216,7 +243,7 @@ class _Network:
         """Return quantized weights."""
         dice, writer = self.dice, self.writer
         floats = writer.constant(dice.rng.normal(0, 1.5, shape))
-        sizes = [1, 1]
+        sizes = [1] * len(shape)
         if dice.chance(0.4):
             sizes[channel_axis] = shape[channel_axis]
         scale = self._constant(dice.scale() if dice.chance(0.3) else dice.scale(*sizes))
@@ -292,8 +319,7 @@ class _Network:
 
     def _one_elementwise(self) -> None:
         dice, writer = self.dice, self.writer
-        column = (self.shape[0], *[1] * (len(self.shape) - 1))
-        shape = dice.pick([(), column, (1, *column), (self.shape[-1],)])
+        shape = dice.pick(self.constant_shapes)
         kind = dice.pick(
             "Add Sub Mul Div BatchNormalization BatchNormalization Relu Clip Neg Identity".split()
         )
@@ -317,7 +343,7 @@ class _Network:
 
     def _batch_norm(self) -> None:
         dice = self.dice
-        count = self.shape[0]
+        count = self.channels
         gamma, beta, mean = dice.signed(count), dice.number(count), dice.number(count)
         gamma *= dice.rng.choice([0, 1, 1, 1, 1], count).astype(np.float32)
         if dice.powers_of_two:
@@ -326,7 +352,9 @@ class _Network:
             gamma *= dice.rng.choice([1e-6, 1, 1, 1], count).astype(np.float32)
             variance, epsilon = dice.rng.uniform(0, 2, count) ** 4, 1e-5
             variance *= dice.rng.choice([0, 1e-12, 1, 1, 1], count)
-        self.x = self.writer.batch_norm(self.x, gamma, beta, mean, variance, epsilon)
+        self.x = self.writer.batch_norm(
+            self.x, gamma, beta, mean, variance, epsilon, domain=self.batch_norm_domain
+        )
 
     def _activation(
         self, name: str | None = None, *, twice: bool = False, again: bool = False
@@ -337,12 +365,12 @@ class _Network:
         """
         dice, writer = self.dice, self.writer
         x = self.x
-        column = (self.shape[0], *[1] * (len(self.shape) - 1))
         per_channel = dice.chance(0.2)
-        scale = dice.signed() if dice.chance(0.1) else dice.scale(*(column if per_channel else ()))
+        span = self.column if per_channel else ()
+        scale = dice.signed() if dice.chance(0.1) else dice.scale(*span)
         kind = dice.pick(("Quant", "Quant", "Quant", "BipolarQuant", "MultiThreshold"))
         if kind == "MultiThreshold" and name is None:
-            rows = dice.pick((1, self.shape[0]))
+            rows = dice.pick((1, self.channels))
             table = dice.number(rows, dice.integer(1, 5))
             if dice.chance(0.2):
                 table[:, 0] = dice.pick((-np.inf, np.inf))
@@ -351,7 +379,7 @@ class _Network:
                 table,
                 float(dice.signed()),
                 float(dice.pick((0.0, dice.number()))),
-                layout="NCHW"[: 1 + len(self.shape)],
+                layout=self.layout,
             )
             return
         unit = self._constant(scale)
