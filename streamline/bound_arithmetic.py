@@ -171,12 +171,21 @@ def _scaled_by(x: Bounded, factor: float) -> Bounded:
     return rounded(x.value * factor, x.error * abs(factor))
 
 
+def xnor_popcount(_: SourceNode, operands: Operands, __: Tensors) -> Bounded:
+    """Bound ``(K + (2 x - 1) @ (2 w - 1)) / 2``: how many of K bits are equal."""
+    import numpy as np
+
+    x, weights = (Bounded(2 * bits.value - 1, 2 * bits.error) for bits in operands)
+    fan_in = np.asarray(float(x.value.shape[-1]))
+    y = shifted(dot(x, weights), fan_in, np.zeros(()))
+    return Bounded(y.value / 2, y.error / 2 + TINY * (y.error > 0))
+
+
 def dot(x: Bounded, weights: Bounded) -> Bounded:
     """Return the matrix product of ``x [..., n]`` and ``weights [..., n, m]``."""
     import numpy as np
 
     fan_in = x.value.shape[-1]
-    gamma = fan_in * U / (1 - fan_in * U) if fan_in * U < 1 else np.inf
     value = np.matmul(x.value, weights.value)
     magnitude = np.matmul(np.abs(x.value), np.abs(weights.value))
     inherited = np.zeros_like(value)
@@ -184,15 +193,41 @@ def dot(x: Bounded, weights: Bounded) -> Bounded:
         inherited = np.matmul(x.error, np.abs(weights.value) + weights.error)
     if weights.error.any():
         inherited = inherited + np.matmul(np.abs(x.value), weights.error)
-    step = _grid(x.value) * _grid(weights.value, axis=max(weights.value.ndim - 2, 0))
+    axis = max(weights.value.ndim - 2, 0) if weights.value.ndim > 1 else None
+    step = grid_of(x.value) * grid_of(weights.value, axis)
+    return summed(value, magnitude, inherited, fan_in, step)
+
+
+def summed(value: Floats, magnitude: Floats, inherited: Floats, terms: int, step: Any) -> Bounded:  # noqa: ANN401 - a number or an array
+    """Return sums of so many ``terms``, whose magnitudes add up to ``magnitude``, in any order.
+
+    The terms, without the ``inherited`` errors, are multiples of ``step``.
+    """
+    import numpy as np
+
+    gamma = terms * U / (1 - terms * U) if terms * U < 1 else np.inf
     is_exact = (inherited == 0) & (magnitude < 2.0**24 * step) & (step >= TINY)
-    bound = inherited * (1 + gamma) + gamma * magnitude + fan_in * TINY
+    bound = inherited * (1 + gamma) + gamma * magnitude + terms * TINY
     bound = np.where(magnitude + inherited >= 2.0**127, np.inf, bound)
     return Bounded(value, np.where(is_exact, 0.0, bound))
 
 
-def _grid(values: Floats, axis: int | None = None) -> Any:  # noqa: ANN401 - a number or an array
-    """Return the largest power of two of which all ``values`` (along ``axis``) are multiples.
+def averaged(total: Bounded, count: Floats) -> Bounded:
+    """Divide a sum by ``count``, or multiply it by the float32 next to ``1 / count``.
+
+    There is no error if it has none, and ``count`` is a power of two.
+    """
+    import numpy as np
+
+    value = total.value / count
+    inherited = total.error / count
+    is_exact = (inherited == 0) & (np.frexp(count)[0] == 0.5) & is_float32(value)
+    bound = inherited + 3 * U * (np.abs(value) + inherited) + TINY
+    return Bounded(value, np.where(is_exact, 0.0, bound))
+
+
+def grid_of(values: Floats, axes: int | tuple[int, ...] | None = None) -> Any:  # noqa: ANN401 - a number or an array
+    """Return the largest power of two of which all ``values`` (along ``axes``) are multiples.
 
     It is infinite where all are zero.
     """
@@ -202,4 +237,4 @@ def _grid(values: Floats, axis: int | None = None) -> Any:  # noqa: ANN401 - a n
     whole = np.ldexp(mantissa, 53).astype(np.int64)
     lowest = (whole & -whole).astype(np.float64)
     steps = np.where(whole == 0, np.inf, np.ldexp(lowest, exponent - 53))
-    return steps.min(axis=axis, keepdims=axis is not None and values.ndim > 1, initial=np.inf)
+    return steps.min(axis=axes, keepdims=axes is not None, initial=np.inf)

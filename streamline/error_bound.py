@@ -17,16 +17,25 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline import bound_arithmetic as arithmetic
 from lutloom.streamline.bound_functions import FUNCTION_BOUNDS
+from lutloom.streamline.bound_moves import MOVE_BOUNDS, MOVES
 from lutloom.streamline.bound_pieces import PIECE_BOUNDS
+from lutloom.streamline.bound_reductions import REDUCTION_BOUNDS
+from lutloom.streamline.bound_windows import QONNX_BOUNDS, WINDOW_BOUNDS, window_sum
 from lutloom.streamline.bounded import FLOAT64_MARGIN, TINY, Bounded, U, with_slack
 from lutloom.streamline.exact_element import before_quantizer, elements_of
-from lutloom.streamline.level_edges import edges_of
-from lutloom.streamline.source import QUANTIZER_DOMAINS
+from lutloom.streamline.level_edges import (
+    edges_of,
+    grid_of_levels,
+    has_edges,
+    name_of_unit,
+)
+from lutloom.streamline.oracle_values import OracleError
+from lutloom.streamline.source import STANDARD_DOMAINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lutloom.streamline.bounded import Bound, Floats, Operands, Tensors
+    from lutloom.streamline.bounded import Bound, Operands, Tensors
     from lutloom.streamline.exact_element import Elements, Given
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
@@ -91,21 +100,25 @@ def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Follo
                 else:
                     known[name] = bounded
         # Where to move them may be computed from shapes, which are no floats.
-        names = node.inputs[:1] if node.op_type in _MOVES else node.inputs
+        names = node.inputs[:1] if node.op_type in MOVES else node.inputs
         operands = [known.get(name) for name in names if name]
         complete = [operand for operand in operands if operand is not None]
-        if node.domain in QUANTIZER_DOMAINS:
-            if len(complete) == len(operands):
+        is_complete = len(complete) == len(operands)
+        if node.is_quantizer:
+            if is_complete and has_edges(node, tensors):
                 before[output] = _scaled(node, complete)
             levels = _levels(node, before.get(output), exact)
             if levels is None:
                 continue
             known[output] = levels
         else:
-            bound = BOUNDS.get(node.op_type)
-            if bound is None or len(complete) < len(operands):
+            bound = bound_of(node)
+            if bound is None or not is_complete:
                 continue
-            known[output] = with_slack(bound(node, complete, tensors))
+            try:
+                known[output] = with_slack(bound(node, complete, tensors))
+            except OracleError:  # windows that the standard leaves open
+                continue
         if output in tensors and (far := _far(known[output], tensors[output])):
             beyond[output] = far
     return Followed(before, known, beyond, exact)
@@ -116,6 +129,13 @@ def _levels(node: SourceNode, y: Bounded | None, exact: Elements) -> Bounded | N
     if exact.is_forced(node):
         return quantized(node, exact.tensors, exact.known)
     return None if y is None else _quantized_again(node, y, exact)
+
+
+def bound_of(node: SourceNode) -> Bound | None:
+    """Return the bound of an operator that is no quantizer, or None where there is none."""
+    if node.domain in STANDARD_DOMAINS:
+        return BOUNDS.get(node.op_type)
+    return QONNX_BOUNDS.get(node.op_type)
 
 
 def _far(x: Bounded, floats: NDArray[Any]) -> int:
@@ -144,12 +164,10 @@ def quantized(node: SourceNode, tensors: Tensors, known: Mapping[str, Bounded]) 
         levels = np.round((floats - place) / unit)
         value, is_exact = levels * unit + place, bool((place == 0).all())
     else:
-        scale = tensors[node.inputs[1]].astype(np.float64)
-        unit, zero_point = scale, np.zeros(())
-        if node.inputs[1] in known:
-            unit = known[node.inputs[1]].value
-        if len(node.inputs) > 2:
-            zero_point = np.asarray(tensors[node.inputs[2]], dtype=np.float64)
+        scale, zero_point = grid_of_levels(node, tensors)
+        unit, name = scale, name_of_unit(node)
+        if name in known:
+            unit = known[name].value
         levels = np.round(floats / scale + zero_point)
         value = (levels - zero_point) * unit
         is_exact = bool((zero_point == np.round(zero_point)).all())
@@ -163,6 +181,8 @@ def _scaled(node: SourceNode, operands: Operands) -> Bounded:
     """Return ``x / scale + zero_point``, as a quantizer computes it."""
     if node.op_type in ("BipolarQuant", "MultiThreshold"):
         return operands[0]
+    if node.op_type == "QuantAvgPool2d":
+        return with_slack(window_sum(node, operands))
     divided = arithmetic.quotient(operands[0], operands[1])
     return with_slack(arithmetic.add(node, [divided, operands[2]], {}))
 
@@ -192,37 +212,14 @@ def _quantized_again(node: SourceNode, y: Bounded, exact: Elements) -> Bounded:
     return Bounded(value, np.where(distance <= allowed, distance, allowed))
 
 
-def _moved(node: SourceNode, operands: Operands, tensors: Tensors) -> Bounded:
-    import numpy as np
-
-    x = operands[0]
-    output = next(name for name in node.outputs if name)
-    if node.op_type == "Transpose":
-        axes = node.integers("perm")
-        return Bounded(np.transpose(x.value, axes), np.transpose(x.error, axes), x.is_exact)
-    shape = tensors[output].shape
-    return Bounded(x.value.reshape(shape), x.error.reshape(shape), x.is_exact)
-
-
-def _joined(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
-    import numpy as np
-
-    axis = node.integer("axis", 0)
-    value: Floats = np.concatenate([x.value for x in operands], axis=axis)
-    error: Floats = np.concatenate([x.error for x in operands], axis=axis)
-    return Bounded(value, error, all(x.is_exact for x in operands))
-
-
-_MOVES = frozenset(
-    {"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
-)
-
 BOUNDS: Mapping[str, Bound] = {
     **FUNCTION_BOUNDS,
+    **MOVE_BOUNDS,
     **PIECE_BOUNDS,
+    **REDUCTION_BOUNDS,
+    **WINDOW_BOUNDS,
     "Add": arithmetic.add,
     "BatchNormalization": arithmetic.batch_norm,
-    "Concat": _joined,
     "Div": arithmetic.divide,
     "Gemm": arithmetic.gemm,
     "MatMul": arithmetic.matmul,
@@ -231,6 +228,5 @@ BOUNDS: Mapping[str, Bound] = {
     "Neg": arithmetic.negate,
     "Sub": arithmetic.subtract,
     "Sum": arithmetic.sum_of,
-    **dict.fromkeys(_MOVES, _moved),
 }
-"""By the operator's name: from the operands to the first result."""
+"""By the operator's name in ONNX: from the operands to the first result."""

@@ -18,15 +18,21 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from lutloom.streamline.bound_moves import MOVES, padding, padding_value
+from lutloom.streamline.bound_reductions import REDUCTION_BOUNDS, reduced_axes
+from lutloom.streamline.bounded import without_error
+from lutloom.streamline.exact_windows import meeting, one_by_one, row_element, seen
 from lutloom.streamline.folded_constants import broadcast_index
-from lutloom.streamline.level_edges import edges_of
+from lutloom.streamline.level_edges import edges_of, name_of_unit
 from lutloom.streamline.oracle_functions import ELEMENTWISE
 from lutloom.streamline.oracle_operators import OPERATORS, over_root
 from lutloom.streamline.oracle_values import Known, Operation, OracleError, data
-from lutloom.streamline.source import QUANTIZER_DOMAINS
+from lutloom.streamline.source import STANDARD_DOMAINS
+from lutloom.streamline.window_taps import is_channels_last
 
 if TYPE_CHECKING:
     from lutloom.streamline.bounded import Bounded, Floats, Tensors
+    from lutloom.streamline.exact_windows import Elements as Where
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.oracle_values import Value
     from lutloom.streamline.source import Source, SourceNode
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 
 Index: TypeAlias = tuple[int, ...]
 Given: TypeAlias = Mapping[str, Callable[[Index], Fraction]]
+Evaluation: TypeAlias = "Callable[[Elements, SourceNode, Index], Fraction | None]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,14 +97,23 @@ def element(model: Elements, name: str, index: Index) -> Fraction | None:
     if bounded.is_exact:
         return Fraction(float(bounded.value[index]))
     node = model.nodes[name]
-    if node.domain in QUANTIZER_DOMAINS:
+    if node.is_quantizer:
         return _quantized_element(model, node, index)
-    evaluate = _OPERATORS.get(node.op_type)
-    return None if evaluate is None else evaluate(model, node, index)
+    operators = _OPERATORS if node.domain in STANDARD_DOMAINS else _OF_QONNX
+    evaluate = operators.get(node.op_type)
+    try:
+        return None if evaluate is None else evaluate(model, node, index)
+    except OracleError:  # windows that the standard leaves open
+        return None
 
 
 def before_quantizer(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
-    """Return the exact ``x / scale + zero_point`` that a quantizer sees, or None as above."""
+    """Return the exact ``x / scale + zero_point`` that a quantizer sees, or None as above.
+
+    Of QuantAvgPool2d it is the sum of a window.
+    """
+    if node.op_type == "QuantAvgPool2d":
+        return _total(model, node.inputs[0], seen(node, _shape(model, node), index)[0])
     x = element(model, node.inputs[0], index)
     if x is None or node.op_type in ("BipolarQuant", "MultiThreshold"):
         return x
@@ -110,9 +126,13 @@ def _quantized_element(model: Elements, node: SourceNode, index: Index) -> Fract
     if node.op_type == "MultiThreshold":
         unit, shift = Fraction(node.number("out_scale", 1.0)), Fraction(0)
         place = Fraction(node.number("out_bias", 0.0))
+    elif node.op_type == "QuantAvgPool2d":
+        unit, place, shift = Fraction(1), Fraction(0), Fraction(0)
     else:
-        unit, place = _constant(model, node.inputs[1], index), Fraction(0)
+        unit, place = _constant(model, name_of_unit(node), index), Fraction(0)
         shift = _constant(model, node.inputs[2], index) if len(node.inputs) > 2 else Fraction(0)
+        if name_of_unit(node) != node.inputs[1]:  # the second version of Trunc
+            shift /= edges_of(node, model.tensors).power or 1
     if model.is_forced(node):
         value = Fraction(float(model.tensors[node.outputs[0]][index]))
         return (round((value - place) / unit + shift) - shift) * unit + place
@@ -151,7 +171,7 @@ def _elementwise(model: Elements, node: SourceNode, index: Index) -> Fraction | 
             inputs.append(None)
     try:
         (y,) = OPERATORS[node.op_type](_operation(node), inputs)
-    except (OracleError, ZeroDivisionError):
+    except ZeroDivisionError:
         return None
     number = data(y).item()
     return number if isinstance(number, Fraction) else None
@@ -179,8 +199,9 @@ def _batch_norm(model: Elements, node: SourceNode, index: Index) -> Fraction | N
     x = element(model, node.inputs[0], index)
     if x is None:
         return None
+    channel = index[-1 if is_channels_last(node) else 1]
     gamma, beta, mean, variance = (
-        model.constants[name].element((index[1],)) for name in node.inputs[1:5]
+        model.constants[name].element((channel,)) for name in node.inputs[1:5]
     )
     factor = _factor(gamma, variance + _operation(node).number("epsilon", 1e-5))
     return (x - mean) * factor + beta
@@ -241,9 +262,7 @@ def _dot(model: Elements, left: tuple[str, Index], right: tuple[str, Index]) -> 
     """Return the exact product of two vectors: of each, the axis that is summed is -1."""
     first, second = _vector(model, *left), _vector(model, *right)
     if first is not None and second is not None:
-        total = sum(map(mul, first[0], second[0]))
-        power = first[1] + second[1]
-        return Fraction(total << power) if power >= 0 else Fraction(total, 1 << -power)
+        return _times_power(sum(map(mul, first[0], second[0])), first[1] + second[1])
     total_of = Fraction(0)
     count = model.tensors[left[0]].shape[left[1].index(-1)]
     for place in range(count):
@@ -255,6 +274,104 @@ def _dot(model: Elements, left: tuple[str, Index], right: tuple[str, Index]) -> 
             return None
         total_of += factors[0] * factors[1]
     return total_of
+
+
+def _convolution(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    x, w = node.inputs[:2]
+    shapes = model.tensors[x].shape, model.constants[w].value.shape
+    pixels, taps = meeting(node, *shapes, index)
+    data, factors = (None if n in model.given else model.known.get(n) for n in (x, w))
+    if data is not None and factors is not None and data.is_exact and factors.is_exact:
+        left, right = _integers(data.value[pixels]), _integers(factors.value[taps])
+        exactly = _times_power(sum(map(mul, left[0], right[0])), left[1] + right[1])
+        return _with_bias(model, node, index, exactly)
+    total = Fraction(0)
+    for pixel, tap in zip(one_by_one(pixels), one_by_one(taps), strict=True):
+        number = element(model, x, pixel)
+        if number is None:
+            return None
+        total += number * model.constants[w].element(tap)
+    return _with_bias(model, node, index, total)
+
+
+def _with_bias(model: Elements, node: SourceNode, index: Index, total: Fraction) -> Fraction:
+    if len(node.inputs) < 3 or not node.inputs[2]:
+        return total
+    channel = index[-1 if is_channels_last(node) else 1]
+    return total + model.constants[node.inputs[2]].element((channel,))
+
+
+def _numbers(model: Elements, name: str, where: Where) -> list[Fraction] | None:
+    """Return several elements of a tensor, or None if one is not known."""
+    found = []
+    for place in one_by_one(where):
+        number = element(model, name, place)
+        if number is None:
+            return None
+        found.append(number)
+    return found
+
+
+def _total(model: Elements, name: str, where: Where) -> Fraction | None:
+    found = _numbers(model, name, where)
+    return None if found is None else sum(found, Fraction(0))
+
+
+def _shape(model: Elements, node: SourceNode) -> Index:
+    return tuple(model.tensors[node.inputs[0]].shape)
+
+
+def _max_pool(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    where, _ = seen(node, _shape(model, node), index)
+    found = _numbers(model, node.inputs[0], where)
+    return None if found is None else max(found)
+
+
+def _average_pool(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    where, divisor = seen(node, _shape(model, node), index)
+    total = _total(model, node.inputs[0], where)
+    return None if total is None else total / divisor
+
+
+def _reduced(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    shape = _shape(model, node)
+    given = [without_error(model.tensors[name]) for name in node.inputs[:2]]
+    axes = reduced_axes(node, given)
+    if not node.integer("keepdims", 1):
+        kept = iter(index)
+        index = tuple(0 if axis in axes else next(kept) for axis in range(len(shape)))
+    where = np.ix_(*(range(n) if i in axes else [index[i]] for i, n in enumerate(shape)))
+    found = _numbers(model, node.inputs[0], where)
+    if found is None:
+        return None
+    match node.op_type:
+        case "ReduceMax":
+            return max(found)
+        case "ReduceMin":
+            return min(found)
+        case "ReduceSum":
+            return sum(found, Fraction(0))
+        case _:
+            return sum(found, Fraction(0)) / len(found)
+
+
+def _padded(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    shape = _shape(model, node)
+    numbers = [
+        model.constants[name].value if name in model.constants else None for name in node.inputs
+    ]
+    places = np.arange(prod(shape)).reshape(shape)
+    there = int(padding(node, shape, numbers)(places, -1)[index])
+    if there < 0:
+        return Fraction(padding_value(node, numbers))
+    return element(model, node.inputs[0], tuple(map(int, np.unravel_index(there, shape))))
+
+
+def _im2col(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    there = row_element(node, _shape(model, node), index)
+    if there is None:
+        return Fraction(node.integer("pad_value", 0))
+    return element(model, node.inputs[0], there)
 
 
 def _vector(model: Elements, name: str, index: Index) -> tuple[list[int], int] | None:
@@ -269,7 +386,12 @@ def _vector(model: Elements, name: str, index: Index) -> tuple[list[int], int] |
     return model.vectors[name, index]
 
 
+def _times_power(number: int, power: int) -> Fraction:
+    return Fraction(number << power) if power >= 0 else Fraction(number, 1 << -power)
+
+
 def _integers(row: Floats) -> tuple[list[int], int]:
+    row = row.ravel()
     mantissas, exponents = np.frexp(row)
     whole = np.ldexp(mantissas, 53).astype(np.int64)
     exponents = np.where(whole == 0, 2000, exponents) - 53
@@ -279,14 +401,30 @@ def _integers(row: Floats) -> tuple[list[int], int]:
 
 
 _ELEMENTWISE = frozenset({*ELEMENTWISE, "Add", "Div", "Mean", "Mul", "Sub", "Sum"})
-_MOVES = frozenset({"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 
-_OPERATORS: Mapping[str, Callable[[Elements, SourceNode, Index], Fraction | None]] = {
+_WINDOWS: Mapping[str, Evaluation] = {
+    "Conv": _convolution,
+    "MaxPool": _max_pool,
+}
+_OPERATORS: Mapping[str, Evaluation] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),
-    **dict.fromkeys(_MOVES, _moved),
+    **dict.fromkeys(MOVES, _moved),
+    **dict.fromkeys(REDUCTION_BOUNDS, _reduced),
+    **_WINDOWS,
+    "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
     "Concat": _concat,
+    "ConvTranspose": _convolution,
     "Gemm": _gemm,
+    "GlobalAveragePool": _average_pool,
+    "GlobalMaxPool": _max_pool,
     "MatMul": _matmul,
+    "Pad": _padded,
     "Transpose": _transpose,
+}
+_OF_QONNX: Mapping[str, Evaluation] = {
+    **_WINDOWS,
+    "BatchNormalization": _batch_norm,
+    "Im2Col": _im2col,
+    "MaxPoolNHWC": _max_pool,
 }

@@ -1,20 +1,22 @@
-"""Run a source model as it is, by qonnx's own executor, every tensor kept.
+"""Run a source model as it is, node by node, by qonnx's own functions and ONNX Runtime.
 
-The model is only made runnable for a batch: the batch size is set, constants that the exporter
-computes at run time (shapes) are folded by qonnx, and the IR version is lowered to one that ONNX
-Runtime takes.
+The model is only made runnable for a batch: the batch size is set, the sizes that an exporter wrote
+for one image are inferred anew, and the IR version is lowered to one that ONNX Runtime takes. What
+no input reaches is computed once for all batches.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.executor_shapes import infer_shapes
 from lutloom.streamline.folded_model import fold_functions
 from lutloom.streamline.rounding import rounding_named
 from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS, load_model, read_source
@@ -26,33 +28,68 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    Array = NDArray[Any]
+
 _IR_VERSION = 10
 _SELECTIONS = ("ArgMax", "ArgMin", "TopK")
+_QONNX = "qonnx.custom_op.general"
+# Of one image only: qonnx lays out the windows of several in another order.
+_OF_ONE_IMAGE = frozenset({"Im2Col"})
+# Version 1 of Trunc has five.
+_INPUTS_OF_SECOND_TRUNC = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Executor:
-    """qonnx's executor with a model, ready for batches of one size."""
+    """A model that is ready for batches of one size.
+
+    ``constants`` are the tensors that no input reaches, ``nodes`` compute the others; of these
+    ``shapes`` are known.
+    """
 
     path: Path
     batch: int
     wrapper: Any
+    opset: int
+    constants: Mapping[str, Array]
+    nodes: tuple[onnx.NodeProto, ...]
+    shapes: Mapping[str, tuple[int, ...]]
 
-    def run(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    @property
+    def elements(self) -> int:
+        """How many numbers all tensors that depend on the input hold."""
+        return sum(prod(self.shapes[name]) for node in self.nodes for name in node.output if name)
+
+    def run(self, x: Array) -> dict[str, Array]:
         """Return every tensor for the model's input ``x [batch, ...]``, the constants among them.
 
         Raises ``ModelError`` if qonnx can't run the model.
         """
-        from qonnx.core.onnx_exec import execute_onnx
+        import numpy as np
 
         with _quietly(self.path):
-            name = self.wrapper.graph.input[0].name
-            feeds = {name: x.astype(_dtype(self.wrapper, name))}
-            context: Mapping[str, NDArray[Any]] = execute_onnx(
-                self.wrapper, feeds, return_full_exec_context=True
-            )
-        # Omitted operands are kept under an empty name.
-        return {name: array for name, array in context.items() if array is not None}
+            parts = [
+                self._run(x[start : start + self.batch]) for start in range(0, len(x), self.batch)
+            ]
+        if len(parts) == 1:
+            return {**self.constants, **parts[0]}
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return {**self.constants, **joined}
+
+    def _run(self, x: Array) -> dict[str, Array]:
+        (port,) = self.wrapper.graph.input
+        tensors: dict[str, Array | None] = {
+            **self.constants,
+            port.name: x.astype(_dtype(self.wrapper, port.name)),
+            "": None,  # omitted operands
+        }
+        for node in self.nodes:
+            _run_node(self.wrapper, node, tensors, self.shapes, self.opset)
+        return {
+            name: array
+            for name, array in tensors.items()
+            if array is not None and name not in self.constants
+        }
 
 
 def prepare(path: Path, batch: int) -> Executor:
@@ -60,13 +97,15 @@ def prepare(path: Path, batch: int) -> Executor:
 
     Raises ``ModelError`` if qonnx can't run the model.
     """
-    model = load_model(path)
-    fold_functions(model, read_source(path))
+    model, source = load_model(path), read_source(path)
+    fold_functions(model, source)
+    if any(node.op_type in _OF_ONE_IMAGE for node in source.nodes):
+        batch = 1
     with _quietly(path):
-        return Executor(path, batch, _runnable(model, batch))
+        return _prepared(path, model, batch, source.opset)
 
 
-def execute(path: Path, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def execute(path: Path, x: Array) -> dict[str, Array]:
     """Return every tensor of the model at ``path`` for its input ``x [batch, ...]``.
 
     Raises ``ModelError`` if qonnx can't run the model.
@@ -86,33 +125,105 @@ def _quietly(path: Path) -> Iterator[None]:
             raise ModelError(f"{path}: qonnx's executor can't run the model: {reason}") from error
 
 
-def _runnable(model: onnx.ModelProto, batch: int) -> Any:  # noqa: ANN401 - qonnx is untyped
+def _prepared(path: Path, model: onnx.ModelProto, batch: int, opset: int) -> Executor:
+    from onnx import helper, numpy_helper
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.transformation.fold_constants import FoldConstants
-    from qonnx.transformation.general import RemoveStaticGraphInputs
-    from qonnx.transformation.infer_shapes import InferShapes
 
     model.ir_version = min(model.ir_version, _IR_VERSION)
     for node in model.graph.node:
         if node.domain in QUANTIZER_DOMAINS:
-            node.domain = "qonnx.custom_op.general"
+            node.domain = _QONNX
             _name_rounding(node)
         elif node.domain in STANDARD_DOMAINS:
             node.domain = ""  # whatever it is imported as
     for entry in model.opset_import:
         if entry.domain in STANDARD_DOMAINS:
             entry.domain = ""
+    _annotate(model.graph)
     _set_batch(model.graph, batch)
+    constants: dict[str, Array | None] = {
+        entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer
+    }
+    for port in [port for port in model.graph.input if port.name in constants]:
+        model.graph.input.remove(port)
+    known = infer_shapes(model)
+    outputs = {port.name for port in model.graph.output}
+    model.graph.value_info.extend(entry for entry in known if entry.name not in outputs)
+    model.graph.value_info.extend(
+        helper.make_tensor_value_info(entry.name, entry.data_type, entry.dims)
+        for entry in model.graph.initializer
+    )
+    # Their numbers are among the constants; here qonnx would search them for every node.
+    del model.graph.initializer[:]
     wrapper = ModelWrapper(model)
-    for transformation in (
-        RemoveStaticGraphInputs(),
-        InferShapes(),
-        # Folding the weight quantizers as well would be right, and slower for every batch.
-        FoldConstants(exclude_op_types=["Quant", "IntQuant", "BipolarQuant"]),
-        InferShapes(),
-    ):
-        wrapper = wrapper.transform(transformation)
-    return wrapper
+    shapes = {
+        entry.name: tuple(dim.dim_value for dim in entry.type.tensor_type.shape.dim)
+        for entry in known
+    }
+    constants[""] = None
+    nodes = []
+    for node in model.graph.node:
+        if all(name in constants for name in node.input):
+            _run_node(wrapper, node, constants, shapes, opset)
+        else:
+            nodes.append(node)
+    arrays = {name: array for name, array in constants.items() if array is not None}
+    return Executor(path, batch, wrapper, opset, arrays, tuple(nodes), shapes)
+
+
+def _run_node(
+    wrapper: Any,  # noqa: ANN401 - qonnx is untyped
+    node: onnx.NodeProto,
+    tensors: dict[str, Array | None],
+    shapes: Mapping[str, tuple[int, ...]],
+    opset: int,
+) -> None:
+    """Add the results of ``node`` to ``tensors``, as qonnx computes them."""
+    import numpy as np
+    from qonnx.core.onnx_exec import execute_node
+
+    version = opset
+    if node.domain == _QONNX:
+        version = 2 if len(node.input) == _INPUTS_OF_SECOND_TRUNC else 1
+    for name in node.output:
+        if name:  # a place to put it, of which qonnx reads the shape
+            tensors[name] = np.broadcast_to(np.float32(0), shapes[name])
+    _sanitize(wrapper, node.input, tensors)
+    execute_node(node, tensors, wrapper.graph, version)
+    _sanitize(wrapper, node.output, tensors)
+
+
+def _sanitize(
+    wrapper: Any,  # noqa: ANN401 - as above
+    names: Sequence[str],
+    tensors: dict[str, Array | None],
+) -> None:
+    """Round what is annotated as integers and holds others, as qonnx does, or not at all."""
+    import numpy as np
+    from qonnx.util.basic import get_sanitize_quant_tensors, sanitize_quant_values
+
+    if not get_sanitize_quant_tensors() or not wrapper.graph.quantization_annotation:
+        return
+    for name in names:
+        array = tensors[name]
+        datatype = wrapper.get_tensor_datatype(name)
+        # qonnx's own function takes seconds for a million integers that are in order.
+        if array is not None and datatype.is_integer() and not np.all(datatype.allowed(array)):
+            sanitize_quant_values(wrapper, [name], tensors)
+
+
+def _annotate(graph: onnx.GraphProto) -> None:
+    """Say that an ``Im2Col`` reads floats where nothing is said of it: qonnx looks it up."""
+    from onnx import StringStringEntryProto, TensorAnnotation
+
+    annotated = {entry.tensor_name for entry in graph.quantization_annotation}
+    for node in graph.node:
+        if node.op_type == "Im2Col" and node.input[0] not in annotated:
+            entry = StringStringEntryProto(key="finn_datatype", value="FLOAT32")
+            graph.quantization_annotation.append(
+                TensorAnnotation(tensor_name=node.input[0], quant_parameter_tensor_names=[entry])
+            )
+            annotated.add(node.input[0])
 
 
 def _name_rounding(node: onnx.NodeProto) -> None:
@@ -174,10 +285,15 @@ def _old_ir_version() -> Iterator[None]:
     onnx 1.23 stamps its newest, 14, and ONNX Runtime 1.31 stops at 13.
     """
     from qonnx.core import onnx_exec
+    from qonnx.custom_op.channels_last import base_wrapped_op
+    from qonnx.custom_op.general import maxpoolnhwc, quantavgpool2d
 
+    modules: tuple[Any, ...] = (onnx_exec, base_wrapped_op, maxpoolnhwc, quantavgpool2d)
     original = onnx_exec.qonnx_make_model
-    onnx_exec.qonnx_make_model = partial(original, ir_version=_IR_VERSION)
+    for module in modules:
+        module.qonnx_make_model = partial(original, ir_version=_IR_VERSION)
     try:
         yield
     finally:
-        onnx_exec.qonnx_make_model = original
+        for module in modules:
+            module.qonnx_make_model = original

@@ -1,17 +1,21 @@
 """The levels of a model's quantizer, and the edges between them, for whole tensors of an executor.
 
 A level ``k`` begins where the argument (``x / scale + zero_point``; plain ``x`` for BipolarQuant
-and MultiThreshold) passes ``edge(k - 1)``, and ends at ``edge(k)``. For MultiThreshold a level is
-the count of thresholds reached; a sign has the levels 0 and 1.
+and MultiThreshold, the sum of a window for QuantAvgPool2d) passes ``edge(k - 1)``, and ends at
+``edge(k)``. For MultiThreshold a level is the count of thresholds reached; a sign has the levels 0
+and 1. Trunc and QuantAvgPool2d round the argument to an integer first, ties to even, and then its
+quotient by a power of two: their edges lie midway between integers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from lutloom.core.host import round_by
+from lutloom.streamline.oracle_qonnx import nearest_power, shift_of_average
 from lutloom.streamline.oracle_quantizers import rounded
 from lutloom.streamline.rounding import rounding_named, step_up
 
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
 
 
+_ROUNDED_BEFORE = frozenset({"QuantAvgPool2d", "Trunc"})
+# Version 1 of Trunc has five.
+_INPUTS_OF_SECOND_TRUNC = 6
 _LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 # Edges are looked up in a table where the levels that occur span no more than this.
 _LONGEST_TABLE = 1 << 16
@@ -43,6 +50,8 @@ class Edges:
     unit: Floats
     zero_point: Floats
     is_sign: bool = False
+    power: Fraction | None = None
+    """What the rounded argument is divided by; None where it is not rounded before."""
 
     def levels(self, reals: Floats) -> IntArray:
         """Return the levels that ``reals``, outputs of the quantizer, stand for.
@@ -67,6 +76,8 @@ class Edges:
         finite = np.nan_to_num(values, nan=0.0, posinf=2.0**62, neginf=-(2.0**62))
         if self.rounding is None:
             return self._below(finite)
+        if self.power is not None:
+            finite = np.rint(finite) / float(self.power)
         limited = np.clip(finite, self.lowest, self.highest)
         return np.asarray(round_by(self.rounding, limited)).astype(np.int64)
 
@@ -78,13 +89,21 @@ class Edges:
         if self.rounding is None:
             return np.asarray(self.table[channels, levels])
         low, high = int(levels.min(initial=0)), int(levels.max(initial=0))
-        step = step_up(self.rounding)
         if high - low < _LONGEST_TABLE:
             keys, places = np.arange(low, high + 1), levels - low
         else:
             keys, places = np.unique(levels, return_inverse=True)
-        edges = np.array([float(step(key)[0]) for key in keys.tolist()])
+        edges = np.array([float(self._edge(key)) for key in keys.tolist()])
         return np.asarray(edges[places])
+
+    def _edge(self, level: int) -> Fraction:
+        """Return where a rounded argument passes from ``level`` to the next one."""
+        assert self.rounding is not None
+        edge, is_inclusive = step_up(self.rounding)(level)
+        if self.power is None:
+            return edge
+        edge *= self.power
+        return (ceil(edge) if is_inclusive else floor(edge) + 1) - Fraction(1, 2)
 
     def channels(self, shape: tuple[int, ...]) -> IntArray:
         """Return the row of the table for every element of a tensor of ``shape [batch, ...]``."""
@@ -117,13 +136,19 @@ class Edges:
             return sum(value >= Fraction(edge) for edge in self.table[channel].tolist())
         if self.rounding is None:
             return int(value >= 0)
+        mode = node.text("rounding_mode", "ROUND")
+        if self.power is not None:
+            mode = node.text("rounding_mode", "FLOOR")
+            value = rounded("ROUND", value) / self.power
         limited = min(max(value, Fraction(self.lowest)), Fraction(self.highest))
-        return rounded(node.text("rounding_mode", "ROUND").upper(), limited)
+        return rounded(mode.upper(), limited)
 
     def _below(self, values: Floats) -> IntArray:
         """Return a level at most one away from that of each argument."""
         import numpy as np
 
+        if self.power is not None:
+            return self.reached(values)
         if self.rounding is not None:
             return np.clip(np.floor(values), self.lowest - 1, self.highest).astype(np.int64)
         if self.table.shape[0] == 1:
@@ -145,25 +170,90 @@ def edges_of(node: SourceNode, tensors: Tensors) -> Edges:
         table = np.sort(tensors[node.inputs[1]].astype(np.float64), axis=1)
         rank = tensors[node.inputs[0]].ndim
         layout = node.text("data_layout", "") or _LAYOUTS.get(rank, "NC")
-        unit, place = node.number("out_scale", 1.0), node.number("out_bias", 0.0)
+        step, place = node.number("out_scale", 1.0), node.number("out_bias", 0.0)
         return Edges(
             0,
             table.shape[1],
             None,
             table,
             max(layout.find("C"), 1),
-            np.asarray(unit),
-            np.asarray(-place / unit),
+            np.asarray(step),
+            np.asarray(-place / step),
         )
-    scale = np.asarray(tensors[node.inputs[1]], dtype=np.float64)
+    unit, zero_point = grid_of_levels(node, tensors)
+    if node.op_type in _ROUNDED_BEFORE:
+        low, high = _range(node, tensors)
+        mode = rounding_named(node.text("rounding_mode", "FLOOR"))
+        power = _powers(node, tensors)[0]
+        return Edges(low, high, mode, none, 1, unit, zero_point, power=power)
     if node.op_type == "BipolarQuant":
-        return Edges(0, 1, None, none, 1, 2 * scale, np.asarray(0.5), is_sign=True)
+        return Edges(0, 1, None, none, 1, 2 * unit, np.asarray(0.5), is_sign=True)
+    low, high = _range(node, tensors)
+    if (low, high) == (-1, 0):
+        return Edges(0, 1, None, none, 1, 2 * unit, (zero_point + 1) / 2, is_sign=True)
+    mode = rounding_named(node.text("rounding_mode", "ROUND"))
+    return Edges(low, high, mode, none, 1, unit, zero_point)
+
+
+def has_edges(node: SourceNode, tensors: Tensors) -> bool:
+    """Whether ``edges_of`` knows the levels of ``node``: one power of two for all channels."""
+    return node.op_type not in _ROUNDED_BEFORE or len(_powers(node, tensors)) == 1
+
+
+def name_of_unit(node: SourceNode) -> str:
+    """Return the operand that is the step of a quantizer's grid; none for QuantAvgPool2d."""
+    if node.op_type == "QuantAvgPool2d":
+        return ""
+    is_second = node.op_type == "Trunc" and len(node.inputs) == _INPUTS_OF_SECOND_TRUNC
+    return node.inputs[4 if is_second else 1]
+
+
+def grid_of_levels(node: SourceNode, tensors: Tensors) -> tuple[Floats, Floats]:
+    """Return ``unit`` and ``zero_point``: a level stands for ``(level - zero_point) * unit``.
+
+    Of thresholds there is none.
+    """
+    import numpy as np
+
+    zero = np.zeros(())
+    if node.op_type == "QuantAvgPool2d":
+        return np.ones(()), zero
+    unit = np.asarray(tensors[name_of_unit(node)], dtype=np.float64)
+    if len(node.inputs) <= 2:
+        return unit, zero
     zero_point = np.asarray(tensors[node.inputs[2]], dtype=np.float64)
-    bits = int(tensors[node.inputs[3]].reshape(-1)[0])
+    if node.op_type == "Trunc" and len(node.inputs) == _INPUTS_OF_SECOND_TRUNC:
+        zero_point = zero_point / float(_powers(node, tensors)[0])
+    return unit, zero_point
+
+
+def _range(node: SourceNode, tensors: Tensors) -> tuple[int, int]:
+    """Return the lowest and highest level: one signed bit has -1 and 0 here."""
+    if node.op_type in _ROUNDED_BEFORE and len(node.inputs) != _INPUTS_OF_SECOND_TRUNC:
+        return -(1 << 61), 1 << 61
+    width = tensors[node.inputs[5 if node.op_type == "Trunc" else 3]]
+    bits = int(width.reshape(-1)[0])
     is_signed, is_narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
     if bits == 1 and is_signed:
-        return Edges(0, 1, None, none, 1, 2 * scale, (zero_point + 1) / 2, is_sign=True)
+        return -1, 0
     low = -(2 ** (bits - 1)) + is_narrow if is_signed else 0
     high = 2 ** (bits - 1) - 1 if is_signed else 2**bits - 1 - is_narrow
-    mode = rounding_named(node.text("rounding_mode", "ROUND"))
-    return Edges(low, high, mode, none, 1, scale, zero_point)
+    return low, high
+
+
+def _powers(node: SourceNode, tensors: Tensors) -> list[Fraction]:
+    """Return the powers of two that a rounded argument is divided by, each once.
+
+    Of a Trunc of six inputs they are those nearest to the quotients of its scales, channel by
+    channel; of one of five that of its bits.
+    """
+    import numpy as np
+
+    if node.op_type == "QuantAvgPool2d":
+        return [Fraction(2) ** shift_of_average(node.attributes)]
+    if len(node.inputs) != _INPUTS_OF_SECOND_TRUNC:
+        before, after = (int(tensors[name].reshape(-1)[0]) for name in node.inputs[3:5])
+        return [Fraction(2) ** (before - after)]
+    scale, wanted = (tensors[node.inputs[index]].astype(np.float64) for index in (1, 4))
+    pairs = np.unique(np.stack([x.ravel() for x in np.broadcast_arrays(scale, wanted)]), axis=1)
+    return sorted({nearest_power(Fraction(w) / Fraction(s)) for s, w in pairs.T.tolist()})

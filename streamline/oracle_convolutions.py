@@ -47,7 +47,7 @@ def _transposed(operation: Operation, inputs: Values) -> list[Value]:
     x, weights = data(inputs[0]), known(inputs[1]).reals()
     groups = operation.attributes.get("group", 1)
     _check(operation, x, weights, channels=weights.shape[0], filters=weights.shape[0])
-    taps = _transposed_taps(operation, x.shape[3:], weights.shape[2:])
+    taps = transposed_taps(operation, x.shape[3:], weights.shape[2:])
     split = weights.reshape(groups, -1, *weights.shape[1:])
     return [_biased(_sums(x, split, taps), inputs)]
 
@@ -63,9 +63,10 @@ def _check(operation: Operation, x: Array, weights: Array, *, channels: int, fil
         raise OracleError(f"{channels} channels, or {filters} filters, in {groups} groups")
 
 
-def _transposed_taps(
+def transposed_taps(
     operation: Operation, sizes: Sequence[int], kernel: Sequence[int]
 ) -> list[Taps]:
+    """Return the taps and pixels that meet in each result along each axis."""
     a = Attributes.of(operation, kernel)
     more = operation.attributes.get("output_padding") or [0] * len(kernel)
     shape = operation.attributes.get("output_shape")

@@ -93,6 +93,12 @@ def nearest_power(ratio: Fraction) -> Fraction:
     return Fraction(2) ** exponent
 
 
+def shift_of_average(attributes: Mapping[str, Any]) -> int:
+    """Return by how many bits a ``QuantAvgPool2d`` shifts its sums."""
+    most = (2 ** attributes["ibits"] - 1) * attributes["kernel"] ** 2
+    return int(max(0, most.bit_length() - attributes["obits"]))
+
+
 def _quant_avg_pool(operation: Operation, inputs: Values) -> list[Value]:
     """Return the sum of each window, shifted right until it fits in ``obits`` bits."""
     size, stride = operation.attributes["kernel"], operation.attributes["stride"]
@@ -104,8 +110,7 @@ def _quant_avg_pool(operation: Operation, inputs: Values) -> list[Value]:
         x = np.moveaxis(x, -1, 2)
     window = replace(operation, attributes={"strides": [stride, stride]})
     taps = [axis.taps() for axis in axes(window, x.shape[3:], [size, size])]
-    most = (2 ** operation.attributes["ibits"] - 1) * size * size
-    shift = max(0, most.bit_length() - operation.attributes["obits"])
+    shift = shift_of_average(operation.attributes)
     sums = pooled(np.sum, x, taps, terms=size * size)
     y = each(lambda total: Fraction(rounded("ROUND", total) >> shift), sums)
     return [np.moveaxis(y, 2, -1) if layout == "NHWC" else y]

@@ -39,6 +39,11 @@ QUANTIZER_DOMAINS = frozenset(
     {"qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas", "finn", "qonnx"}
 )
 
+QUANTIZERS = frozenset(
+    {"BipolarQuant", "IntQuant", "MultiThreshold", "Quant", "QuantAvgPool2d", "Trunc"}
+)
+"""Of those domains' operators the ones whose results are levels of a grid."""
+
 _LONGEST_VALUE = 60
 
 
@@ -56,6 +61,11 @@ class SourceNode:
 
     def __str__(self) -> str:
         return f"{self.op_type} node {show(self.name)}"
+
+    @property
+    def is_quantizer(self) -> bool:
+        """Whether its results are levels of a grid, by an operator of QONNX's own."""
+        return self.domain in QUANTIZER_DOMAINS and self.op_type in QUANTIZERS
 
     def integer(self, name: str, default: int) -> int:
         """Return an integer attribute."""
