@@ -1,4 +1,4 @@
-"""What C simulation needs of this machine: a C++ compiler, and the headers of ``ap_int``."""
+"""What simulations need of this machine: a C++ compiler, and the headers of ``ap_int``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_compiler(compiler: str | None = None) -> str:
         if found is not None:
             return found
     raise CSimError(
-        "C simulation needs a C++ compiler, and there is no g++, clang++ or c++ on the path:"
+        "there is no C++ compiler, neither g++ nor clang++ nor c++ is on the path:"
         " install one (Debian and Ubuntu: apt-get install g++), or set CXX"
     )
 

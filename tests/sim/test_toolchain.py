@@ -36,7 +36,7 @@ def test_a_missing_compiler_is_an_error_that_says_what_to_do(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(
-        CSimError, match=r"^C simulation needs a C\+\+ compiler, and there is no g\+\+"
+        CSimError, match=r"^there is no C\+\+ compiler, neither g\+\+ nor clang\+\+"
     ):
         find_compiler()
     monkeypatch.setenv("CXX", "icpc")

@@ -1,0 +1,174 @@
+"""The loops of the model of throughput against those of the generated C++."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from lutloom.codegen import Golden, lower, write_project
+from lutloom.codegen.design import Call, Design, make_design
+from lutloom.codegen.kernels import KERNELS
+from lutloom.core.graph import Graph
+from lutloom.core.ops import Add, Permute, Requantize, TopK
+from lutloom.core.types import Const, IntType, TensorType
+from lutloom.sim.reference import run
+from lutloom.sim.schedules import (
+    SCHEDULES,
+    Schedule,
+    converter_schedule,
+    process_schedule,
+    reader_schedule,
+    writer_schedule,
+)
+from lutloom.sim.toolchain import find_ap_headers
+from tests.codegen.conftest import Chain, random_plan, random_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# A stream that says in which iteration of which call each of its words was read or written.
+STREAM = r"""
+#pragma once
+#include <cstdio>
+#include <deque>
+#include <string>
+namespace logged {
+inline void begin(const char* call) { std::printf("\n%s:", call); }
+inline void iteration() { std::printf("\n"); }
+}  // namespace logged
+namespace hls {
+template <typename T>
+struct stream {
+  std::string name;
+  std::deque<T> items;
+  stream() = default;
+  explicit stream(const char* given) : name(given) {}
+  T read() {
+    std::printf(" %s", name.c_str());
+    const T item = items.at(0);
+    items.pop_front();
+    return item;
+  }
+  void write(const T& item) {
+    std::printf(" %s", name.c_str());
+    items.push_back(item);
+  }
+};
+}  // namespace hls
+"""
+
+
+def chain(seed: int, shape: tuple[int, ...]) -> Chain:
+    rng = np.random.default_rng(seed)
+    return Chain(rng, TensorType(IntType(0, 7), shape))
+
+
+def dense(seed: int) -> Graph:
+    made = chain(seed, (2, 3, 12))
+    made.threshold(IntType(-4, 3))
+    made.append(Permute((1, 0, 2)))
+    made.matvec(10)
+    before = made.last
+    made.threshold(IntType(-4, 3))
+    made.append(Add(Const([[3], [-2]])), before)
+    made.append(TopK(4))
+    return made.graph
+
+
+def requantized(seed: int) -> Graph:
+    made = chain(seed, (5, 12))
+    one, zero = Const([[1]]), Const([[0]])
+    made.append(Requantize(one, zero, 1, Const([0]), Const([3])))
+    made.append(Permute((1, 0)))
+    return made.graph
+
+
+GRAPHS: dict[str, Callable[[int], Graph]] = {"dense": dense, "requantized": requantized}
+
+
+def log(hls: Path) -> None:
+    """Make the C++ below ``hls`` log the iterations of its loops, and the calls of its units."""
+    for path in hls.rglob("*.hpp"):
+        path.write_text(re.sub("#pragma HLS PIPELINE.*", "logged::iteration();", path.read_text()))
+    call = re.compile(r"^(?=  \w+::\w+(?:<[^()]*>)?\(([\w, ]+)\);$)", re.MULTILINE)
+    for path in hls.glob("src/*.cpp"):
+        path.write_text(call.sub(r'  logged::begin("\1");', path.read_text()))
+    (hls / "csim" / "hls_stream.h").write_text(STREAM)
+
+
+def logged(directory: Path, design: Design) -> dict[str, list[list[str]]]:
+    """Return, by the arguments of each call of an image, the streams that each iteration used."""
+    hls = directory / "hls"
+    log(hls)
+    (unit,) = design.units
+    main = f"""
+#include "{unit.top}.cpp"
+int main() {{
+  hls::stream<ap_axiu<{unit.entry.axis_bits}, 0, 0, 0> > s_axis("s_axis");
+  hls::stream<ap_axiu<{unit.exit.axis_bits}, 0, 0, 0> > m_axis("m_axis");
+  s_axis.items.resize({unit.entry.beats});
+  {unit.top}(s_axis, m_axis);
+}}
+"""
+    (hls / "main.cpp").write_text(main)
+    includes = [f"-I{hls / folder}" for folder in ("csim", "src", "include")]
+    flags = ["-std=c++14", "-w", "-isystem", str(find_ap_headers())]
+    command = ["g++", *flags, *includes, str(hls / "main.cpp"), "-o", str(hls / "main")]
+    subprocess.run(command, check=True)
+    text = subprocess.run([hls / "main"], check=True, capture_output=True, text=True).stdout
+    calls: dict[str, list[list[str]]] = {}
+    for line in text.splitlines()[1:]:
+        if line.endswith(":"):
+            calls[line[:-1]] = iterations = []
+        else:
+            iterations.append(line.split())
+    return calls
+
+
+def schedules(design: Design) -> Iterator[tuple[tuple[str, ...], Schedule]]:
+    (unit,) = design.units
+    yield ("s_axis", unit.entry.fifo, "last"), reader_schedule(unit.entry)
+    for call in unit.calls:
+        yield call.arguments, schedule_of(call)
+    yield (unit.exit.fifo, "last", "m_axis"), writer_schedule(unit.exit)
+
+
+def schedule_of(call: Call) -> Schedule:
+    if call.process is not None:
+        return process_schedule(call.process)
+    assert call.converter is not None
+    return converter_schedule(call.converter)
+
+
+def test_every_process_has_a_schedule() -> None:
+    assert sorted(SCHEDULES) == sorted(KERNELS)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_loop_reads_and_writes_as_its_cpp_does(name: str, seed: int, tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+    graph = lower(GRAPHS[name](seed))
+    rng = np.random.default_rng(seed)
+    plan = random_plan(rng, graph, 8)
+    ((source, tensor),) = graph.inputs.items()
+    inputs = random_values(rng, tensor, 2)
+    golden = Golden(inputs, run(graph, {source: inputs})[graph.outputs[0]])
+    write_project(graph, plan, name="net", golden=golden, directory=tmp_path, unit_limit=99)
+    design = make_design(graph, plan, name="net", unit_limit=99)
+    calls = logged(tmp_path, design)
+    for arguments, schedule in schedules(design):
+        masks = schedule.dense
+        used = [
+            [argument for port, argument in enumerate(arguments) if mask >> port & 1]
+            for mask in masks.tolist()
+        ]
+        assert calls[", ".join(arguments)] == used
+    assert len(calls) == len(design.units[0].calls) + 2
