@@ -1,9 +1,11 @@
 """Show that integer graphs equal the specification: random networks against the exact interpreter.
 
-    python benchmarks/exactness.py [--inputs 100000] [--networks 1000] [--whole 512] [--seed 0]
+    python benchmarks/exactness.py [--images] [--inputs 100000] [--networks 1000] [--whole 512]
+                                   [--seed 0]
 
 Every number that a network and the exact interpreter of its model (``streamline/oracle.py``) both
-hold is compared, ties included: on all inputs where there are few, else on random ones. It ends
+hold is compared, ties included: on all inputs where there are few, else on random ones. With
+``--images`` the networks are of convolutions and pools, else of fully connected layers. It ends
 with an error at the first difference, and names the command that shows it again.
 """
 
@@ -25,7 +27,8 @@ from lutloom.streamline.errors import ModelError
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the networks are those of the tests
 
 from tests.exact import Tally, compare, reason_of
-from tests.random_networks import random_network
+from tests.random_images import random_image_network
+from tests.random_networks import Sample, random_network
 
 _REPORT_SECONDS = 20
 
@@ -50,12 +53,15 @@ def kind_of(seed: int) -> tuple[bool, bool]:
     return seed % 2 == 0, seed % 3 > 0
 
 
-def compare_one(seed: int, inputs: int, whole: int, directory: Path, run: Run) -> None:
-    """Compare the network of ``seed``, and add it to ``run``."""
+def drawn(seed: int, inputs: int, whole: int, *, images: bool) -> Sample:
+    """Return the network of ``seed``, and data for it."""
     powers_of_two, functions = kind_of(seed)
-    sample = random_network(
-        seed, powers_of_two=powers_of_two, functions=functions, inputs=inputs, whole=whole
-    )
+    draw = random_image_network if images else random_network
+    return draw(seed, powers_of_two=powers_of_two, functions=functions, inputs=inputs, whole=whole)
+
+
+def compare_one(sample: Sample, directory: Path, run: Run) -> None:
+    """Compare a network, and add it to ``run``."""
     try:
         _, tally = compare(sample.model, directory, sample.data, sample.raw)
     except ModelError as error:
@@ -67,6 +73,7 @@ def compare_one(seed: int, inputs: int, whole: int, directory: Path, run: Run) -
 def main() -> None:
     """Compare networks until there were enough, and print what was compared."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--images", action="store_true", help="networks on images")
     parser.add_argument("--inputs", type=int, default=100_000, help="random inputs in total")
     parser.add_argument("--networks", type=int, default=1000, help="at least so many networks")
     parser.add_argument(
@@ -82,12 +89,13 @@ def main() -> None:
             if run.networks >= arguments.networks and run.random.inputs >= arguments.inputs:
                 break
             try:
-                compare_one(seed, each, arguments.whole, Path(folder), run)
+                sample = drawn(seed, each, arguments.whole, images=arguments.images)
+                compare_one(sample, Path(folder), run)
             except Exception as error:
                 console.print(f"seed {seed}: {type(error).__name__}: {error}", markup=False)
                 console.print(
                     f"again: python benchmarks/exactness.py --seed {seed} --networks 1"
-                    f" --inputs {each} --whole {arguments.whole}",
+                    f" --inputs {each} --whole {arguments.whole}" + " --images" * arguments.images,
                     soft_wrap=True,
                 )
                 raise SystemExit(1) from error

@@ -20,10 +20,10 @@ from lutloom.streamline.oracle_values import Known, Value, each
 from lutloom.streamline.pipeline import run_passes, streamline
 from lutloom.streamline.source import QUANTIZER_DOMAINS, read_source
 from tests.models import write
-from tests.random_networks import random_network
+from tests.random_networks import Sample, random_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -102,11 +102,12 @@ def compare_networks(
     *,
     powers_of_two: bool,
     functions: bool,
+    draw: Callable[..., Sample] = random_network,
 ) -> tuple[Tally, Counter[str]]:
     """Compare the random networks of ``seeds``; count what is refused, by its reason."""
     tally, refusals = Tally(), Counter[str]()
     for seed in seeds:
-        sample = random_network(seed, powers_of_two=powers_of_two, functions=functions)
+        sample = draw(seed, powers_of_two=powers_of_two, functions=functions)
         try:
             _, one = compare(sample.model, directory, sample.data, sample.raw)
         except ModelError as error:

@@ -263,10 +263,10 @@ class RandomNetwork:
             weights = writer.binary("Mul", weights, dice.signed())
         return weights
 
-    def _bias(self, outputs: int) -> str:
+    def _bias(self, outputs: int, *, has_row: bool = True) -> str:
         """Return a bias: floats, integers times a scale, or what a standard operator makes so."""
         dice, writer = self.dice, self.writer
-        numbers = dice.number(*dice.pick([(outputs,), (1, outputs)]))
+        numbers = dice.number(*dice.pick([(outputs,), (1, outputs) if has_row else (outputs,)]))
         form = dice.pick(("floats", "floats", "Quant", "DequantizeLinear"))
         if form == "Quant":
             unit = dice.scale() / np.float32(64)
