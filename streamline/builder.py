@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from lutloom.core.errors import GraphError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.meaning import ValueMeaning
-from lutloom.core.ops import Linear, Permute, Reshape
+from lutloom.core.ops import Conv, Linear, MaxPool, Permute, Reshape
 from lutloom.streamline.deferred_sum import DeferredSum, moved, unit_and_type
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.pending_pool import turning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
     from lutloom.core.types import TensorType
+    from lutloom.streamline.pending_pool import PendingPool
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Scaled
 
@@ -48,6 +50,8 @@ class GraphBuilder:
     meaning: dict[str, ValueMeaning] = field(default_factory=dict)
     deferred: dict[str, DeferredSum] = field(default_factory=dict)
     """Sums that the graph does not hold, by the names that stand for them."""
+    pools: dict[str, PendingPool] = field(default_factory=dict)
+    """Max pools that the graph does not hold yet, by the names of their results."""
     _bounds: dict[str, tuple[list[int], list[int]]] = field(default_factory=dict)
 
     def add_input(self, name: str, type_: TensorType) -> str:
@@ -60,21 +64,71 @@ class GraphBuilder:
         """Add ``op`` on behalf of ``node`` of the model; return the name of its result.
 
         Raises ``ModelError`` if the result can't be typed: sums beyond 64 bits; and if it is to be
-        computed from a sum that is deferred.
+        computed from a sum that is deferred, or from a pool whose results are no integers.
         """
         for source in inputs:
+            if source in self.pools:
+                self.settle(source, node)
             if source in self.deferred:
                 return self._behind(source, node, suffix, op)
         name = self._unused(readable_name(node.name) + suffix)
+        self._append(node, name, op, inputs)
+        return name
+
+    def _type_of(self, node: SourceNode, op: Op, inputs: Sequence[str]) -> TensorType:
         try:
             (type_,) = op.infer(*(self.types[source] for source in inputs))
         except (TypeError, ValueError) as error:
             raise ModelError(f"{node}: {error}") from error
+        return type_
+
+    def _append(self, node: SourceNode, name: str, op: Op, inputs: Sequence[str]) -> None:
+        type_ = self._type_of(node, op, inputs)
+        x = self.types[inputs[0]]
         if isinstance(op, Linear):
-            self._bounds[name] = op.sums.bounds(self.types[inputs[0]].element)
+            self._bounds[name] = op.sums.bounds(x.element)
+        elif isinstance(op, Conv):
+            masks = op.windows.borders(x.shape[:-1]).masks
+            self._bounds[name] = op.sums.bounds(x.element, masks, op.fill)
+        if isinstance(op, MaxPool) and inputs[0] in self._bounds:
+            self._bounds[name] = self._bounds[inputs[0]]
         self.nodes.append(Node((name,), op, tuple(inputs)))
         self.types[name] = type_
+
+    def pool(self, pool: PendingPool) -> str:
+        """Return a name for the results of ``pool``, which is written when somebody needs them.
+
+        Raises ``ModelError`` for a window that sees no pixel.
+        """
+        type_ = self._type_of(pool.node, pool.op, (pool.source.value,))
+        name = self._unused(readable_name(pool.node.name))
+        self.pools[name] = pool
+        self.types[name] = type_
         return name
+
+    def settle(self, name: str, reader: object) -> None:
+        """Write the pool ``name`` into the graph, on behalf of ``reader``: integers as they are.
+
+        Raises ``ModelError`` if its results are no integers.
+        """
+        pool = self.pools.pop(name)
+        if pool.signs is None:
+            raise pool.refusal(reader)
+        falls, source = pool.signs < 0, pool.source.value
+        if not falls.any():
+            if source in self.pools:
+                self.settle(source, pool.node)
+            if source in self.deferred:
+                raise self.deferred[source].refusal(str(pool.node))
+            self._append(pool.node, name, pool.op, (source,))
+            return
+        element = self.types[source].element
+        ends = element.lo + element.hi
+        turn = turning(falls, ends, element)
+        turned = self.add(pool.node, "/turned", turn, (source,))
+        largest = self.add(pool.node, "/largest", pool.op, (turned,))
+        back = turning(falls, ends, self.types[largest].element)
+        self._append(pool.node, name, back, (largest,))
 
     def defer(
         self, node: SourceNode, factors: Mapping[str, Rationals], because: str
@@ -126,9 +180,12 @@ class GraphBuilder:
     def graph(self, outputs: tuple[str, ...]) -> Graph:
         """Return what was built so far as a graph.
 
-        Raises ``ModelError`` where a sum that is deferred should be an output.
+        Raises ``ModelError`` where a sum that is deferred should be an output, or the largest of
+        what is no integer.
         """
         for name in outputs:
+            if name in self.pools:
+                self.settle(name, "the output")
             if name in self.deferred:
                 raise self.deferred[name].refusal("the output")
         try:

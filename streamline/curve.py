@@ -31,20 +31,21 @@ def expression_of(node: SourceNode, x: Formula) -> Expression:
     result = affine(len(x.shape), Argument(), x.slope, x.offset)
     for bounds, function in ((x.lower, Function.MAXIMUM), (x.upper, Function.MINIMUM)):
         if bounds is not None:
-            sign = -1 if function is Function.MAXIMUM else 1
-            result = Apply(function, (result, _everywhere(x, bounds, sign)), node)
+            result = Apply(function, (result, _bound(result, bounds)), node)
     return result
 
 
-def _everywhere(x: Scaled, bounds: Rationals, sign: int) -> Numbers:
-    """Return ``bounds``; where one is absent, one that nothing reaches."""
+def _bound(x: Expression, bounds: Rationals) -> Expression:
+    """Return ``bounds``, and ``x`` itself where one is absent: it limits nothing."""
     import numpy as np
 
-    given = [entry for array in (x.lower, x.upper) if array is not None for entry in array.ravel()]
-    largest = max((abs(entry) for entry in given if entry is not None), default=Fraction(0))
-    beyond = np.abs(x.slope) * 2**64 + np.abs(x.offset) + largest
-    replaced = np.frompyfunc(lambda bound, far: sign * far if bound is None else bound, 2, 1)
-    return Numbers(compact(np.asarray(replaced(bounds, beyond), dtype=object)))
+    zero, one = Fraction(0), Fraction(1)
+    if all(bound is not None for bound in bounds.ravel().tolist()):
+        return Numbers(bounds)
+    present = np.frompyfunc(lambda bound: zero if bound is None else bound, 1, 1)(bounds)
+    own = np.frompyfunc(lambda bound: one if bound is None else zero, 1, 1)(bounds)
+    factor, addend = (Numbers(np.asarray(array, dtype=object)) for array in (own, present))
+    return Apply(Function.ADD, (Apply(Function.MULTIPLY, (x, factor)), addend))
 
 
 def affine(rank: int, x: Expression, slope: Rationals, offset: Rationals) -> Expression:

@@ -105,3 +105,18 @@ def with_arrays(expression: Expression, change: Callable[[Rationals], Rationals]
                 new = tuple(changed[id(operand)] for operand in operands)
                 changed[id(part)] = Apply(function, new, node, exponent)
     return changed[id(expression)]
+
+
+def of(outer: Expression, inner: Expression) -> Expression:
+    """Return ``outer`` of ``inner``, which takes the place of the integer."""
+    changed: dict[int, Expression] = {}
+    for part in parts(outer):
+        match part:
+            case Argument():
+                changed[id(part)] = inner
+            case Numbers():
+                changed[id(part)] = part
+            case Apply(function, operands, node, exponent):
+                new = tuple(changed[id(operand)] for operand in operands)
+                changed[id(part)] = Apply(function, new, node, exponent)
+    return changed[id(outer)]

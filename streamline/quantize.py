@@ -11,13 +11,23 @@ from lutloom.core.host_json import program_to_json
 from lutloom.core.rational import rationals
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, by_channel, compact, varying_axes
-from lutloom.streamline.border_classes import check_elements
+from lutloom.streamline.border_classes import check_elements, expanded, spread
+from lutloom.streamline.border_steps import border_of
 from lutloom.streamline.context import required_formula
 from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import with_arrays
 from lutloom.streamline.host_steps import host_program, without_batch
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
+from lutloom.streamline.pending_pool import (
+    before,
+    beneath,
+    ends_of,
+    falling,
+    turned,
+    turning,
+    varies_in_place,
+)
 from lutloom.streamline.requantize import WideSteps, requantize
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.staircase import Ramp, staircase
@@ -25,7 +35,7 @@ from lutloom.streamline.steps import Steps, rounding_steps, sign_steps
 from lutloom.streamline.symbols import Curve, HostFloat, Scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from fractions import Fraction
 
     from numpy.typing import NDArray
@@ -86,7 +96,7 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
 def _reachable(quantizer: Uniform, y: Formula, context: Context) -> Steps | WideSteps:
     """Return the steps of the levels that ``y`` can come near to."""
     assert quantizer.rounding is not None
-    least, most = _reach(y, context)
+    least, most = _reach(beneath(y, context.build), context)
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
     if hi - lo > _MOST_STEPS:
@@ -142,52 +152,106 @@ def thresholded(
     its order of axes. The channels of a staircase are the last axis: where the numbers vary
     along another axis it is moved there, where along several the tensor is flattened.
     """
-    build = context.build
-    out_axes = varying_axes(unit, bias)
-    if len(out_axes) > 1:
+    if len(varying_axes(unit, bias)) > 1:
         raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
-    deferred = build.deferred.get(y.value)
+    deferred = context.build.deferred.get(y.value)
     factors = () if deferred is None else deferred.factors.values()
     axes = varying_axes(*y.arrays, *factors, steps, unit, bias)
     rank = len(y.shape)
     if len(axes) == 1 and axes[0] != rank - 1:
         order = (*(a for a in range(rank) if a != axes[0]), axes[0])
-        y = reordered(build, node, y, tuple(y.axes[axis] for axis in order))
+        y = reordered(context.build, node, y, tuple(y.axes[axis] for axis in order))
         steps, unit, bias = (array.transpose(order) for array in (steps, unit, bias))
-    if len(axes) > 1:
-        return _by_element(node, y, steps, unit, bias, context)
-    value = _levels(node, y, steps, context)
-    return named(node, Scaled(value, y.axes, y.shape, unit, bias), context)
+    levels = _levelled(node, y, steps, context)
+    moves = tuple(y.axes.index(axis) for axis in levels.axes)
+    levels = replace(levels, slope=unit.transpose(moves), offset=bias.transpose(moves))
+    varying = varying_axes(levels.slope, levels.offset)
+    if varying and varying[0] != rank - 1:
+        order = (*(a for a in range(rank) if a not in varying), *varying)
+        axes = tuple(levels.axes[axis] for axis in order)
+        levels = reordered(context.build, node, levels, axes)
+    return named(node, levels, context)
 
 
-def _by_element(
-    node: SourceNode,
-    y: Formula,
-    steps: Rationals,
-    unit: Rationals,
-    bias: Rationals,
-    context: Context,
-) -> Scaled:
+def _levelled(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled:
+    """Return the levels ``steps(y)`` as numbers of their own, in some order of axes.
+
+    The channels of a staircase are the last axis. Along the border of an image they may differ;
+    where they vary along several axes otherwise, the tensor is flattened.
+    """
+    build = context.build
+    if y.value in build.pools:
+        pooled = _before_pool(node, y, steps, context)
+        if pooled is not None:
+            return pooled
+        build.settle(y.value, node)
+    deferred = build.deferred.get(y.value)
+    factors = () if deferred is None else tuple(deferred.factors.values())
+    if not varies_in_place(*y.arrays, *factors, steps):
+        return _integers(_levels(node, y, steps, context), y)
+    if deferred is None and not isinstance(steps.reshape(-1)[0], WideSteps):
+        border = border_of(y, steps, build.types[y.value].shape)
+        if border is not None:
+            lows, highs = _ranges(border.channels, y, context)
+            ranges = lows * border.classes, highs * border.classes
+            op = border.operator(_staircase(node, border.y, border.steps, ranges, context))
+            return _integers(build.add(node, "", op, (y.value,)), y)
+    steps = spread(steps, y.classes)
+    return _by_element(node, expanded(node, y), steps, context)
+
+
+def _integers(value: str, like: Formula) -> Scaled:
+    """Return the integers ``value``, whose axes are those of ``like``."""
+    one, zero = (rationals([n]).reshape((1,) * len(like.shape)) for n in (1, 0))
+    return Scaled(value, like.axes, like.shape, one, zero)
+
+
+def _before_pool(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled | None:
+    """Return the levels of the largest as the largest of the levels; None where they differ.
+
+    Raises ``ModelError`` if they differ, and the pool has no results that integers stand for.
+    """
+    build = context.build
+    pool = build.pools[y.value]
+    falls = None if varies_in_place(*y.arrays, steps) else falling(y, pool, steps)
+    if falls is None and pool.signs is None:
+        raise ModelError(
+            f"{node}: what lies between it and {pool.node} is not known to rise only, or to fall"
+            " only, and the largest of what is pooled is no integer; put a quantizer in front of"
+            " the pool"
+        )
+    if falls is None:
+        return None
+    ends = ends_of(steps)
+    is_wide = isinstance(steps.reshape(-1)[0], WideSteps)
+    if falls.any() and not is_wide:
+        steps = turned(steps, falls)
+    levels = reordered(build, node, _levelled(node, before(y, pool, build), steps, context), y.axes)
+    value = levels.value
+    if falls.any() and is_wide:
+        value = build.add(
+            node, "/turned", turning(falls, ends, build.types[value].element), (value,)
+        )
+    value = build.add(pool.node, "/levels", pool.op, (value,))
+    if falls.any():
+        back = turning(falls, ends, build.types[value].element)
+        value = build.add(node, "/turned", back, (value,))
+    return _integers(value, y)
+
+
+def _by_element(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled:
     """Treat every element as a channel of its own."""
     import numpy as np
 
-    to_model = tuple(y.axes.index(axis) for axis in range(len(y.shape)))
-    steps, unit, bias = (array.transpose(to_model) for array in (steps, unit, bias))
+    steps = steps.transpose(tuple(y.axes.index(axis) for axis in range(len(y.shape))))
     y = in_model_order(context.build, node, y)
     size = (prod(y.shape),)
     check_elements(node, size[0])
     flat = reshaped(context.build, node, y, size)
     flat_steps = compact(np.broadcast_to(steps, y.shape).reshape(size))
     value = _levels(node, flat, flat_steps, context)
-    one, zero = rationals([1]), rationals([0])
     # No tensor of the model is flat: this value's meaning is recorded behind the next reshape.
-    levels = Scaled(value, flat.axes, flat.shape, one, zero)
-    back = reshaped(context.build, node, levels, y.shape)
-    last = (*(a for a in range(len(y.shape)) if a not in varying_axes(unit, bias)),)
-    order = (*last, *varying_axes(unit, bias))
-    back = reordered(context.build, node, back, order)
-    unit, bias = unit.transpose(order), bias.transpose(order)
-    return named(node, replace(back, slope=unit, offset=bias), context)
+    return reshaped(context.build, node, _integers(value, flat), y.shape)
 
 
 def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> str:
@@ -198,7 +262,8 @@ def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) ->
     if isinstance(wide, WideSteps):
         return build.add(node, "", _product(node, y, wide, context), (y.value,))
     if deferred is None:
-        return build.add(node, "", _staircase(node, y, steps, context), (y.value,))
+        ranges = _ranges(_channels(y, steps), y, context)
+        return build.add(node, "", _staircase(node, y, steps, ranges, context), (y.value,))
     op, source = settled(node, y, steps, build)
     return build.add(node, "", op, (source,))
 
@@ -209,13 +274,19 @@ def _product(node: SourceNode, y: Formula, steps: WideSteps, context: Context) -
     if isinstance(y, Curve) or y.value in context.build.deferred:
         what = "the function" if isinstance(y, Curve) else "the sum"
         raise ModelError(f"{levels}, and {what} in front of it needs them: quantize to 12 bits")
-    op = requantize(_ramps(y, (), context), steps)
+    op = requantize(_ramps(y, _ranges(_channels(y), y, context)), steps)
     if isinstance(op, str):
         raise ModelError(f"{levels}, and {op}, or quantize to 12 bits")
     return op
 
 
-def _staircase(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Threshold:
+def _staircase(
+    node: SourceNode,
+    y: Formula,
+    steps: Rationals,
+    ranges: tuple[list[int], list[int]],
+    context: Context,
+) -> Threshold:
     """Return the operator that computes ``steps(y)``; channels are the last axis."""
     if isinstance(y, Curve):
         # NumPy at module level there.
@@ -223,26 +294,27 @@ def _staircase(node: SourceNode, y: Formula, steps: Rationals, context: Context)
 
         element = context.build.types[y.value].element
         shared = steps.reshape(-1).tolist()
-        ranges = _ranges(y, (steps,), context)
         return curve_staircase(node, y.expression, shared, ranges, element.step)
-    ramps = _ramps(y, (steps,), context)
+    ramps = _ramps(y, ranges)
     return staircase(ramps, by_channel(steps, len(ramps)))
 
 
-def _ranges(
-    y: Formula, others: Sequence[Rationals], context: Context
-) -> tuple[list[int], list[int]]:
-    """Return the ends of each channel's range, one channel where all share ``y`` and ``others``."""
-    channels = max((array.shape[-1] for array in (*y.arrays, *others) if array.ndim), default=1)
+def _channels(y: Formula, *others: Rationals) -> int:
+    """Return how many channels differ in ``y`` or in ``others``: 1 where all share them."""
+    return max((array.shape[-1] for array in (*y.arrays, *others) if array.ndim), default=1)
+
+
+def _ranges(channels: int, y: Formula, context: Context) -> tuple[list[int], list[int]]:
+    """Return the ends of the range of each of ``channels``."""
     if channels > 1:
         return context.build.bounds(y.value)
     element = context.build.types[y.value].element
     return [element.lo], [element.hi]
 
 
-def _ramps(y: Scaled, others: Sequence[Rationals], context: Context) -> list[Ramp]:
-    """Return ``y`` of each channel, one where all share it and ``others``."""
-    lows, highs = _ranges(y, others, context)
+def _ramps(y: Scaled, ranges: tuple[list[int], list[int]]) -> list[Ramp]:
+    """Return ``y`` of each channel, one where all share it."""
+    lows, highs = ranges
     numbers = (by_channel(array, len(lows)) for array in (y.slope, y.offset, y.lower, y.upper))
     return [Ramp(*entries) for entries in zip(*numbers, lows, highs, strict=True)]
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from lutloom.core.multiply_shift import WIDE_SUM, ShiftRounding, Slopes, clamps_once, fit
 from lutloom.core.ops.requantize import Requantize, digits
@@ -71,6 +71,7 @@ _SIGNED: dict[Rounding, tuple[ShiftRounding, tuple[_Half, _Half]]] = {
 class WideSteps:
     """The steps of rounding by ``mode`` and clamping to ``lo .. hi``: too many to be listed."""
 
+    height: ClassVar[int] = 1
     mode: Rounding
     lo: int
     hi: int
