@@ -24,12 +24,14 @@ with warnings.catch_warnings():
     from brevitas.nn import (
         QuantConv1d,
         QuantConv2d,
+        QuantConvTranspose2d,
         QuantIdentity,
         QuantLinear,
         QuantReLU,
+        TruncAdaptiveAvgPool2d,
         TruncAvgPool2d,
     )
-    from brevitas.quant import Int32Bias
+    from brevitas.quant import Int32Bias, Uint8ActPerTensorFloat
     from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Int32Bias",
     "QuantConv1d",
     "QuantConv2d",
+    "QuantConvTranspose2d",
     "QuantIdentity",
     "QuantLinear",
     "QuantReLU",
@@ -46,7 +49,9 @@ __all__ = [
     "RestrictValueType",
     "ScalingImplType",
     "StatsOp",
+    "TruncAdaptiveAvgPool2d",
     "TruncAvgPool2d",
+    "Uint8ActPerTensorFloat",
     "WeightQuantSolver",
     "ZeroZeroPoint",
     "export_qonnx",

@@ -1,4 +1,4 @@
-"""The convolutional networks at a size for tests: what they are built by, and what they take."""
+"""The convolutional networks, whole and reduced: what they are built by, and what they take."""
 
 from __future__ import annotations
 
@@ -44,12 +44,28 @@ class Recipe:
         return (integers * numerator / denominator).astype(np.float32)
 
     def calibrated(self, count: int = 32, seed: int = 0) -> torch.nn.Module:
-        """Return the model with random weights, calibrated on ``count`` random inputs."""
+        """Return the model with weights drawn from ``seed``, calibrated on ``count`` inputs."""
         torch.manual_seed(seed)
         model = self.make()
         calibrate(model, self.floats(self.integers(count, seed)), seed)
         return model
 
+
+_SIGNED = ("int8", "1/128")
+
+FULL: Mapping[str, Recipe] = {
+    "cnv-1w1a": Recipe(lambda: Cnv(Bits(1, 1)), (3, 32, 32)),
+    "cnv-1w2a": Recipe(lambda: Cnv(Bits(1, 2)), (3, 32, 32)),
+    "cnv-2w2a": Recipe(lambda: Cnv(Bits(2, 2)), (3, 32, 32)),
+    "vgg16-1w1a": Recipe(lambda: Vgg16(Bits(1, 1)), (3, 32, 32)),
+    "vgg16-2w2a": Recipe(lambda: Vgg16(Bits(2, 2)), (3, 32, 32)),
+    "vgg16-ds": Recipe(lambda: Vgg16(Bits(4, 4), separable=True), (3, 32, 32)),
+    "vgg10": Recipe(lambda: Vgg10(Bits(4, 4)), (2, 1024), *_SIGNED),
+    "kws": Recipe(lambda: KeywordSpotting(Bits(4, 4)), (1, 49, 10), *_SIGNED),
+    "mobilenet-0.25": Recipe(lambda: MobileNet(4, alpha=0.25, image=96), (3, 96, 96)),
+    "mobilenet-1.0": Recipe(lambda: MobileNet(4), (3, 224, 224)),
+}
+"""The networks at their published sizes."""
 
 SMALL: Mapping[str, Recipe] = {
     "cnv-1w1a": Recipe(lambda: Cnv(Bits(1, 1), width=4), (3, 32, 32)),
@@ -58,12 +74,10 @@ SMALL: Mapping[str, Recipe] = {
     "vgg16-1w1a": Recipe(lambda: Vgg16(Bits(1, 1), width=4), (3, 32, 32)),
     "vgg16-2w2a": Recipe(lambda: Vgg16(Bits(2, 2), width=4), (3, 32, 32)),
     "vgg16-ds": Recipe(lambda: Vgg16(Bits(4, 4), separable=True, width=4), (3, 32, 32)),
-    "vgg10": Recipe(lambda: Vgg10(Bits(4, 4), width=4, length=128), (2, 128), "int8", "1/128"),
+    "vgg10": Recipe(lambda: Vgg10(Bits(4, 4), width=4, length=128), (2, 128), *_SIGNED),
     "kws": Recipe(
-        lambda: KeywordSpotting(Bits(4, 4), width=6, frames=(1, 13, 6)),
-        (1, 13, 6),
-        "int8",
-        "1/128",
+        lambda: KeywordSpotting(Bits(4, 4), width=6, frames=(1, 13, 6)), (1, 13, 6), *_SIGNED
     ),
     "mobilenet": Recipe(lambda: MobileNet(4, alpha=1 / 8, image=32, classes=10), (3, 32, 32)),
 }
+"""The same networks with few channels and small images: for tests, and for the exact oracle."""

@@ -1,0 +1,329 @@
+"""Show convolutional networks through the whole pipeline: CNV, VGG16, VGG10, DS-CNN, MobileNet-v1.
+
+    python benchmarks/convolutions.py [NETWORK ...] [--images 32] [--exact 4] [--no-csim]
+
+Each is built with Brevitas at its published size, with random weights and batch norms calibrated so
+that its activations use their levels and its classes vary (``qat/calibration.py``), exported, and
+compiled by a process of its own, whose time and memory are measured from start to end. The build is
+compared with qonnx's executor on 32 images; a reduced copy of the same network also with the exact
+interpreter. The C++ of some is compiled with two plans, and compared with the reference on three
+images back to back, with FIFOs of the planned depth.
+
+The seconds of the processor are those of the process that was started and of its children: they
+mean something on a machine with other work, the seconds on the wall do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import lutloom
+from lutloom.codegen import default_plan
+from lutloom.codegen.kernels import KERNELS
+from lutloom.codegen.streams import processes_of, site_of
+from lutloom.core.ops import Depthwise, MatVec, SumPool
+from lutloom.core.plan import Plan, print_plan
+from lutloom.qat.calibration import variety
+from lutloom.qat.export import export_qonnx
+from lutloom.sim.csim import build as build_simulation
+from lutloom.sim.reference import run
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the networks are those of the tests
+
+from tests.qat.networks import FULL, SMALL, Recipe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lutloom import Verification
+    from lutloom.build import Build
+    from lutloom.core.graph import Graph
+
+# Those whose C++ is compiled: larger ones are more of the same, and take long.
+_IN_CPP = ("cnv-1w1a", "cnv-1w2a", "cnv-2w2a", "vgg10", "kws", "mobilenet-0.25")
+_FRAMES = 3
+# Cycles a frame that the second plan aims at.
+_SLOWER = 20_000
+_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+_COMPILE = "from lutloom.entry import main; main()"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process took from its start to its end."""
+
+    wall: float
+    cpu: float
+    peak_mib: float
+
+
+def measured(arguments: list[str]) -> Usage:
+    """Run a command and return what it took. Raises ``RuntimeError`` with what it said."""
+    with tempfile.TemporaryFile() as said:
+        started = time.perf_counter()
+        process = subprocess.Popen(arguments, stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(said.read().decode(errors="replace"))
+    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def widest_accumulator(processes: Graph) -> int:
+    """Return the bits of the widest sum that a process makes."""
+    return max(
+        processes.types[name].element.bits
+        for node in processes.nodes
+        for name in node.results
+        if isinstance(node.op, MatVec | Depthwise | SumPool)
+    )
+
+
+@dataclass
+class Tables:
+    """What is printed at the end, filled row by row; and whether something differed."""
+
+    models: Table
+    compiled: Table
+    exact: Table
+    cpp: Table
+    failures: int = 0
+
+    @staticmethod
+    def empty() -> Tables:
+        """Return them without a row."""
+        make = partial(Table, box=None, title_justify="left")
+        return Tables(
+            make(
+                "network", "weights", "MACs", "gammas < 0", "= 0", "levels used, least",
+                "most frequent", "classes", "of images",
+                title="The models, with random weights",
+            ),
+            make(
+                "network", "wall s", "CPU s", "peak MiB", "processes", "accumulator bits",
+                "host before", "behind", "numbers", "differ", "explained", "classes differ",
+                title="Compiled in a process of its own; the integer graph and qonnx's executor",
+            ),
+            make(
+                "network", "values", "numbers", "differ", "images", "s",
+                title="Reduced copies: the integer graph and the exact interpreter",
+            ),
+            make(
+                "network", "plan", "products a cycle", "cycles a frame", "build s", "frames",
+                "run s", "equal",
+                title="The compiled C++, FIFOs as deep as planned, and the reference",
+            ),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network in a file, with the integers that go in."""
+
+    name: str
+    recipe: Recipe
+    model: torch.nn.Module
+    path: Path
+    inputs: NDArray[np.int64]
+
+    def compile(self, output: Path, plan: Path | None = None) -> Build:
+        """Compile it in this process."""
+        recipe = self.recipe
+        return lutloom.compile(
+            self.path,
+            output,
+            plan=plan,
+            input_type=recipe.input_type,
+            input_scale=recipe.input_scale,
+        )
+
+
+def prepare(name: str, recipe: Recipe, images: int, folder: Path) -> Prepared:
+    """Build the network ``name`` with Brevitas, calibrate it on ``images`` images, export it."""
+    path = folder / f"{name}.onnx"
+    model = recipe.calibrated(images)
+    export_qonnx(model, path, recipe.shape)
+    return Prepared(name, recipe, model, path, recipe.integers(images))
+
+
+def show_model(network: Prepared, tables: Tables) -> None:
+    """Add what the Brevitas model is made of, and what it makes of the images."""
+    found = variety(network.model, network.recipe.floats(network.inputs))
+    norms = [module for module in network.model.modules() if isinstance(module, _NORMS)]
+    gammas = torch.cat([norm.weight.detach() for norm in norms]).numpy()
+    least = min(found.activations, key=lambda use: use.used / use.levels)
+    recipe = network.recipe
+    inspection = lutloom.inspect(
+        network.path, input_type=recipe.input_type, input_scale=recipe.input_scale
+    )
+    tables.models.add_row(
+        network.name,
+        f"{inspection.weights:,}",
+        f"{inspection.macs:,}",
+        f"{np.mean(gammas < 0):.0%}",
+        str(int((gammas == 0).sum())),
+        f"{least.used} of {least.levels}",
+        f"{max(use.largest for use in found.activations):.0%}",
+        str(len(found.classes)),
+        str(len(network.inputs)),
+    )
+
+
+def compiled(network: Prepared, folder: Path) -> tuple[Build, Usage]:
+    """Return the build that a process of its own made, and what that took."""
+    np.save(folder / "images.npy", network.inputs)
+    usage = measured(
+        [
+            *(sys.executable, "-c", _COMPILE, "compile", str(network.path)),
+            *("--input-type", network.recipe.input_type),
+            *("--input-scale", network.recipe.input_scale),
+            *("--data", str(folder / "images.npy"), "-o", str(folder / network.name)),
+        ]
+    )
+    return lutloom.load_build(folder / network.name), usage
+
+
+def show_compiled(network: Prepared, build: Build, usage: Usage, tables: Tables) -> None:
+    """Compare the build with qonnx's executor, and add what was found and what it took."""
+    result = lutloom.verify(build, network.inputs, samples=len(network.inputs), csim=False)
+    tables.failures += not result.passed
+    layers = [check for check in result.checks if check.stage is lutloom.Stage.MODEL]
+    classes = sum(check.differing for check in layers if check.subject == "classes")
+    quantizers = [check for check in layers if check.subject in build.network.meaning]
+    tables.compiled.add_row(
+        network.name,
+        f"{usage.wall:.1f}",
+        f"{usage.cpu:.1f}",
+        f"{usage.peak_mib:,.0f}",
+        str(len(build.processes.nodes)),
+        str(widest_accumulator(build.processes)),
+        str(len(build.network.head)),
+        str(len(build.network.tail)),
+        f"{sum(check.elements for check in quantizers):,}",
+        str(sum(check.differing for check in quantizers)),
+        "all" if result.passed else f"NOT: {_failure(result)}",
+        str(classes),
+    )
+
+
+def _failure(result: Verification) -> str:
+    check = result.first_failure
+    return "" if check is None else f"{check.subject}: {check.remark}"
+
+
+def show_exact(network: Prepared, images: int, folder: Path, tables: Tables) -> None:
+    """Compare a reduced network with the exact interpreter."""
+    build = network.compile(folder / network.name)
+    started = time.perf_counter()
+    result = lutloom.verify(build, network.inputs, samples=images, exact=images, csim=False)
+    checks = [check for check in result.checks if check.stage is lutloom.Stage.EXACT]
+    tables.failures += not (result.passed and len(checks) > 0)
+    tables.exact.add_row(
+        network.name,
+        str(len(checks)),
+        f"{sum(check.elements for check in checks):,}",
+        str(sum(check.differing for check in checks)),
+        str(images),
+        f"{time.perf_counter() - started:.1f}",
+    )
+
+
+def show_cpp(network: Prepared, build: Build, folder: Path, tables: Tables) -> None:
+    """Compile the C++ of two plans, and compare it with the reference."""
+    inputs = build.network.encode(network.inputs[:_FRAMES])
+    expected = run(build.processes, {build.network.input_value: inputs})
+    (output,) = build.processes.outputs
+    for number, (what, plan) in enumerate(_plans(build).items()):
+        text = folder / f"{network.name}-{number}.json"
+        text.write_text(print_plan(plan), encoding="utf-8")
+        planned = network.compile(folder / f"{network.name}-{number}", text)
+        started = time.perf_counter()
+        simulation = build_simulation(planned.directory, bounded=True)
+        built, started = time.perf_counter() - started, time.perf_counter()
+        found = simulation.run(inputs)
+        ran = time.perf_counter() - started
+        equal = np.array_equal(found, expected[output])
+        tables.failures += not equal
+        tables.cpp.add_row(
+            network.name,
+            what,
+            f"{sum(f.pe * f.simd for f in plan.foldings.values()):,}",
+            f"{slowest(build.processes, plan):,}",
+            f"{built:.1f}",
+            str(len(inputs)),
+            f"{ran:.1f}",
+            "yes" if equal else "NO",
+        )
+
+
+def slowest(processes: Graph, plan: Plan) -> int:
+    """Return the cycles a frame of the process that takes most of them."""
+    return max(
+        KERNELS[node.op.name].cycles(site_of(processes, node), plan.foldings[name])
+        for name, node in processes_of(processes).items()
+    )
+
+
+def _plans(build: Build) -> dict[str, Plan]:
+    """Return the automatic plan, and one that takes more time and other words."""
+    slower = default_plan(build.processes, cycles=_SLOWER, word_bits=128)
+    return {"automatic": build.plan, "slower": slower}
+
+
+def main() -> None:
+    """Print the tables, and end with an error if any number differs."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(FULL))
+    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--exact", type=int, default=4, help="images for the exact interpreter")
+    parser.add_argument("--no-csim", dest="csim", action="store_false", help="no C++")
+    arguments = parser.parse_args()
+    chosen = arguments.networks or list(FULL)
+    for name in chosen:
+        if name not in FULL:
+            parser.error(f"there is no network {name!r}: use one of {', '.join(FULL)}")
+    console, tables = Console(), Tables.empty()
+    for name in chosen:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            console.print(f"{name}: ", end="")
+            network = prepare(name, FULL[name], arguments.images, folder)
+            show_model(network, tables)
+            console.print("compiling, ", end="")
+            build, usage = compiled(network, folder)
+            console.print("comparing with qonnx", end="")
+            show_compiled(network, build, usage, tables)
+            if arguments.csim and name in _IN_CPP:
+                console.print(", compiling its C++", end="")
+                show_cpp(network, build, folder, tables)
+            console.print()
+    for name, recipe in SMALL.items():
+        if any(whole.startswith(name) for whole in chosen):
+            with tempfile.TemporaryDirectory() as place:
+                small = prepare(name, recipe, 32, Path(place))
+                show_exact(small, arguments.exact, Path(place), tables)
+    for table in (tables.models, tables.compiled, tables.exact, tables.cpp):
+        if table.row_count:
+            console.print(table, "")
+    console.print(f"{tables.failures} comparisons failed")
+    raise SystemExit(bool(tables.failures))
+
+
+if __name__ == "__main__":
+    main()
