@@ -79,6 +79,10 @@ class _ImageNetwork(RandomNetwork):
         return self.shape[-1] if self.is_last else self.shape[0]
 
     @property
+    def raw_channels(self) -> int:
+        return 1 if self.is_last else self.channels  # those of the model's axis 1
+
+    @property
     def image(self) -> tuple[int, ...]:
         """The spatial axes."""
         if not self.is_image:
@@ -320,7 +324,7 @@ class _ImageNetwork(RandomNetwork):
         if not can_more:
             del attributes["dilations"]
         written = self._written(attributes, kernel_shape=list(kernel))
-        if is_ceil and "auto_pad" not in written:
+        if is_ceil and attributes.get("auto_pad", "NOTSET") == "NOTSET":
             written["ceil_mode"] = 1
         domain = CHANNELS_LAST_DOMAIN if self.is_last else ""
         self.x = writer.node("MaxPool", [self.x], domain=domain, **written)
@@ -376,7 +380,7 @@ class _ImageNetwork(RandomNetwork):
         written = self._written(attributes, kernel_shape=list(kernel))
         if includes:
             written["count_include_pad"] = 1
-        if is_ceil and "auto_pad" not in written:
+        if is_ceil and attributes.get("auto_pad", "NOTSET") == "NOTSET":
             written["ceil_mode"] = 1
         self.x = writer.node("AveragePool", [self.x], **written)
         self._reshape_to(tuple(map(len, places)), self.channels)

@@ -84,6 +84,11 @@ class RandomNetwork:
         return self.shape[0]
 
     @property
+    def raw_channels(self) -> int:
+        """How many channels integers at the input may have scales of their own for."""
+        return self.channels
+
+    @property
     def column(self) -> tuple[int, ...]:
         """The shape of a constant for each channel."""
         return (self.channels, *[1] * (len(self.shape) - 1))
@@ -137,7 +142,7 @@ class RandomNetwork:
             return np.arange(low, high + 1, step, dtype=np.int64)
         if kind == "raw":
             element = dice.pick([IntType(0, 255), IntType(0, 3), IntType(-4, 3), BIPOLAR])
-            channels = self.channels
+            channels = self.raw_channels
 
             def numbers(array: Array) -> tuple[Fraction, ...]:
                 thirds = 1 if dice.powers_of_two else 3
