@@ -15,4 +15,8 @@ constexpr int greatest_common_divisor(int a, int b) {
 // a / b, rounded up.
 constexpr int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 
+// a / b, rounded down, and what is left, for positive b.
+constexpr int floor_divide(int a, int b) { return a >= 0 ? a / b : -ceil_divide(-a, b); }
+constexpr int modulo(int a, int b) { return a - b * floor_divide(a, b); }
+
 }  // namespace lutloom
