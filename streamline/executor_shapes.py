@@ -8,7 +8,7 @@ front of a channels-last convolution before it can hide it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.source import STANDARD_DOMAINS
 
@@ -70,7 +70,7 @@ def _stand_ins(node: NodeProto, graph: onnx.GraphProto) -> list[NodeProto]:
 
 
 def _channels_first(
-    kind: str, attributes: dict[str, object], inputs: Sequence[str], y: str, *, rank: int
+    kind: str, attributes: dict[str, Any], inputs: Sequence[str], y: str, *, rank: int
 ) -> list[NodeProto]:
     """Return the operator between transpositions; the weights of a convolution are moved too."""
     from onnx import helper

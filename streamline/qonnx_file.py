@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.core.files import write_file
-from lutloom.streamline.qonnx_operators import NotQonnxError, check_size, write_node
+from lutloom.streamline.qonnx_operators import write_node
+from lutloom.streamline.qonnx_site import NotQonnxError, check_size
 from lutloom.streamline.qonnx_writer import QONNX, QonnxWriter
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 linear      MatMul with integer weights
 threshold   MultiThreshold, on -x where a channel falls; the difference of two if one does both
+            of one class of places a MultiThreshold for each, masked, and their sum
 requantize  Mul, Add, Clip, Quant
 add         Mul by multipliers, Add
 reshape     Reshape                                 permute     Transpose
@@ -10,25 +11,32 @@ top_k       TopK                                    duplicate   Identity
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lutloom.core.errors import LutloomError
 from lutloom.core.multiply_shift import ShiftRounding
 from lutloom.core.ops import (
     Add,
+    BorderThreshold,
+    Conv,
+    Depthwise,
     Duplicate,
     Linear,
     MatVec,
+    MaxPool,
     Permute,
     Requantize,
     Reshape,
+    SumPool,
     Threshold,
     TopK,
+    Window,
 )
 from lutloom.core.ops.requantize import numbers
-from lutloom.core.types import IntType
+from lutloom.core.types import Const, IntType
+from lutloom.core.windows import class_indices
 from lutloom.streamline.finn_datatypes import datatype_name
+from lutloom.streamline.qonnx_site import NotQonnxError, Site, check_size
+from lutloom.streamline.qonnx_windows import write_windows
 from lutloom.streamline.qonnx_writer import QONNX
 from lutloom.streamline.up_steps import TooManyStepsError, in_one_direction, up_steps
 
@@ -38,11 +46,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.graph import Node
-    from lutloom.core.types import Const, TensorType
+    from lutloom.core.types import TensorType
     from lutloom.streamline.qonnx_writer import QonnxWriter
 
-# float32 holds every integer up to this magnitude, and this one is not reached.
-_LIMIT = 2**24
 # The layouts of channels-last data, by the number of dimensions without the batch.
 _LAYOUTS = {1: "NC", 2: "NWC", 3: "NHWC", 4: "NDHWC"}
 
@@ -54,26 +60,12 @@ _ROUNDINGS = {
 }
 
 
-class NotQonnxError(LutloomError, ValueError):
-    """A graph that QONNX can't say exactly: the node, and why."""
-
-
-def check_size(what: object, type_: IntType) -> None:
-    """Raise ``NotQonnxError`` unless float32 holds all integers as large as those of ``type_``."""
-    largest = max(-type_.lo, type_.hi)
-    if largest >= _LIMIT:
-        raise NotQonnxError(
-            f"QONNX can't say {what} exactly: its integers reach {largest:,}, and float32 holds all"
-            " integers below 2^24 only"
-        )
-
-
 def write_node(writer: QonnxWriter, node: Node, types: Mapping[str, TensorType]) -> None:
     """Write the nodes that compute the results of ``node``.
 
     Raises ``NotQonnxError`` where they can't do so exactly.
     """
-    site = _Site(writer, node, types)
+    site = Site(writer, node, types)
     is_moved = isinstance(node.op, Reshape | Permute | Duplicate)
     if is_moved and site.x in writer.indices:
         writer.indices.update(node.results)
@@ -81,11 +73,15 @@ def write_node(writer: QonnxWriter, node: Node, types: Mapping[str, TensorType])
         raise NotQonnxError(f"QONNX can't say {node}: it computes with the indices of top_k")
     match node.op:
         case Linear(weights=weights):
-            _product(site, weights.data)
-        case MatVec(matrix=matrix):
-            _product(site, matrix.data.T)
+            _product(site, weights.data, site.y)
+        case MatVec() as op:
+            _matvec(site, op)
+        case Conv() | Depthwise() | MaxPool() | SumPool() | Window() as op:
+            write_windows(site, op)
+        case BorderThreshold() as op:
+            _border_threshold(site, op)
         case Threshold() as op:
-            _threshold(site, op)
+            _threshold(site, op, site.y)
         case Requantize() as op:
             _requantize(site, op)
         case Add(multipliers=multipliers):
@@ -96,67 +92,47 @@ def write_node(writer: QonnxWriter, node: Node, types: Mapping[str, TensorType])
             _move(site, op)
 
 
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """Where a node stands: its only or first input and result, and what to write to."""
-
-    writer: QonnxWriter
-    node: Node
-    types: Mapping[str, TensorType]
-
-    @property
-    def x(self) -> str:
-        return self.node.inputs[0]
-
-    @property
-    def y(self) -> str:
-        return self.node.results[0]
-
-    @property
-    def x_type(self) -> TensorType:
-        return self.types[self.x]
-
-    @property
-    def y_type(self) -> TensorType:
-        return self.types[self.y]
-
-    def check_sum(self, reach: float) -> None:
-        """Refuse partial sums of magnitude ``reach`` or less, if they leave the limit."""
-        if reach >= _LIMIT:
-            raise NotQonnxError(
-                f"QONNX can't say {self.node} exactly: its partial sums may reach {reach:,.0f}, and"
-                " float32 holds all integers below 2^24 only"
-            )
-
-    def check_constants(self, largest: int) -> None:
-        """Refuse constants of magnitude ``largest``, if they leave the limit: where x is 0, say."""
-        if largest >= _LIMIT:
-            raise NotQonnxError(
-                f"QONNX can't say {self.node} exactly: its constants reach {largest:,}, and float32"
-                " holds all integers below 2^24 only"
-            )
-
-    def helper(self, suffix: str, element: IntType | None) -> str:
-        """Add a value like the result that is none of the graph's; return its name."""
-        writer = self.writer
-        return writer.value(writer.fresh(f"{self.y}/{suffix}"), element, self.y_type.shape)
-
-
-def _product(site: _Site, weights: NDArray[Any]) -> None:
+def _product(site: Site, weights: NDArray[Any], name: str) -> None:
     import numpy as np
 
     site.check_constants(max(-int(weights.min()), int(weights.max())))
     magnitudes = np.abs(weights.astype(np.float64)).sum(axis=0)
     site.check_sum(float(magnitudes.max()) * _largest(site.x_type.element))
     constant = site.writer.integers(f"{site.y}/weights", weights)
-    site.writer.node("MatMul", [site.x, constant], site.y)
+    site.writer.node("MatMul", [site.x, constant], name)
+
+
+def _matvec(site: Site, op: MatVec) -> None:
+    """Write a product; of several groups by a matrix that is zero between them."""
+    import numpy as np
+
+    outputs, columns = op.matrix.shape
+    per_group = outputs // op.groups
+    weights = np.zeros((op.groups, columns, op.groups, per_group), dtype=np.int64)
+    own = op.matrix.data.reshape(op.groups, per_group, columns).swapaxes(1, 2)
+    for group, matrix in enumerate(own):
+        weights[group, :, group] = matrix
+    whole = weights.reshape(op.groups * columns, outputs)
+    if not op.has_border:
+        _product(site, whole, site.y)
+        return
+    rows, places = class_indices(site.x_type.shape, op.rows, op.columns)
+    border = np.broadcast_to(op.border.int64[rows, places], site.y_type.shape)
+    site.check_constants(max(-op.border.lo, op.border.hi))
+    element = op.sums.reach(site.x_type.element)
+    check_size(site.node, element)
+    sums = site.helper("sums", element)
+    _product(site, whole, sums)
+    constant = site.writer.integers(f"{site.y}/border", border)
+    site.writer.node("Add", [sums, constant], site.y)
 
 
 def _largest(element: IntType) -> int:
     return max(-element.lo, element.hi)
 
 
-def _threshold(site: _Site, op: Threshold) -> None:
+def _threshold(site: Site, op: Threshold, name: str) -> None:
+    """Write the staircases ``op`` of the input as the value ``name``."""
     layout = _LAYOUTS.get(len(site.x_type.shape))
     if layout is None:
         raise NotQonnxError(
@@ -165,7 +141,7 @@ def _threshold(site: _Site, op: Threshold) -> None:
         )
     parts = in_one_direction(op, site.x_type.element)
     if len(parts) == 1:
-        _multi_threshold(site, site.y, op, layout)
+        _multi_threshold(site, name, op, layout)
         return
     names = []
     for suffix, part in zip(("up", "down"), parts, strict=True):
@@ -173,10 +149,43 @@ def _threshold(site: _Site, op: Threshold) -> None:
         check_size(site.node, type_.element)
         names.append(site.helper(suffix, type_.element))
         _multi_threshold(site, names[-1], part, layout)
-    site.writer.node("Sub", names, site.y)
+    site.writer.node("Sub", names, name)
 
 
-def _multi_threshold(site: _Site, name: str, op: Threshold, layout: str) -> None:
+def _border_threshold(site: Site, op: BorderThreshold) -> None:
+    """Write the staircases of every class of places, each times 1 at its places and 0 elsewhere."""
+    import numpy as np
+
+    rows, places = class_indices(site.x_type.shape, op.rows, op.columns)
+    classes = np.broadcast_to(rows * op.base.shape[1] + places, site.x_type.shape[:-1])
+    element = site.y_type.element.including(0)
+    total = ""
+    used = np.unique(classes).tolist()
+    for index, number in enumerate(used):
+        own, suffix = _of_class(op, *divmod(number, op.base.shape[1])), f"class{number}"
+        (type_,) = own.infer(site.x_type)
+        check_size(site.node, type_.element)
+        levels = site.helper(suffix, type_.element)
+        _threshold(site, own, levels)
+        mask = site.writer.integers(f"{site.y}/mask", (classes == number)[..., np.newaxis])
+        is_last = index == len(used) - 1
+        if not index:
+            total = site.y if is_last else site.helper("masked", type_.element.including(0))
+            site.writer.node("Mul", [levels, mask], total)
+            continue
+        masked = site.helper("masked", type_.element.including(0))
+        site.writer.node("Mul", [levels, mask], masked)
+        added = site.y if is_last else site.helper("total", element)
+        site.writer.node("Add", [total, masked], added)
+        total = added
+
+
+def _of_class(op: BorderThreshold, row: int, column: int) -> Threshold:
+    tables = (op.thresholds, op.base, op.deltas)
+    return Threshold(*(Const(table.data[row, column]) for table in tables))
+
+
+def _multi_threshold(site: Site, name: str, op: Threshold, layout: str) -> None:
     """Write ``op``, no channel of which goes up and down, as the value ``name``."""
     writer, element = site.writer, site.x_type.element
     try:
@@ -203,7 +212,7 @@ def _multi_threshold(site: _Site, name: str, op: Threshold, layout: str) -> None
     )
 
 
-def _requantize(site: _Site, op: Requantize) -> None:
+def _requantize(site: Site, op: Requantize) -> None:
     """Write ``op`` as an affine map, a clamp of its reals, and a quantizer of scale 1.
 
     The reals are multiples of ``2^-shift`` of integers below the limit, which float32 holds; a
@@ -240,7 +249,7 @@ def _requantize(site: _Site, op: Requantize) -> None:
     _chain(site, steps or [("Identity", [])], _ROUNDINGS[op.rounding])
 
 
-def _chain(site: _Site, steps: list[tuple[str, list[NDArray[Any] | float]]], mode: str) -> None:
+def _chain(site: Site, steps: list[tuple[str, list[NDArray[Any] | float]]], mode: str) -> None:
     """Write nodes that follow each other, each with its constants."""
     x = site.x
     for index, (kind, operands) in enumerate(steps, start=1):
@@ -258,7 +267,7 @@ def _chain(site: _Site, steps: list[tuple[str, list[NDArray[Any] | float]]], mod
         x = result
 
 
-def _sum(site: _Site, multipliers: Const) -> None:
+def _sum(site: Site, multipliers: Const) -> None:
     import numpy as np
 
     site.check_constants(max(-multipliers.lo, multipliers.hi))
@@ -284,7 +293,7 @@ def _sum(site: _Site, multipliers: Const) -> None:
         total = result
 
 
-def _top_k(site: _Site, k: int) -> None:
+def _top_k(site: Site, k: int) -> None:
     values = site.helper("values", site.x_type.element)
     inputs = [site.x, site.writer.sizes(f"{site.y}/k", (k,))]
     # Equal values: the lower index first, in ONNX as here.
@@ -292,7 +301,7 @@ def _top_k(site: _Site, k: int) -> None:
     site.writer.indices.add(site.y)
 
 
-def _move(site: _Site, op: object) -> None:
+def _move(site: Site, op: object) -> None:
     """Write an operator that computes nothing."""
     match op:
         case Reshape(shape=shape):

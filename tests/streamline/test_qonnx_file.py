@@ -23,7 +23,7 @@ from lutloom.streamline.finn_datatypes import datatype_name, datatype_named
 from lutloom.streamline.importer import RawInput
 from lutloom.streamline.pipeline import streamline
 from lutloom.streamline.qonnx_file import qonnx_model, write_qonnx
-from lutloom.streamline.qonnx_operators import NotQonnxError
+from lutloom.streamline.qonnx_site import NotQonnxError
 from lutloom.streamline.up_steps import up_steps
 from tests.exact import reason_of
 from tests.graphs import graphs, random_inputs
