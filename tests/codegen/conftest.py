@@ -22,6 +22,7 @@ from lutloom.core.plan import Folding, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim import csim
 from lutloom.sim.reference import run
+from tests.windows import random_image_op
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
@@ -124,10 +125,40 @@ class Chain:
             case _:
                 self.append(Reshape((x.size,) if rng.integers(2) else x.shape[::-1]))
 
+    def image(self) -> None:
+        """Append an operator on images, or a staircase that brings its sums down to few bits."""
+        x = self.type
+        if x.channels > 12:
+            self.matvec(int(self.rng.integers(1, 6)))
+        elif x.element.bits > 12 or self.rng.integers(4) == 0:
+            self.threshold(steps=int(self.rng.integers(1, 16)))
+        elif self.rng.integers(8) == 0 and x.element.bits < 8:
+            before = self.last
+            self.threshold()
+            self.append(Add(Const(self.rng.integers(-3, 4, size=(2, 1)))), before)
+        else:
+            self.append(random_image_op(self.rng, x))
+
     def matvec(self, rows: int, values: tuple[int, ...] | None = None) -> str:
         values = WEIGHTS[self.rng.integers(len(WEIGHTS))] if values is None else values
         matrix = self.rng.choice(values, size=(rows, self.type.channels))
         return self.append(MatVec(Const(matrix)))
+
+
+def image_graph(seed: int, most: int = 7) -> Graph:
+    """Return a chain of convolutions, pools and staircases over an image of one or two axes."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, most + 1, int(rng.choice([1, 2, 2])))
+    shape = (*sizes.tolist(), int(rng.integers(1, 5)))
+    net = Chain(rng, TensorType(TYPES[rng.integers(len(TYPES))], shape))
+    for _ in range(int(rng.integers(3, 8))):
+        net.image()
+    if rng.integers(2):
+        net.append(Reshape((net.type.size,)))
+        net.matvec(int(rng.integers(2, 8)))
+    if net.type.element.bits > 24 or isinstance(net.nodes[-1].op, Reshape):
+        net.threshold()
+    return net.graph
 
 
 def random_values(rng: np.random.Generator, tensor: TensorType, count: int) -> IntArray:
@@ -159,6 +190,32 @@ def random_plan(rng: np.random.Generator, graph: Graph, word_bits: int = 64) -> 
     return plan
 
 
+def simulated(
+    graph: Graph,
+    plan: Plan,
+    directory: Path,
+    *,
+    images: int = 6,
+    bounded: bool = False,
+    unit_limit: int = 99,
+) -> csim.CSim:
+    """Write the project of ``graph``, compile it, and compare every value with the reference."""
+    lowered = lower(graph)
+    rng = np.random.default_rng(1)
+    (tensor,) = lowered.inputs.values()
+    inputs = random_values(rng, tensor, images)
+    values = run(lowered, {next(iter(lowered.inputs)): inputs})
+    golden = Golden(inputs, values[lowered.outputs[0]])
+    write_project(
+        lowered, plan, name="net", golden=golden, directory=directory, unit_limit=unit_limit
+    )
+    simulation = csim.build(directory, bounded=bounded, compiler="g++")
+    for name, traced in simulation.trace(inputs).items():
+        wrong = np.argwhere(traced != values[name])
+        assert wrong.size == 0, f"{name}{wrong[0].tolist()} differs, folded {plan.foldings}"
+    return simulation
+
+
 Agree = Callable[..., csim.CSim]
 
 
@@ -181,20 +238,9 @@ def agree(tmp_path: Path) -> Agree:
     def compare(
         graph: Graph, plan: Plan, *, images: int = 6, bounded: bool = False, unit_limit: int = 99
     ) -> csim.CSim:
-        lowered = lower(graph)
-        rng = np.random.default_rng(1)
-        (tensor,) = lowered.inputs.values()
-        inputs = random_values(rng, tensor, images)
-        values = run(lowered, {next(iter(lowered.inputs)): inputs})
-        golden = Golden(inputs, values[lowered.outputs[0]])
         directory = tmp_path / f"project{len(list(tmp_path.iterdir()))}"
-        write_project(
-            lowered, plan, name="net", golden=golden, directory=directory, unit_limit=unit_limit
+        return simulated(
+            graph, plan, directory, images=images, bounded=bounded, unit_limit=unit_limit
         )
-        simulation = csim.build(directory, bounded=bounded, compiler="g++")
-        for name, traced in simulation.trace(inputs).items():
-            wrong = np.argwhere(traced != values[name])
-            assert wrong.size == 0, f"{name}{wrong[0].tolist()} differs, folded {plan.foldings}"
-        return simulation
 
     return compare
