@@ -10,10 +10,13 @@ from lutloom.codegen.kernels import (
     border_threshold,
     duplicate,
     matvec,
+    max_pool,
     permute,
     requantize,
+    sum_pool,
     threshold,
     top_k,
+    window,
 )
 from lutloom.codegen.kernels.kernel import Code, Kernel, Legal, Site, Table
 
@@ -23,10 +26,13 @@ KERNELS: Mapping[str, Kernel] = MappingProxyType(
         "border_threshold": border_threshold.KERNEL,
         "duplicate": duplicate.KERNEL,
         "matvec": matvec.KERNEL,
+        "max_pool": max_pool.KERNEL,
         "permute": permute.KERNEL,
         "requantize": requantize.KERNEL,
+        "sum_pool": sum_pool.KERNEL,
         "threshold": threshold.KERNEL,
         "top_k": top_k.KERNEL,
+        "window": window.KERNEL,
     }
 )
 

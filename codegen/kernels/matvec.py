@@ -82,7 +82,7 @@ def _code(site: Site, folding: Folding) -> Code:
     )
     totals = op.sums.positive + op.sums.negative
     starts = ByPlace.of(
-        sums.starts(totals, op.border.data, axis=1),
+        sums.starts(totals, op.border.data) - sums.counted(axis=1),
         op.rows.int64,
         op.columns.int64,
         site.inputs[0].shape,

@@ -102,21 +102,24 @@ class Sums:
         unit = self.y.step if self.y.is_offset_coded else 1
         return self.weights.int64 * self.step // unit
 
-    def starts(
-        self, totals: NDArray[np.integer], border: NDArray[np.integer], *, axis: int
-    ) -> IntArray:
+    def starts(self, totals: NDArray[np.integer], border: NDArray[np.integer]) -> IntArray:
         """Return what sums start from, in codes.
 
-        ``totals`` are the sums of the weights along ``axis``, and ``border`` is what is added: of
-        any shape that broadcasts with them.
+        ``totals`` are sums of weights, and ``border`` is what is added: arrays that broadcast.
         """
         import numpy as np
 
         offset, unit = (self.y.lo, self.y.step) if self.y.is_offset_coded else (0, 1)
         # In Python's integers: what is in between may be wider than the results.
         values = totals.astype(object) * self.base + border.astype(object) - offset
-        starts = np.asarray(values // unit).astype(np.int64)
-        if self.product == "xnor":
-            # The popcount of agreeing lanes already counts every weight that is -1.
-            starts = starts - (self.weights.data < 0).sum(axis=axis)
-        return starts
+        return np.asarray(values // unit).astype(np.int64)
+
+    def counted(self, axis: int) -> IntArray:
+        """Return what sums of products along ``axis`` have too much of.
+
+        Where products are ``xnor``, agreeing lanes already count every weight that is -1.
+        """
+        import numpy as np
+
+        counted: IntArray = (self.weights.data < 0).sum(axis=axis, dtype=np.int64)
+        return counted if self.product == "xnor" else 0 * counted
