@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from lutloom.core.ops import Permute, Reshape
 from lutloom.streamline.align import compact
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lutloom.core.rational import Rationals
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Formula
 
 F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
@@ -52,20 +53,76 @@ def in_model_order(build: GraphBuilder, node: SourceNode, x: F) -> F:
 
 
 def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]) -> F:
-    """Return ``x`` as a tensor of the model's ``shape``, elements in the model's order."""
-    x = in_model_order(build, node, x)
-    value, old = x.value, x.shape
-    if shape != old:
-        x = expanded(node, x)
-        value = _moved(build, node, "", Reshape(shape), x.value)
-    moved = x.with_arrays(lambda array: _reshape(array, old, shape))
-    return replace(moved, value=value, axes=tuple(range(len(shape))), shape=shape)
+    """Return ``x`` as a tensor of the model's ``shape``, elements in the model's order.
+
+    Axes of both shapes that hold the same elements between them are a group. Elements move in the
+    value only where a group's axes are apart there, or in another order than the model's: channels
+    that lie last stay there while places are split, joined, or get company of size 1.
+    """
+    if shape == x.shape:
+        return x
+    groups = sorted(_groups(x.shape, shape), key=lambda group: max(map(x.axes.index, group[0])))
+    wanted: list[int] = [axis for old, _ in groups for axis in old]
+    ones: list[int] = [axis for axis in x.axes if x.shape[axis] == 1]
+    if [axis for axis in x.axes if axis not in ones] != wanted:
+        x = reordered(build, node, x, (*ones, *wanted))
+    kept = {old[0]: new[0] for old, new in groups if len(old) == len(new) == 1}
+    named = zip(x.axes, x.classes, strict=True) if x.classes else ()
+    classes = {axis: of for axis, of in named if of is not None}
+    if not classes.keys() <= kept.keys():
+        x, classes = expanded(node, x), {}
+    made: list[int] = [axis for _, new in groups for axis in new]
+    axes: tuple[int, ...] = tuple(range(len(shape)))
+    if made != sorted(made):
+        axes = (*(axis for axis in axes if axis not in made), *made)
+    target = tuple(shape[axis] for axis in axes)
+    value = _moved(build, node, "", Reshape(target), x.value)
+    behind = {kept[axis]: of for axis, of in classes.items()}
+    return replace(
+        x.with_arrays(lambda array: _regrouped(array, x, groups, shape, axes)),
+        value=value,
+        axes=axes,
+        shape=shape,
+        classes=tuple(behind.get(axis) for axis in axes) if behind else (),
+    )
 
 
-def _reshape(array: Rationals, old: tuple[int, ...], new: tuple[int, ...]) -> Rationals:
+Groups: TypeAlias = "list[tuple[list[int], list[int]]]"
+
+
+def _groups(old: tuple[int, ...], new: tuple[int, ...]) -> Groups:
+    """Return the least groups of axes of both shapes with the same elements, without size 1."""
+    assert prod(old) == prod(new)
+    olds, news = ([a for a, size in enumerate(shape) if size > 1] for shape in (old, new))
+    groups: Groups = []
+    while olds:
+        left, right = [olds.pop(0)], [news.pop(0)]
+        while (here := prod(old[a] for a in left)) != (there := prod(new[a] for a in right)):
+            if here < there:
+                left.append(olds.pop(0))
+            else:
+                right.append(news.pop(0))
+        groups.append((left, right))
+    return groups
+
+
+def _regrouped(
+    array: Rationals, x: Formula, groups: Groups, shape: tuple[int, ...], axes: tuple[int, ...]
+) -> Rationals:
+    """Return ``array`` of ``x`` as it is in the ``axes`` of the new ``shape``."""
     import numpy as np
 
-    if array.size == 1:
-        return array.reshape((1,) * len(new))
-    assert prod(old) == prod(new)
-    return compact(np.broadcast_to(array, old).reshape(new))
+    whole: list[int] = []
+    sizes: dict[int, int] = {}
+    for old, new in groups:
+        own = [array.shape[x.axes.index(axis)] for axis in old]
+        if len(old) == len(new) == 1 or prod(own) == 1:
+            whole += own
+            sizes |= dict.fromkeys(new, own[0])
+        else:
+            whole += [x.shape[axis] for axis in old]
+            sizes |= {axis: shape[axis] for axis in new}
+    moved = [x.axes.index(axis) for old, _ in groups for axis in old]
+    small = array.transpose((*(a for a in range(array.ndim) if a not in moved), *moved))
+    spread = np.broadcast_to(small.reshape(small.shape[array.ndim - len(moved) :]), whole)
+    return compact(spread.reshape([sizes.get(axis, 1) for axis in axes]))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.importer import RawInput, import_model
+from lutloom.streamline.passes.absorb_pad import absorb_pad
 from lutloom.streamline.passes.absorb_permute import absorb_permute
+from lutloom.streamline.passes.join_window import join_window
 from lutloom.streamline.passes.merge_equal import merge_equal
 from lutloom.streamline.passes.narrow_sums import narrow_sums
 from lutloom.streamline.passes.remove_dead import remove_dead
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
     from lutloom.core.graph import Graph, Pass
     from lutloom.core.network import Network
 
-PASSES: tuple[Pass, ...] = (remove_dead, merge_equal, remove_identity, absorb_permute)
+PASSES: tuple[Pass, ...] = (
+    remove_dead,
+    merge_equal,
+    remove_identity,
+    absorb_permute,
+    join_window,
+    absorb_pad,
+)
 
 
 def ignore(name: str, before: Graph, after: Graph) -> None:

@@ -158,7 +158,9 @@ def thresholded(
     factors = () if deferred is None else deferred.factors.values()
     axes = varying_axes(*y.arrays, *factors, steps, unit, bias)
     rank = len(y.shape)
-    if len(axes) == 1 and axes[0] != rank - 1:
+    # Classes of places are for a staircase along the border.
+    of_places = [axis for axis, classes in enumerate(y.classes) if classes is not None]
+    if len(axes) == 1 and axes[0] not in (*of_places, rank - 1):
         order = (*(a for a in range(rank) if a != axes[0]), axes[0])
         y = reordered(context.build, node, y, tuple(y.axes[axis] for axis in order))
         steps, unit, bias = (array.transpose(order) for array in (steps, unit, bias))

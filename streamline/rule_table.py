@@ -10,6 +10,8 @@ from lutloom.streamline.expression import Function
 from lutloom.streamline.rules.affine import add, div, mean, mul, neg, sub, sum_
 from lutloom.streamline.rules.batch_norm import batch_norm
 from lutloom.streamline.rules.clamp import clip, extreme, relu
+from lutloom.streamline.rules.conv import conv
+from lutloom.streamline.rules.conv_transpose import conv_transpose
 from lutloom.streamline.rules.functions import (
     celu,
     elu,
@@ -32,11 +34,13 @@ from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.identity import identity
 from lutloom.streamline.rules.linear import gemm, matmul, xnor_popcount
 from lutloom.streamline.rules.multi_threshold import multi_threshold
+from lutloom.streamline.rules.pad import im2col, pad
 from lutloom.streamline.rules.quant import OTHER_QUANTIZERS, bipolar_quant, other_quantizer, quant
 from lutloom.streamline.rules.shape import flatten, reshape, squeeze, transpose, unsqueeze
 from lutloom.streamline.rules.shape_arithmetic import concat, gather, shape, slice_
 from lutloom.streamline.rules.top_k import arg_max, top_k
 from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS
+from lutloom.streamline.window_attributes import CHANNELS_LAST_DOMAIN
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Rule
@@ -49,6 +53,8 @@ _STANDARD: Mapping[str, Rule] = {
     "Cast": identity,
     "Clip": clip,
     "Concat": concat,
+    "Conv": conv,
+    "ConvTranspose": conv_transpose,
     "Div": div,
     "Dropout": identity,
     "Flatten": flatten,
@@ -58,6 +64,7 @@ _STANDARD: Mapping[str, Rule] = {
     "MatMul": matmul,
     "Mul": mul,
     "Neg": neg,
+    "Pad": pad,
     "Relu": relu,
     "Reshape": reshape,
     "Shape": shape,
@@ -99,14 +106,21 @@ _STANDARD: Mapping[str, Rule] = {
 
 _QUANTIZERS: Mapping[str, Rule] = {
     "BipolarQuant": bipolar_quant,
+    "Im2Col": im2col,
     "IntQuant": quant,
     "MultiThreshold": multi_threshold,
     "Quant": quant,
     "XnorPopcountMatMul": xnor_popcount,
 }
 
+_CHANNELS_LAST: Mapping[str, Rule] = {
+    "BatchNormalization": batch_norm,
+    "Conv": conv,
+}
+
 RULES: Mapping[tuple[str, str], Rule] = MappingProxyType(
-    {(domain, name): rule for domain in STANDARD_DOMAINS for name, rule in _STANDARD.items()}
+    {(CHANNELS_LAST_DOMAIN, name): rule for name, rule in _CHANNELS_LAST.items()}
+    | {(domain, name): rule for domain in STANDARD_DOMAINS for name, rule in _STANDARD.items()}
     | {(domain, name): rule for domain in QUANTIZER_DOMAINS for name, rule in _QUANTIZERS.items()}
     | {
         (domain, name): other_quantizer

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 # Of operators outside of ONNX: the fewest and most inputs.
 _QUANTIZERS = {
     "BipolarQuant": (2, 2),
+    "Im2Col": (1, 1),
     "IntQuant": (4, 4),
+    "MaxPoolNHWC": (1, 1),
     "MultiThreshold": (2, 2),
     "Quant": (4, 4),
+    "QuantAvgPool2d": (1, 1),
+    "Trunc": (5, 6),
     "XnorPopcountMatMul": (2, 2),
 }
 

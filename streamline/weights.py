@@ -44,21 +44,21 @@ def grid_of(constant: Constant) -> Grid | None:
     whole = _step(array)
     if whole is not None:
         return Grid(_divide(array, [whole]), rationals(np.array(whole)))
-    if array.ndim != 2:
+    if array.ndim < 2:
         return None
-    steps = [_step(column) for column in array.T]
+    steps = [_step(array[..., column]) for column in range(array.shape[-1])]
     if any(step is None for step in steps):
         return None
     known = [step for step in steps if step is not None]
-    return Grid(_divide(array, known), _row(known))
+    return Grid(_divide(array, known), _row(known, array.ndim))
 
 
-def _row(steps: Sequence[Fraction]) -> Rationals:
+def _row(steps: Sequence[Fraction], rank: int) -> Rationals:
     import numpy as np
 
-    row = np.empty((1, len(steps)), dtype=object)
-    row[0, :] = steps
-    return row
+    row = np.empty(len(steps), dtype=object)
+    row[:] = steps
+    return row.reshape((*[1] * (rank - 1), -1))
 
 
 def _step(values: Array) -> Fraction | None:

@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 
     from lutloom.streamline.source import SourceNode
 
+CHANNELS_LAST_DOMAIN = "qonnx.custom_op.channels_last"
+"""Its operators are those of the standard, but for channels behind the image's own dimensions."""
 MOST_AXES = 2
 _SAME_UPPER, _SAME_LOWER = "SAME_UPPER", "SAME_LOWER"
 _AUTO_PADS = ("NOTSET", _SAME_UPPER, _SAME_LOWER, "VALID")
+
+
+def image_axes(node: SourceNode, rank: int) -> tuple[int, ...]:
+    """Return the model's dimensions of data of ``rank`` as ``[*image, C]``, without the batch."""
+    if node.domain == CHANNELS_LAST_DOMAIN:
+        return tuple(range(rank))
+    return (*range(1, rank), 0)
 
 
 def windows_of(
@@ -134,7 +143,7 @@ def fitting(
         tuple(spacing or (1,) * len(kernel)),
     )
     try:
-        windows.results(tuple(image))
+        windows.borders(tuple(image))
     except TypeError as error:
         raise ModelError(f"{node}: {error}; use a smaller kernel, or pad more") from error
     return windows

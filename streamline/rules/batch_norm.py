@@ -16,6 +16,7 @@ from lutloom.streamline.errors import ModelError
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import Curve, Scaled
+from lutloom.streamline.window_attributes import image_axes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ _DEFAULT_EPSILON = 9.999999747378752e-06  # float32(1e-5)
 
 
 def batch_norm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """Return the normalized data, channels being the model's axis 1."""
+    """Return the normalized data, channels being the model's axis 1, or the last one."""
     import numpy as np
 
     x = required(node, inputs, 0)
@@ -45,7 +46,8 @@ def batch_norm(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     )
     if not isinstance(x, (Scaled, Curve)):
         return host_only(node, inputs, context)
-    channels = (1, -1, *[1] * (len(x.shape) - 1))
+    channels = [1] * (len(x.shape) + 1)
+    channels[1 + image_axes(node, len(x.shape))[-1]] = -1
     exact = [
         aligned(node, x, array.reshape(channels), name)
         for array, name in zip((gamma, beta, mean, variance), names, strict=True)

@@ -18,7 +18,7 @@ from lutloom.streamline.align import compact, varying_axes
 from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.deferred_sum import MOST_MULTIPLIER_BITS
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.layout import in_model_order, reordered
+from lutloom.streamline.layout import reordered
 from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
@@ -49,8 +49,12 @@ def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sig
             )
     build = context.build
     left, right = expanded(node, left), expanded(node, right)
-    if (left.value, left.axes) != (right.value, right.axes):
-        left, right = (in_model_order(build, node, branch) for branch in (left, right))
+    if left.axes != right.axes:
+        # Of two orders the model's own is that of an input or a flattened tensor: the other one
+        # puts channels last, as the layers around want them.
+        in_order = left.axes == tuple(range(len(left.axes)))
+        axes = right.axes if in_order else left.axes
+        left, right = (reordered(build, node, branch, axes) for branch in (left, right))
     offset = compact(np.asarray(left.offset + sign * right.offset))
     factors: dict[str, Rationals] = {}
     for branch, factor in ((left, 1), (right, sign)):

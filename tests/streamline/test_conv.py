@@ -1,0 +1,269 @@
+"""Convolutions beside the oracle: every face of them, on all inputs or on random ones."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pytest
+
+from lutloom.core.ops import BorderThreshold, Conv, Permute, Threshold
+from lutloom.core.types import BIPOLAR, IntType
+from lutloom.streamline.importer import RawInput
+from tests.exact import compare
+from tests.models import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from lutloom.core.network import Network
+
+    Array: TypeAlias = NDArray[Any]
+
+NIBBLE = IntType(-8, 7)
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
+EXAMPLES = 12
+
+
+def all_inputs(type_: IntType, *shape: int) -> Array:
+    """Return every tensor of the type, ``[N, *shape]``."""
+    values = range(type_.lo, type_.hi + 1, type_.step)
+    return np.array(list(product(values, repeat=int(np.prod(shape))))).reshape(-1, *shape)
+
+
+def some_inputs(rng: np.random.Generator, type_: IntType, *shape: int) -> Array:
+    """Return random tensors of the type, and the two that are at its ends everywhere."""
+    count = rng.integers(0, type_.count, (EXAMPLES, *shape))
+    count[0], count[1] = 0, type_.count - 1
+    return np.asarray(type_.lo + type_.step * count)
+
+
+def ops(network: Network, kind: type) -> list[Any]:
+    return [node.op for node in network.graph.nodes if isinstance(node.op, kind)]
+
+
+def normalized(w: Writer, x: str, rng: np.random.Generator, channels: int) -> str:
+    """Return a batch normalization, with factors of either sign."""
+    gamma, beta, mean = rng.normal(0, 1, (3, channels))
+    return w.batch_norm(x, gamma, beta, mean, rng.uniform(0.1, 2, channels))
+
+
+class Layer:
+    """A random convolution: its geometry, and an input that it fits."""
+
+    def __init__(
+        self, rng: np.random.Generator, *, rank: int, groups: int, fan_in: int = 2
+    ) -> None:
+        self.rng = rng
+        self.groups, self.channels = groups, groups * fan_in
+        self.filters = groups * int(rng.integers(1, 4))
+
+        def numbers(low: int, high: int, count: int = rank) -> list[int]:
+            return [int(n) for n in rng.integers(low, high + 1, count)]
+
+        self.kernel, self.strides, self.dilations = numbers(1, 3), numbers(1, 3), numbers(1, 2)
+        self.attributes: dict[str, Any] = {
+            "strides": self.strides,
+            "dilations": self.dilations,
+            "group": groups,
+        }
+        self.auto_pad = str(rng.choice(["NOTSET", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]))
+        pads = numbers(0, 2, 2 * rank)
+        if self.auto_pad == "NOTSET":
+            self.attributes["pads"] = pads
+        else:
+            self.attributes["auto_pad"] = self.auto_pad
+        extents = [d * (k - 1) + 1 for d, k in zip(self.dilations, self.kernel, strict=True)]
+        self.image = [int(rng.integers(e, e + 4)) for e in extents]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.channels, *self.image
+
+    def weights(self, largest: int = 3) -> Array:
+        shape = (self.filters, self.channels // self.groups, *self.kernel)
+        return self.rng.integers(-largest, largest + 1, shape).astype(np.float32)
+
+    def numbers(self, *shape: int) -> Array:
+        """Return scales of either sign."""
+        sign = self.rng.choice([-1, 1], shape)
+        return np.asarray(self.rng.uniform(0.1, 2, shape) * sign, np.float32)
+
+    def per_channel(self, values: Array) -> Array:
+        return values.reshape(-1, *[1] * len(self.kernel))
+
+
+def sizes(seed: int) -> tuple[np.random.Generator, int]:
+    rng = np.random.default_rng(seed)
+    return rng, int(rng.integers(1, 3))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_convolution_is_the_exact_one(seed: int, tmp_path: Path) -> None:
+    rng, rank = sizes(seed)
+    layer = Layer(rng, rank=rank, groups=int(rng.integers(1, 4)), fan_in=int(rng.integers(1, 3)))
+    w = Writer()
+    scale = np.abs(layer.numbers(layer.filters, *[1] * (rank + 1)))
+    weights = w.quant(w.constant(layer.weights()), scale if seed % 2 else 0.25, bits=3)
+    inputs = ["x", weights]
+    if seed % 3:
+        inputs.append(w.constant(layer.numbers(layer.filters)))
+    y = w.node("Conv", inputs, **layer.attributes)
+    if seed % 5:
+        y = normalized(w, y, rng, layer.filters)
+    y = w.quant(y, 0.7, bits=3)
+    raw = RawInput(IntType(0, 15) if seed % 4 else BIPOLAR)
+    network, tally = compare(
+        w.model(y, *layer.shape), tmp_path, some_inputs(rng, raw.type, *layer.shape), raw
+    )
+    assert tally.quantized
+    assert len(ops(network, Conv)) == 1
+    assert not ops(network, BorderThreshold)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_transposed_convolution_is_the_exact_one(seed: int, tmp_path: Path) -> None:
+    rng, rank = sizes(seed)
+    layer = Layer(rng, rank=rank, groups=int(rng.integers(1, 4)), fan_in=int(rng.integers(1, 3)))
+    attributes = dict(layer.attributes)
+    attributes["output_padding"] = [int(rng.integers(0, s)) for s in layer.strides]
+    reach = [d * (k - 1) for d, k in zip(layer.dilations, layer.kernel, strict=True)]
+    full = [
+        s * (n - 1) + m + r + 1
+        for s, n, m, r in zip(
+            layer.strides, layer.image, attributes["output_padding"], reach, strict=True
+        )
+    ]
+    if seed % 4 == 0:
+        attributes.pop("pads", None)
+        attributes["output_shape"] = [int(rng.integers(max(1, n - 3), n + 1)) for n in full]
+    elif "pads" in attributes:
+        attributes["pads"] = [
+            min(pad, r) for pad, r in zip(attributes["pads"], reach * 2, strict=True)
+        ]
+    elif "auto_pad" in attributes and any(
+        f < n * s for f, n, s in zip(full, layer.image, layer.strides, strict=True)
+    ):
+        attributes["auto_pad"] = "VALID"
+    w = Writer(opset=11)
+    filters = layer.filters // layer.groups
+    values = rng.integers(-3, 4, (layer.channels, filters, *layer.kernel)).astype(np.float32)
+    scale = np.abs(layer.numbers(1, filters, *[1] * rank))
+    inputs = ["x", w.quant(w.constant(values), scale if seed % 2 else 0.25, bits=3)]
+    if seed % 3:
+        inputs.append(w.constant(layer.numbers(layer.filters)))
+    y = w.quant(w.node("ConvTranspose", inputs, **attributes), 0.7, bits=3)
+    raw = RawInput(IntType(0, 15) if seed % 4 else BIPOLAR)
+    network, _ = compare(
+        w.model(y, *layer.shape), tmp_path, some_inputs(rng, raw.type, *layer.shape), raw
+    )
+    (op,) = ops(network, Conv)
+    assert op.spacing == tuple(layer.strides)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_offsets_of_a_padded_input_are_exact_along_the_border(seed: int, tmp_path: Path) -> None:
+    # As pixels that were normalized by channel, or by one number whose zero is no integer.
+    rng, rank = sizes(seed)
+    fan_in = int(rng.integers(1, 4))
+    layer = Layer(rng, rank=rank, groups=int(rng.integers(1, 3)), fan_in=fan_in)
+    w = Writer()
+    count = layer.channels if seed % 2 else 1
+    x = w.binary("Sub", "x", layer.per_channel(layer.numbers(count)))
+    if seed % 3:
+        x = w.binary("Mul", x, 0.25)
+    y = w.node("Conv", [x, w.constant(layer.weights())], **layer.attributes)
+    if seed % 2:
+        y = normalized(w, y, rng, layer.filters)
+    y = w.quant(y, 0.37, bits=3)
+    compare(
+        w.model(y, *layer.shape),
+        tmp_path,
+        some_inputs(rng, NIBBLE, *layer.shape),
+        RawInput(NIBBLE),
+    )
+
+
+def test_the_integer_that_stands_for_zero_is_padding(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.binary("Add", "x", 1.0)
+    weights = w.constant([[[[1, 2, -1], [3, 0, 1], [-2, 1, 1]]]])
+    y = w.quant(w.node("Conv", [x, weights], pads=[1] * 4), 2.0, bits=4)
+    raw = RawInput(IntType(-1, 1))
+    network, _ = compare(w.model(y, 1, 2, 2), tmp_path, all_inputs(raw.type, 1, 2, 2), raw)
+    (op,) = ops(network, Conv)
+    assert op.fill == -1
+    (threshold,) = ops(network, Threshold)
+    assert threshold.thresholds.shape[0] == 1
+
+
+@pytest.mark.parametrize("filters", [1, 2, 3])
+def test_a_padded_depthwise_convolution_of_signs_leaves_padding_out(
+    filters: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(filters)
+    w = Writer()
+    weights = w.bipolar(w.constant(rng.normal(0, 1, (2 * filters, 1, 2, 3))), 0.5)
+    y = w.node("Conv", ["x", weights], group=2, pads=[1, 1, 0, 1])
+    y = w.bipolar(normalized(w, y, rng, 2 * filters))
+    raw = RawInput(BIPOLAR)
+    network, _ = compare(w.model(y, 2, 2, 2), tmp_path, all_inputs(BIPOLAR, 2, 2, 2), raw)
+    (op,) = ops(network, Conv)
+    assert op.groups == 2
+    assert op.fill == 0
+
+
+def test_scales_of_channels_pass_a_depthwise_convolution(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    w = Writer()
+    scale = np.array([[0.5], [0.3], [1.7]])
+    x = w.quant("x", scale, bits=3)
+    y = w.node("Conv", [x, w.constant(rng.integers(-3, 4, (6, 1, 3)))], group=3, pads=[1, 1])
+    y = w.quant(y, 0.37, bits=4)
+    data = rng.integers(-8, 8, (20, 3, 5))
+    network, _ = compare(w.model(y, 3, 5), tmp_path, data, RawInput(NIBBLE))
+    (op,) = ops(network, Conv)
+    assert int(np.abs(op.weights.int64).max()) <= 3
+
+
+def test_scales_of_channels_are_multiplied_into_dense_and_grouped_weights(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    w = Writer()
+    x = w.quant("x", [[0.5], [0.75], [2.0], [3.0]], bits=3)
+    y = w.node("Conv", [x, w.constant(rng.integers(-3, 4, (4, 2, 3)))], group=2, pads=[1, 1])
+    y = w.node(
+        "Conv",
+        [
+            w.quant(y, [[0.25], [0.5], [0.25], [1.0]], bits=3),
+            w.constant(rng.integers(-3, 4, (2, 4, 1))),
+        ],
+    )
+    y = w.quant(y, 0.37, bits=4)
+    data = rng.integers(-8, 8, (20, 4, 5))
+    network, _ = compare(w.model(y, 4, 5), tmp_path, data, RawInput(NIBBLE))
+    grouped, dense = ops(network, Conv)
+    largest = [int(np.abs(op.weights.int64).max()) for op in (grouped, dense)]
+    assert largest[0] <= 9
+    assert largest[1] <= 12
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_channels_last_models_are_read_as_they_are_written(seed: int, tmp_path: Path) -> None:
+    rng, rank = sizes(seed)
+    layer = Layer(rng, rank=rank, groups=1 + seed % 2)
+    w = Writer()
+    weights = np.moveaxis(layer.weights(), 1, -1)
+    inputs = ["x", w.constant(weights), w.constant(layer.numbers(layer.filters))]
+    y = w.node("Conv", inputs, domain=CHANNELS_LAST, **layer.attributes)
+    parameters = [w.constant(rng.normal(0, 1, layer.filters)) for _ in range(3)]
+    inputs = [y, *parameters, w.constant(np.ones(layer.filters))]
+    y = w.node("BatchNormalization", inputs, domain=CHANNELS_LAST, epsilon=1e-5)
+    y = w.quant(y, 0.37, bits=3)
+    shape = (*layer.image, layer.channels)
+    network, _ = compare(
+        w.model(y, *shape), tmp_path, some_inputs(rng, NIBBLE, *shape), RawInput(NIBBLE)
+    )
+    assert not ops(network, Permute)
