@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from lutloom.streamline.symbols import Formula, Symbol
 
 # Beyond 12 bits tables of thresholds are no hardware: a product has to give the levels.
-_MOST_STEPS = 4096
+MOST_STEPS = 4096
+"""Steps of a table of thresholds, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,29 +97,29 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
 def _reachable(quantizer: Uniform, y: Formula, context: Context) -> Steps | WideSteps:
     """Return the steps of the levels that ``y`` can come near to."""
     assert quantizer.rounding is not None
-    least, most = _reach(beneath(y, context.build), context)
+    least, most = reach(beneath(y, context.build), context)
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
-    if hi - lo > _MOST_STEPS:
+    if hi - lo > MOST_STEPS:
         return WideSteps(quantizer.rounding, lo, hi)
     return rounding_steps(quantizer.rounding, lo, hi)
 
 
-def _reach(y: Formula, context: Context) -> tuple[int, int]:
+def reach(y: Formula, context: Context) -> tuple[int, int]:
     """Return integers below and above everything that ``y`` can be."""
     import numpy as np
 
     element = context.build.types[y.value].element
     if isinstance(y, Curve):
         # NumPy at module level there.
-        from lutloom.streamline.curve_steps import reach
+        from lutloom.streamline.curve_steps import reach as curve_reach
 
         # Numbers may vary along several axes here: a channel for each of their elements.
         shape = np.broadcast_shapes(*(array.shape for array in y.arrays))
         whole = with_arrays(
             y.expression, lambda a: a if a.size == 1 else np.asarray(np.broadcast_to(a, shape))
         )
-        return reach(whole, element.lo, element.hi)
+        return curve_reach(whole, element.lo, element.hi)
     ends = [np.asarray(y.slope * end + y.offset) for end in (element.lo, element.hi)]
     # A clamp moves both ends: all of a range may lie on the other side of its bound.
     if y.lower is not None:

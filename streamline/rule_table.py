@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.streamline.expression import Function
 from lutloom.streamline.rules.affine import add, div, mean, mul, neg, sub, sum_
+from lutloom.streamline.rules.average_pool import average_pool, global_average_pool, reduce_sum
 from lutloom.streamline.rules.batch_norm import batch_norm
 from lutloom.streamline.rules.clamp import clip, extreme, relu
 from lutloom.streamline.rules.conv import conv
@@ -33,12 +34,14 @@ from lutloom.streamline.rules.functions import (
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.identity import identity
 from lutloom.streamline.rules.linear import gemm, matmul, xnor_popcount
+from lutloom.streamline.rules.max_pool import global_max_pool, max_pool, reduce_max
 from lutloom.streamline.rules.multi_threshold import multi_threshold
 from lutloom.streamline.rules.pad import im2col, pad
 from lutloom.streamline.rules.quant import OTHER_QUANTIZERS, bipolar_quant, other_quantizer, quant
 from lutloom.streamline.rules.shape import flatten, reshape, squeeze, transpose, unsqueeze
 from lutloom.streamline.rules.shape_arithmetic import concat, gather, shape, slice_
 from lutloom.streamline.rules.top_k import arg_max, top_k
+from lutloom.streamline.rules.trunc import quant_avg_pool, trunc
 from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS
 from lutloom.streamline.window_attributes import CHANNELS_LAST_DOMAIN
 
@@ -49,6 +52,7 @@ _STANDARD: Mapping[str, Rule] = {
     "Add": add,
     "ArgMax": arg_max,
     "ArgMin": arg_max,
+    "AveragePool": average_pool,
     "BatchNormalization": batch_norm,
     "Cast": identity,
     "Clip": clip,
@@ -60,11 +64,17 @@ _STANDARD: Mapping[str, Rule] = {
     "Flatten": flatten,
     "Gather": gather,
     "Gemm": gemm,
+    "GlobalAveragePool": global_average_pool,
+    "GlobalMaxPool": global_max_pool,
     "Identity": identity,
     "MatMul": matmul,
+    "MaxPool": max_pool,
     "Mul": mul,
     "Neg": neg,
     "Pad": pad,
+    "ReduceMax": reduce_max,
+    "ReduceMean": reduce_sum,
+    "ReduceSum": reduce_sum,
     "Relu": relu,
     "Reshape": reshape,
     "Shape": shape,
@@ -108,14 +118,18 @@ _QUANTIZERS: Mapping[str, Rule] = {
     "BipolarQuant": bipolar_quant,
     "Im2Col": im2col,
     "IntQuant": quant,
+    "MaxPoolNHWC": max_pool,
     "MultiThreshold": multi_threshold,
     "Quant": quant,
+    "QuantAvgPool2d": quant_avg_pool,
+    "Trunc": trunc,
     "XnorPopcountMatMul": xnor_popcount,
 }
 
 _CHANNELS_LAST: Mapping[str, Rule] = {
     "BatchNormalization": batch_norm,
     "Conv": conv,
+    "MaxPool": max_pool,
 }
 
 RULES: Mapping[tuple[str, str], Rule] = MappingProxyType(

@@ -183,8 +183,8 @@ def _ties(model: ModelProto, tensors: Mapping[str, Value], given: Mapping[str, A
     for node in model.graph.node:
         if node.domain not in QUANTIZER_DOMAINS or node.output[0] in given:
             continue
-        if node.op_type == "XnorPopcountMatMul":
-            continue  # no quantizer
+        if node.op_type not in {"BipolarQuant", "IntQuant", "MultiThreshold", "Quant"}:
+            continue  # no quantizer, or one that rounds integers
         x = tensors[node.input[0]]
         if isinstance(x, np.ndarray):
             rational = each(lambda number: number if isinstance(number, Fraction) else None, x)

@@ -14,6 +14,7 @@ from lutloom.streamline.rounding import rounding_named
 from lutloom.streamline.symbols import Constant, Grid
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from lutloom.streamline.context import Context, Inputs
@@ -30,7 +31,7 @@ def bipolar_quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     import numpy as np
 
     x = required(node, inputs, 0)
-    scale = _scale(node, inputs)
+    scale = scale_of(node, inputs, 1)
     if isinstance(x, Constant):
         _check_weights(node, x, scale, np.zeros(1))
         signs = np.where(x.array >= 0, 1, -1)
@@ -44,17 +45,15 @@ def quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     import numpy as np
 
     x = required(node, inputs, 0)
-    scale = _scale(node, inputs)
-    zero_point = required_constant(node, inputs, 2, "zero point").array.astype(np.float32)
-    if not np.isfinite(zero_point).all():
-        raise ModelError(f"{node}: its zero point is no number: train or export the model again")
+    scale = scale_of(node, inputs, 1)
+    zero_point = zero_point_of(node, inputs)
     if isinstance(x, Constant):
         _check_weights(node, x, scale, zero_point)
     bits = _bits(node, inputs)
     for name in ("signed", "narrow"):
         if name not in node.attributes:
             raise ModelError(f"{node} lacks the attribute '{name}': export the model again")
-    is_signed, is_narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
+    is_signed = bool(node.integer("signed", 1))
     try:
         mode = rounding_named(node.text("rounding_mode", "ROUND"))
     except ValueError as error:
@@ -65,10 +64,7 @@ def quant(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
             signs = np.where(_levels(x, scale, zero_point) >= 0, 1, -1)
             return _weights(node, signs, zero_point, scale)
         return quantize(Uniform(node, None, scale, zero_point, scale, -1, 1), x, context)
-    lo = -(2 ** (bits - 1)) + is_narrow if is_signed else 0
-    hi = 2 ** (bits - 1) - 1 if is_signed else 2**bits - 1 - is_narrow
-    if lo > hi:
-        raise ModelError(f"{node}: {bits} bits, narrow, leave no value: use more bits")
+    lo, hi = level_range(node, bits)
     if isinstance(x, Constant):
         levels = round_by(mode, np.clip(_levels(x, scale, zero_point), lo, hi)).astype(np.int64)
         return _weights(node, levels, zero_point, scale)
@@ -89,8 +85,6 @@ OTHER_QUANTIZERS: Mapping[str, str] = {
     " integer quantizer (Int8WeightPerTensorFloat, Int8ActPerTensorFloat or the like)",
     "QuantizeLinear": "quantized data in the QCDQ form (QuantizeLinear, DequantizeLinear) are not"
     " read by this version, constants are; export with brevitas.export.export_qonnx",
-    "Trunc": "this version does not truncate integers; leave the TruncAvgPool or TruncIdentity out,"
-    " or put a QuantIdentity in its place",
 }
 
 
@@ -146,11 +140,32 @@ def _weights(
     return Constant(array, Grid(integers, np.asarray(rationals(scale) / finest, dtype=object)))
 
 
-def _scale(node: SourceNode, inputs: Inputs) -> NDArray[Any]:
+def level_range(node: SourceNode, bits: int) -> tuple[int, int]:
+    """Return the lowest and the highest level that the attributes of ``node`` allow."""
+    is_signed, is_narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
+    lo = -(2 ** (bits - 1)) + is_narrow if is_signed else 0
+    hi = 2 ** (bits - 1) - 1 if is_signed else 2**bits - 1 - is_narrow
+    if lo > hi:
+        raise ModelError(f"{node}: {bits} bits, narrow, leave no value: use more bits")
+    return lo, hi
+
+
+def zero_point_of(node: SourceNode, inputs: Inputs) -> NDArray[np.float32]:
+    """Return the zero point, its third input, as float32."""
+    import numpy as np
+
+    zero_point = required_constant(node, inputs, 2, "zero point").array.astype(np.float32)
+    if not np.isfinite(zero_point).all():
+        raise ModelError(f"{node}: its zero point is no number: train or export the model again")
+    return zero_point
+
+
+def scale_of(node: SourceNode, inputs: Inputs, index: int) -> NDArray[np.float32]:
+    """Return a scale, the input ``index``, as float32."""
     import numpy as np
 
     with np.errstate(over="ignore"):  # a double beyond float32 is refused as infinite
-        scale = required_constant(node, inputs, 1, "scale").array.astype(np.float32)
+        scale = required_constant(node, inputs, index, "scale").array.astype(np.float32)
     if not np.isfinite(scale).all() or (scale == 0).any():
         raise ModelError(
             f"{node}: its scale is zero, infinite or no number: train or export the model again"

@@ -121,7 +121,8 @@ def float_quant(w: Writer) -> ModelProto:
 
 
 def truncated_weights(w: Writer) -> ModelProto:
-    weights = w.node("Trunc", [w.constant(WEIGHTS)], domain=w.domain, name="t")
+    inputs = map(w.constant, (WEIGHTS, 1.0, 0.0, 4.0, 2.0))
+    weights = w.node("Trunc", list(inputs), domain=w.domain, name="t")
     return w.model(w.node("MatMul", [w.quant("x"), weights]), 2)
 
 
@@ -364,10 +365,7 @@ def damaged_attribute(w: Writer) -> ModelProto:
             float_quant,
             r"^FloatQuant node 'q': it quantizes to floats of few bits, .* train with an int",
         ),
-        (
-            truncated_weights,
-            r"^Trunc node 't': this version does not truncate integers; leave the ",
-        ),
+        (truncated_weights, r"^Trunc node 't' truncates a constant: fold it in the model before"),
         (wrong_fan_in, r"weights of the shape \[3, 2\] do not fit data of the shape \['N', 2\]"),
         (rank_three_weights, r"weights of the shape \[1, 2, 2\] do not fit data of the shape"),
         (gemm_of_images, r"^Gemm node 'fc' should multiply a matrix \[N, K\] by its weights"),
