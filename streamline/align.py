@@ -62,11 +62,14 @@ def compact(array: Rationals) -> Rationals:
     """Return ``array`` with every axis along which it does not vary reduced to size 1."""
     import numpy as np
 
+    # An axis of stride 0 is a broadcast one: there is nothing to compare, nor along the others
+    # more than once. A layer of millions of weights has a scale for each output.
+    once = (slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)
+    array = array[(*once, ...)]
     for axis, size in enumerate(array.shape):
         if size > 1:
             first = array.take([0], axis=axis)
-            # An axis of stride 0 is a broadcast one: there is nothing to compare.
-            if array.strides[axis] == 0 or np.equal(array, first).all():
+            if np.equal(array, first).all():
                 array = first
     return array
 

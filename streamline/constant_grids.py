@@ -38,7 +38,10 @@ def moved(constant: Constant, move: Callable[[Array], Array]) -> Constant:
         return Constant(array)
     scale = grid.scale.reshape(()) if grid.scale.size == 1 else grid.scale
     if scale.ndim:
-        scale = compact(move(np.broadcast_to(scale, grid.integers.shape)))
+        # Which scale an element has: places are compared faster than fractions.
+        places = np.arange(scale.size).reshape(scale.shape)
+        places = compact(move(np.broadcast_to(places, grid.integers.shape)))
+        scale = compact(scale.ravel()[places])
     return Constant(array, Grid(move(grid.integers), scale))
 
 
