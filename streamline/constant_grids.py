@@ -39,7 +39,7 @@ def moved(constant: Constant, move: Callable[[Array], Array]) -> Constant:
     scale = grid.scale.reshape(()) if grid.scale.size == 1 else grid.scale
     if scale.ndim:
         # Which scale an element has: places are compared faster than fractions.
-        places = np.arange(scale.size).reshape(scale.shape)
+        places: Any = np.arange(scale.size).reshape(scale.shape)
         places = compact(move(np.broadcast_to(places, grid.integers.shape)))
         scale = compact(scale.ravel()[places])
     return Constant(array, Grid(move(grid.integers), scale))

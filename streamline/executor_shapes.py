@@ -56,7 +56,7 @@ def _stand_ins(node: NodeProto, graph: onnx.GraphProto) -> list[NodeProto]:
             return _im2col(node, graph)
         case "QuantAvgPool2d":
             size, stride = attributes["kernel"], attributes["stride"]
-            windows = {"kernel_shape": [size, size], "strides": [stride, stride]}
+            windows: dict[str, Any] = {"kernel_shape": [size, size], "strides": [stride, stride]}
             pool = ("AveragePool", windows)
             if attributes.get("data_layout", b"NCHW") == b"NHWC":
                 return _channels_first(*pool, [x], y, rank=4)
