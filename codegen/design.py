@@ -245,6 +245,19 @@ def _read_fifo(stream: Stream, processes: dict[str, Process]) -> str:
     return f"{process.identifier}_in{stream.target_port if several else ''}"
 
 
+def _depths(wiring: Wiring, stream: Stream) -> tuple[int, int]:
+    """Return the depths of the FIFOs of ``stream`` in front of its converter and behind it.
+
+    What the plan gives it lies where words are wider: a reader that takes a word a cycle for a
+    while doesn't wait for a converter then.
+    """
+    depth, converter = fifo_depth(wiring.plan, stream.value), wiring.converter(stream)
+    if converter is None or converter.out_bits < converter.in_bits:
+        return depth, DEFAULT_DEPTH
+    behind = -(-depth * converter.in_bits // converter.out_bits)
+    return DEFAULT_DEPTH, max(behind, DEFAULT_DEPTH)
+
+
 def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str, Process]) -> Unit:
     members = set(group)
     fifos: list[Fifo] = []
@@ -264,7 +277,7 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
         if converter is None:
             return source
         name = _read_fifo(stream, processes)
-        target = fifo(name, stream, converter.out_bits, DEFAULT_DEPTH)
+        target = fifo(name, stream, converter.out_bits, _depths(wiring, stream)[1])
         calls.append(Call(None, converter, (source, target)))
         return target
 
@@ -278,7 +291,7 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
         if stream.source not in members and stream.target in members:
             bits = wiring.written_bits(stream)
             name = "in_words"
-            fifo(name, stream, bits, fifo_depth(wiring.plan, stream.value))
+            fifo(name, stream, bits, _depths(wiring, stream)[0])
             entry = border(stream, name, bits)
             read_from[stream.target, stream.target_port] = deliver(stream, name)
     by_source = {(s.source, s.source_port): s for s in wiring.streams}
@@ -289,10 +302,9 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
         leaving: list[tuple[Stream, str]] = []
         for port in range(len(process.site.outputs)):
             stream = by_source[name, port]
-            depth = fifo_depth(wiring.plan, stream.value)
             bits = wiring.written_bits(stream)
             written = _written_fifo(stream, processes)
-            outs.append(fifo(written, stream, bits, depth))
+            outs.append(fifo(written, stream, bits, _depths(wiring, stream)[0]))
             leaving.append((stream, written))
         calls.append(Call(process, None, (*ins, *outs)))
         for stream, written in leaving:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.fifos import DEFAULT_DEPTH, fifo_depths
 from lutloom.codegen.kernels import KERNELS, Legal, Site
 from lutloom.codegen.kernels.convert import converter
 from lutloom.codegen.kernels.kernel import MOST_OPERATORS, WIDEST_WORD
@@ -20,7 +21,7 @@ from lutloom.core.plan import Comparison, Folding, Plan
 from lutloom.core.text import graph_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from lutloom.core.graph import Graph
 
@@ -29,9 +30,6 @@ WORD_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 DEFAULT_CYCLES = 1024
 """Clock cycles a frame that ``default_plan`` aims at."""
-
-DEFAULT_DEPTH = 2
-"""Words in a FIFO that a plan does not name: what the tools default to."""
 
 
 def legal_values(graph: Graph, name: str) -> dict[str, tuple[int, ...]]:
@@ -159,7 +157,7 @@ def _plan(graph: Graph, choose: Callable[[str, Site], Folding], word_bits: int) 
         for site in (site_of(graph, node),)
     }
     plan = Plan(graph_digest(graph), foldings, {}, word_bits)
-    return Plan(plan.graph, foldings, _reconvergent_fifos(Wiring(graph, plan)), word_bits)
+    return replace(plan, fifos=fifo_depths(Wiring(graph, plan)))
 
 
 def _candidates(site: Site) -> Iterator[Folding]:
@@ -239,31 +237,6 @@ def _check_stream(wiring: Wiring, stream: Stream) -> None:
             f" the converter between them needs {between.widest} bits, more than {WIDEST_WORD};"
             " choose pe and simd so that one width divides the other, or smaller ones"
         )
-
-
-def _reconvergent_fifos(wiring: Wiring) -> Mapping[str, int]:
-    """Return deeper FIFOs for inputs of an addition that come early.
-
-    A matvec, a top_k and a permute need a frame (or a vector of it) before they give anything;
-    meanwhile the other branch has to hold what it was given, or the duplicate before both stops.
-    """
-    from lutloom.core.ops import MatVec, Permute, TopK
-
-    frames: dict[str | None, int] = {None: 0}
-    depths: dict[str, int] = {}
-    incoming: dict[str | None, list[Stream]] = {}
-    for stream in wiring.streams:
-        incoming.setdefault(stream.target, []).append(stream)
-    for name, node in wiring.processes.items():
-        delays = [frames[stream.source] for stream in incoming[name]]
-        latest = max(delays)
-        for stream, delay in zip(incoming[name], delays, strict=True):
-            if len(delays) > 1 and delay < latest:
-                bits = wiring.written_bits(stream)
-                words = -(-stream.tensor.size * stream.tensor.element.bits // bits)
-                depths[stream.value] = words * (latest - delay) + DEFAULT_DEPTH
-        frames[name] = latest + isinstance(node.op, MatVec | Permute | TopK)
-    return depths
 
 
 def _unknown(name: str, names: list[str]) -> str:
