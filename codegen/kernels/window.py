@@ -6,24 +6,121 @@ includes what masked taps show; so the code of the result is
     code_y = (x0 - y0) / u + (s / u) * code_x
 
 where both quotients are integers: all of the input's values are values of the result's type.
+
+A word may also be all taps of a kernel row, or of a window (``parallel_window.hpp``): ``simd`` is
+then the channels times those taps, and whole pixels come in.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
 from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, no_weights
-from lutloom.codegen.kernels.line_buffer import Walk, axes_of
+from lutloom.codegen.kernels.line_buffer import Axis, Schedule, Walk, axes_of, schedule
 from lutloom.core.plan import Folding, Memory
 from lutloom.core.types import IntType
 
+if TYPE_CHECKING:
+    from lutloom.core.types import IntArray
+
+
+class Form(Enum):
+    """What a word holds: channels of a tap, the taps of a kernel row, or those of a window."""
+
+    TAP = "tap"
+    ROW = "row"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True)
+class Span:
+    """``lutloom::whole_window``: a shift register that is as long as a window reaches."""
+
+    rows: Axis
+    columns: Axis
+
+    @property
+    def reach(self) -> int:
+        """Columns from the first tap of a kernel row to the last."""
+        return self.columns.dilation * (self.columns.kernel - 1) + 1
+
+    @property
+    def slots(self) -> int:
+        """Slots of the memory between kernel rows; 0 where all are registers."""
+        gap = self.rows.dilation * self.columns.size - self.reach
+        # Three, so that a slot is read two beats after it was written, and not while another is.
+        return gap if self.rows.kernel > 1 and gap >= 3 else 0
+
+    @property
+    def ends(self) -> IntArray:
+        """The pixel in which each window ends, ``[windows]``: before or behind the image, too."""
+        import numpy as np
+
+        rows, columns = self.rows, self.columns
+        row = rows.stride * np.arange(rows.results, dtype=np.int64) - rows.pad
+        column = columns.stride * np.arange(columns.results, dtype=np.int64) - columns.pad
+        last_row = row + rows.dilation * (rows.kernel - 1)
+        ends: IntArray = last_row[:, None] * columns.size + column + self.reach - 1
+        return ends.reshape(-1)
+
+    @property
+    def early(self) -> int:
+        """Beats before the first pixel, where a window ends before it."""
+        return max(-int(self.ends[0]), 0)
+
+    @property
+    def beats(self) -> int:
+        """Beats of a frame: its pixels, plus a constant."""
+        pixels = self.rows.size * self.columns.size
+        return self.early + max(pixels, int(self.ends[-1]) + 1)
+
+    @property
+    def is_legal(self) -> bool:
+        """Whether there are no gaps between pixels, and each window ends behind the last one."""
+        step = self.rows.stride * self.columns.size
+        step -= self.columns.stride * (self.columns.results - 1)
+        has_gaps = self.rows.spacing > 1 or self.columns.spacing > 1
+        return not has_gaps and (self.rows.results == 1 or step >= 1)
+
+
+def form_of(site: Site, folding: Folding) -> Form:
+    """Return what a word holds."""
+    channels = site.inputs[0].channels // site.op.groups
+    if folding.simd <= channels:
+        return Form.TAP
+    return Form.WHOLE if folding.simd == channels * site.op.windows.taps else Form.ROW
+
 
 def walk_of(site: Site, folding: Folding) -> Walk:
-    """Return how the line buffer is walked: taps of one window a word each."""
+    """Return how the line buffer is walked, a tap or a kernel row a word."""
     x, op = site.inputs[0], site.op
-    rows, columns = axes_of(op.windows, x.shape[:-1])
+    rows, columns = _axes(site)
+    if form_of(site, folding) is Form.ROW:
+        reach = columns.dilation * (columns.kernel - 1)
+        # The column of the last tap, which may lie behind the image while others do not.
+        last = replace(columns, kernel=1, dilation=1, pad=columns.pad - reach)
+        overhang = last.stride * (last.results - 1) - last.pad - (last.size - 1)
+        return Walk(rows, last, 1, 1, max(overhang, 0))
     # A window of one tap has its channels in order whatever the groups: as one of them, its words
     # are free one by one.
     groups = op.groups if op.windows.taps > 1 else 1
     return Walk(rows, columns, x.channels // folding.simd, groups)
+
+
+def schedule_of(site: Site, folding: Folding) -> Schedule:
+    """Return in which beats of its loop the process reads and writes each word."""
+    import numpy as np
+
+    if form_of(site, folding) is Form.WHOLE:
+        span = Span(*_axes(site))
+        pixels = np.arange(span.rows.size * span.columns.size, dtype=np.int64)
+        return Schedule(span.early + pixels, span.early + span.ends, span.beats)
+    walk = walk_of(site, folding)
+    steps = schedule(walk)
+    # No word is read for those behind the image.
+    return replace(steps, takes=steps.takes[: walk.image_words])
 
 
 def recoding(x: IntType, y: IntType) -> tuple[int, int]:
@@ -35,15 +132,31 @@ def recoding(x: IntType, y: IntType) -> tuple[int, int]:
     return (start - origin) // unit, step // unit
 
 
+def _axes(site: Site) -> tuple[Axis, Axis]:
+    return axes_of(site.op.windows, site.inputs[0].shape[:-1])
+
+
 def _legal(site: Site, _folding: Folding) -> Legal:
-    return Legal((1,), divisors(site.inputs[0].channels // site.op.groups), tuple(Memory))
+    op, channels = site.op, site.inputs[0].channels
+    simd = set(divisors(channels // op.groups))
+    rows, columns = _axes(site)
+    if op.groups == 1 and columns.spacing == 1:
+        simd.add(channels * columns.kernel)
+    if op.groups == 1 and Span(rows, columns).is_legal:
+        simd.add(channels * op.windows.taps)
+    elif rows.kernel == 1 and columns.kernel > 1:
+        simd.discard(channels * op.windows.taps)
+    return Legal((1,), tuple(sorted(simd)), tuple(Memory))
 
 
-def _lanes(_site: Site, folding: Folding) -> Lanes:
-    return (folding.simd,), (folding.simd,)
+def _lanes(site: Site, folding: Folding) -> Lanes:
+    channels = site.inputs[0].channels // site.op.groups
+    return (min(folding.simd, channels),), (folding.simd,)
 
 
 def _cycles(site: Site, folding: Folding) -> int:
+    if form_of(site, folding) is Form.WHOLE:
+        return Span(*_axes(site)).beats
     return walk_of(site, folding).beats
 
 
@@ -54,24 +167,32 @@ def _operators(_site: Site, folding: Folding) -> int:
 def _code(site: Site, folding: Folding) -> Code:
     import numpy as np
 
-    x, y = site.inputs[0].element, site.outputs[0].element
-    walk = walk_of(site, folding)
-    base, factor = recoding(x, y)
-    is_masking = site.op.windows.borders(site.inputs[0].shape[:-1]).is_masking
-    fill = int(y.encode(np.array(site.op.fill, np.int64))) if is_masking else 0
-    memory = folding.memory
-    return Code(
-        facts={
-            "rows": walk.rows.arguments,
-            "columns": walk.columns.arguments,
-            "buffer": walk.arguments,
-            "base": base,
-            "factor": factor,
-            "fill": fill,
-            "word_bits": folding.simd * x.bits,
-            "storage": "" if memory is Memory.AUTO else f" impl={memory.value}",
-        }
-    )
+    x, y = site.inputs[0], site.outputs[0]
+    form = form_of(site, folding)
+    rows, columns = _axes(site)
+    base, factor = recoding(x.element, y.element)
+    is_masking = site.op.windows.borders(x.shape[:-1]).is_masking
+    fill = int(y.element.encode(np.array(site.op.fill, np.int64))) if is_masking else 0
+    facts: dict[str, object] = {
+        "form": form.value,
+        "rows": rows.arguments,
+        "columns": columns.arguments,
+        "channels": _lanes(site, folding)[0][0],
+        "taps": columns.kernel,
+        "dilation": columns.dilation,
+        "base": base,
+        "factor": factor,
+        "fill": fill,
+        "storage": "" if folding.memory is Memory.AUTO else f" impl={folding.memory.value}",
+    }
+    if form is Form.WHOLE:
+        stretches = max(rows.kernel - 1, 1)
+        word_bits = stretches * x.channels * x.element.bits
+    else:
+        walk = walk_of(site, folding)
+        facts |= {"columns": walk.columns.arguments, "buffer": walk.arguments}
+        word_bits = folding.simd * x.element.bits
+    return Code(facts={**facts, "word_bits": word_bits}, widest=word_bits)
 
 
 KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)

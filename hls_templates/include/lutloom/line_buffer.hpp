@@ -114,6 +114,7 @@ struct LineBuffer {
   static_assert(FOLDS % GROUPS == 0, "the groups should divide the words of a pixel");
   static_assert(DEPTH >= 1, "the buffer should hold a word");
   static constexpr int kDepth = DEPTH;
+  static constexpr int kWidth = Columns::kSize;
   static constexpr int kGroups = GROUPS;
   static constexpr int kGroupWords = FOLDS / GROUPS;
   static constexpr int kRowWords = Columns::kSize * FOLDS;

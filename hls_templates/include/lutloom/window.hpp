@@ -10,29 +10,9 @@
 
 #include "lutloom/lanes.hpp"
 #include "lutloom/line_buffer.hpp"
+#include "lutloom/recode.hpp"
 
 namespace lutloom {
-
-// What a window writes: a code of the input's as one of OUT_BITS bits of the result's, which is
-// `BASE + FACTOR * code`, and the code of masked taps.
-template <typename In, int OUT_BITS, long long BASE, long long FACTOR, long long FILL>
-struct Recode {
-  typedef In Code;
-  static constexpr int kInBits = In::width;
-  static constexpr int kOutBits = OUT_BITS;
-
-  static ap_uint<OUT_BITS> of(const In& code) {
-#pragma HLS INLINE
-    const ap_int<OUT_BITS + 1> factor = FACTOR;
-    const ap_int<OUT_BITS + 1> product = factor * code;
-    return ap_uint<OUT_BITS>(product + BASE);
-  }
-
-  static ap_uint<OUT_BITS> fill() {
-#pragma HLS INLINE
-    return ap_uint<OUT_BITS>(FILL);
-  }
-};
 
 template <int SIMD, int BEATS, typename Buffer, typename Codes>
 void window(hls::stream<ap_uint<SIMD * Codes::kInBits> >& in,
