@@ -120,9 +120,8 @@ def pooled_sum(
         zero = np.full(1, Fraction(0), dtype=object)
         seen, classes = seen_by_taps(node, x, windows, image, zero)
         offset = np.asarray(seen.sum(axis=tuple(range(windows.rank))))
-        of_results = [
-            old if new is None else new for old, new in zip(of_results, classes, strict=False)
-        ]
+        for axis, index in enumerate(classes[: windows.rank]):
+            of_results[axis] = of_results[axis] if index is None else index
         inside = [np.ones_like(counts) for counts in inside]
     slope, found = x.slope, []
     for axis, keys in enumerate(zip(inside, divisors, of_results, strict=True)):

@@ -18,6 +18,7 @@ from lutloom.streamline.context import required_constant, required_integers, req
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered
 from lutloom.streamline.paddings import integer_of, seen_by_taps
+from lutloom.streamline.pending_pool import varies_in_place
 from lutloom.streamline.weighted_sum import check_integers
 from lutloom.streamline.window_attributes import check_axes, fitting
 
@@ -92,12 +93,16 @@ def windowed(
     import numpy as np
 
     check_integers(node, x)
+    if varies_in_place(x.slope):
+        raise ModelError(
+            f"{node}: the scale of its input varies along another dimension than that of the"
+            " channels; use one scale for the tensor, or put a quantizer between"
+        )
     element = context.build.types[x.value].element
     image = context.build.types[x.value].shape[:-1]
     fill, padding = integer_of(value, x, element), None
     if fill is None:
         fill = 0 if 0 in element else element.lo
-        # The scales vary by channel at most: any others have classes that the offset lacks.
         padding = np.asarray(value - x.slope.reshape(-1) * fill)
     seen, classes = seen_by_taps(node, x, windows, image, padding)
     rank = windows.rank
