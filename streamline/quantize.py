@@ -223,10 +223,11 @@ def _before_pool(node: SourceNode, y: Formula, steps: Rationals, context: Contex
             " only, and the largest of what is pooled is no integer; put a quantizer in front of"
             " the pool"
         )
-    if falls is None:
+    is_wide = isinstance(steps.reshape(-1)[0], WideSteps)
+    if falls is None or (is_wide and falls.any() and pool.signs is not None):
+        # Levels that are as wide as the integers are not worth turning round.
         return None
     ends = ends_of(steps)
-    is_wide = isinstance(steps.reshape(-1)[0], WideSteps)
     if falls.any() and not is_wide:
         steps = turned(steps, falls)
     levels = reordered(build, node, _levelled(node, before(y, pool, build), steps, context), y.axes)
