@@ -79,18 +79,23 @@ def compare(
         if network.meaning[comparison.value].is_quantized and not is_input:
             tally.quantized += comparison.elements
     _compare_output(network, values, exact, model)
-    _passes_keep_outputs(path, raw, integers, values[network.output_value])
+    _passes_keep_outputs(path, raw, data, network, values[network.output_value])
     return network, tally
 
 
 REASONS = (
+    "adds up pixels that have scales of their own",
     "and no smaller ones are proved",
     "can't be told from a boundary between two levels",
+    "can't run on the host: put it out of the model",
+    "is not known to rise only, or to fall only",
     "its scale varies along several dimensions; use one a channel",
     "no layer lies between the first quantizer and the output",
+    "reads it; put a quantizer in front of the pool",
     "takes the last of equal values",
     "the output holds the integers of the input",
     "the output's scales and biases vary along several dimensions",
+    "the scale of its input varies along another dimension",
     "the scales of its input channels meet in multipliers of",
 )
 """What a random network may be refused for: parts of the messages that docs/refusals.md lists."""
@@ -162,19 +167,26 @@ def _ends(x: Number) -> tuple[Fraction, Fraction]:
     return x.enclosure(100) if isinstance(x, Real) else (x, x)
 
 
-def _passes_keep_outputs(path: Path, raw: RawInput | None, integers: Array, outputs: Array) -> None:
+def _passes_keep_outputs(
+    path: Path, raw: RawInput | None, data: Array, network: Network, outputs: Array
+) -> None:
     """Check that no pass changes what the graph computes."""
-    imported = import_model(read_source(path), raw).graph
+    imported = import_model(read_source(path), raw)
+    integers = imported.encode(data)
 
     def outputs_of(graph: Graph) -> Array:
-        return run(graph, {next(iter(graph.inputs)): integers})[graph.outputs[0]]
+        return run(graph, {imported.input_value: integers})[graph.outputs[0]]
 
     def observe(name: str, before: Graph, after: Graph) -> None:
         if after is not before:
-            assert (outputs_of(after) == outputs).all(), name
+            assert (outputs_of(after) == wanted).all(), name
 
-    assert (outputs_of(imported) == outputs).all()
-    run_passes(imported, observe=observe)
+    def in_model_order(of: Network, array: Array) -> Array:
+        return of.meaning[of.output_value].in_model_order(array)
+
+    wanted = outputs_of(imported.graph)
+    assert (in_model_order(imported, wanted) == in_model_order(network, outputs)).all()
+    run_passes(imported.graph, observe=observe)
 
 
 def _ties(model: ModelProto, tensors: Mapping[str, Value], given: Mapping[str, Array]) -> int:
