@@ -156,7 +156,7 @@ class Walk:
     @property
     def depth(self) -> int:
         """Words that the buffer holds: the least with which no beat is lost."""
-        return _depth(self)
+        return least_depth(self)
 
     @property
     def arguments(self) -> str:
@@ -194,16 +194,17 @@ def schedule(walk: Walk) -> Schedule:
 
 
 @lru_cache(maxsize=4096)
-def _depth(walk: Walk) -> int:
-    cut = _shortened(walk) if walk.words + walk.taps // walk.group_words > _MANY else None
+def least_depth(walk: Walk) -> int:
+    """Return the least depth that loses no beat: from fewer rows where the others repeat them."""
+    cut = _shortened(walk) if walk.words + walk.taps // walk.group_words > MANY else None
     if cut is not None:
-        shorter = _Timing(cut.walk)
+        shorter = Timing(cut.walk)
         if shorter.repeats(cut):
             return shorter.depth
-    return _Timing(walk).depth
+    return Timing(walk).depth
 
 
-_MANY = 1 << 17
+MANY = 1 << 17
 """Words and runs of taps of a walk that is worth shortening."""
 
 
@@ -236,7 +237,7 @@ def _shortened(walk: Walk) -> _Cut | None:
     return _Cut(replace(walk, rows=shorter), 2 * border, cycle, words)
 
 
-class _Timing:
+class Timing:
     """When a walk's taps are given at the earliest, and when its words are taken at the latest.
 
     ``latest [words]`` keeps the frame's end, and every word in time for its first tap.
