@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lutloom.core.graph import Graph
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 COMPILED_BATCH = 100
+MOST_NUMBERS = 2**26
+"""Integers of 8 bytes that a batch may take."""
 
 
 class Engine(Enum):
@@ -80,11 +83,12 @@ def simulate(
         raise OutputError(f"{output} can't be written: {Path(output).parent} is no directory")
     run = runner(loaded, engine)
     outputs = []
-    for start in range(0, max(len(images), 1), BATCH):
-        batch = images[start : start + BATCH]
+    size = images_at_once(network.graph, most=BATCH)
+    for start in range(0, max(len(images), 1), size):
+        batch = images[start : start + size]
         outputs.append(network.decode(run(network.encode(batch))))
         if on_progress is not None:
-            on_progress(min(start + BATCH, len(images)), len(images))
+            on_progress(min(start + size, len(images)), len(images))
     whole = np.concatenate(outputs)
     if output is not None:
         save_array(Path(output), whole)
@@ -100,7 +104,7 @@ def runner(build: Build, engine: Engine) -> Runner:
     if engine is Engine.REFERENCE:
         (name,) = graph.inputs
         (output,) = graph.outputs
-        return lambda x: run(graph, {name: x})[output]
+        return lambda x: run(graph, {name: x}, wanted=(output,))[output]
     from lutloom.sim.csim import build as build_simulation
 
     for file in changes(build.directory).sources:
@@ -110,6 +114,12 @@ def runner(build: Build, engine: Engine) -> Runner:
                 " says whether it still computes the same; compile the model again to simulate it"
             )
     return in_batches(build_simulation(build.directory, cache=cache_of(build)).run)
+
+
+def images_at_once(*graphs: Graph, most: int) -> int:
+    """Return for how many images all values of ``graphs`` fit in memory: from 1 to ``most``."""
+    numbers = sum(type_.size for graph in graphs for type_ in graph.types.values())
+    return max(1, min(most, MOST_NUMBERS // max(numbers, 1)))
 
 
 def in_batches(run: Runner) -> Runner:

@@ -14,31 +14,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from lutloom.build import PLAN, Build, BuildError, Changes, changes, load_build
 from lutloom.core.errors import LutloomError
 from lutloom.data import load_images
-from lutloom.simulation import COMPILED_BATCH, cache_of, classes, in_batches
+from lutloom.random_images import random_images
 from lutloom.verification_report import drop_report, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from lutloom.core.types import IntArray
     from lutloom.data import DataSource
-    from lutloom.sim.csim import CSim, CSimError
-    from lutloom.streamline.comparison import Beyond
     from lutloom.streamline.layer_comparison import LayerComparison
 
-    Values: TypeAlias = Mapping[str, IntArray]
-
 SAMPLES = 100
-# What one batch of float64 tensors and bounds takes stays small this way.
-_EXECUTOR_BATCH = 500
 
 
 class Stage(Enum):
@@ -119,13 +111,16 @@ def verify(
     them, the samples that ``compile`` was given, else random numbers from ``seed``. The first
     ``exact`` of them are interpreted in exact numbers as well, which is slow. ``csim``
     compiles and runs the C++ as well, which needs a C++ compiler and the ap_types headers.
-    ``on_step`` is called with a sentence before each step.
+    ``on_step`` is called with a sentence before each step, and after every batch of images: as many
+    as fit in memory with all their values.
 
     What was found is also written into the build as ``verification.json``, if files can be written
     there; one of an earlier run is gone from the start.
 
     Raises a ``LutloomError`` where a stage can't be run; a difference is a result, no error.
     """
+    from lutloom.stages import compare_stages
+
     tell = on_step or (lambda _: None)
     loaded = build if isinstance(build, Build) else load_build(build, strict=False)
     drop_report(loaded.directory)
@@ -144,7 +139,7 @@ def verify(
         tell(f"Changed since it was compiled: {_listed(files)}")
     try:
         images = _images(loaded, data, samples, seed)
-        checks, layers = _checks(loaded, images, exact=exact, csim=csim, tell=tell)
+        checks, layers = compare_stages(loaded, images, exact=exact, csim=csim, tell=tell)
     except LutloomError:
         raise
     except Exception as error:
@@ -159,47 +154,6 @@ def verify(
     return result
 
 
-def _checks(
-    build: Build,
-    images: NDArray[Any],
-    *,
-    exact: int,
-    csim: bool,
-    tell: Callable[[str], None],
-) -> tuple[list[Check], tuple[LayerComparison, ...]]:
-    from lutloom.sim.reference import run
-
-    encoded = build.network.encode(images)
-    if csim:
-        from lutloom.sim.toolchain import find_ap_headers, find_compiler
-
-        find_compiler()  # what is missing is said before minutes are spent
-        find_ap_headers()
-    integers = run(build.network.graph, {build.network.input_value: encoded})
-    processed = run(build.processes, {build.network.input_value: encoded})
-    checks = []
-    if exact > 0:
-        tell(f"Interpreting the model exactly, {len(images[:exact]):,} images")
-        few = {name: value[:exact] for name, value in integers.items()}
-        checks += _exact_checks(build, images[:exact], few)
-    tell(f"Running the model in qonnx's executor, {len(images):,} images")
-    model_checks, layers = _model_checks(build, images, integers)
-    checks += model_checks
-    checks += _process_checks(build, integers, processed)
-    if csim:
-        checks += _csim_checks(build, processed, tell)
-    return checks, layers
-
-
-def _exact_checks(build: Build, images: NDArray[Any], values: Values) -> list[Check]:
-    from lutloom.streamline.exact_comparison import compare_exactly
-
-    return [
-        Check(Stage.EXACT, entry.value, entry.elements, entry.differing)
-        for entry in compare_exactly(build.network, build.model, images, values)
-    ]
-
-
 def _file_check(changed: Changes) -> Check:
     files = (*changed.data, *changed.sources)
     remark = f"changed since it was compiled: {_listed(files)}" if files else ""
@@ -212,8 +166,6 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _images(build: Build, data: DataSource | None, samples: int, seed: int) -> NDArray[Any]:
-    import numpy as np
-
     if samples < 1:
         raise BuildError(f"samples is {samples}: verify at least 1")
     if data is not None:
@@ -221,68 +173,7 @@ def _images(build: Build, data: DataSource | None, samples: int, seed: int) -> N
     kept = build.samples()
     if kept is not None:
         return kept[:samples]
-    network, random = build.network, np.random.default_rng(seed)
-    shape = (samples, *network.input_shape)
-    if not network.raw_input:
-        return random.uniform(-1, 1, shape).astype(np.float32)
-    element = network.graph.inputs[network.input_value].element
-    return random.integers(element.count, size=shape) * element.step + element.lo
-
-
-def _compare(stage: Stage, subject: str, found: IntArray, wanted: IntArray) -> Check:
-    """Compare ``found`` with ``wanted``; say where they first differ."""
-    import numpy as np
-
-    found = found.reshape(wanted.shape)
-    differs = np.argwhere(found != wanted)
-    remark = ""
-    if len(differs):
-        first = tuple(int(index) for index in differs[0])
-        remark = f"first at {list(first)}: {int(found[first])} instead of {int(wanted[first])}"
-    return Check(stage, subject, wanted.size, len(differs), remark=remark)
-
-
-def _model_checks(
-    build: Build, images: NDArray[Any], integers: Values
-) -> tuple[list[Check], tuple[LayerComparison, ...]]:
-    import numpy as np
-
-    from lutloom.streamline.comparison import compare_batch, merge
-    from lutloom.streamline.executor import prepare
-    from lutloom.streamline.folded_constants import fold_constants
-    from lutloom.streamline.source import read_source
-
-    network = build.network
-    encoded = integers[network.input_value]
-    floats = images
-    if network.raw_input:
-        meaning = network.meaning[network.input_value]
-        floats = meaning.in_model_order(meaning.to_real(encoded))
-    source = read_source(build.model)
-    constants = fold_constants(source)
-    parts, outputs = [], []
-    executor = prepare(build.model, min(len(floats), _EXECUTOR_BATCH))
-    for start in range(0, len(floats), _EXECUTOR_BATCH):
-        batch = floats[start : start + _EXECUTOR_BATCH]
-        if len(batch) != executor.batch:  # what is left over at the end
-            executor = prepare(build.model, len(batch))
-        tensors = executor.run(batch)
-        parts.append(
-            compare_batch(network, source, tensors, encoded[start : start + len(batch)], constants)
-        )
-        outputs.append(tensors[source.outputs[0].name])
-    comparison = merge(parts)
-    checks = [layer_check(Stage.MODEL, layer) for layer in comparison.layers]
-    checks += [_beyond_check(entry) for entry in comparison.beyond]
-    ours = network.decode(integers[network.output_value])
-    theirs = np.concatenate([part.reshape(-1, *ours.shape[1:]) for part in outputs])
-    if comparison.outside is not None:
-        remark = "within the bounds on the host's float32 error" if network.tail else ""
-        checks.append(
-            Check(Stage.MODEL, "output", comparison.outputs, comparison.outside, remark=remark)
-        )
-    checks.append(_output_check(ours, theirs, comparison.excused))
-    return checks, comparison.layers
+    return random_images(build.network, samples, seed)
 
 
 def layer_check(stage: Stage, layer: LayerComparison) -> Check:
@@ -310,96 +201,3 @@ def layer_check(stage: Stage, layer: LayerComparison) -> Check:
         "; ".join(remarks),
         layer.structural,
     )
-
-
-def _beyond_check(found: Beyond) -> Check:
-    """Return the check of a bound that does not hold, for whatever reason."""
-    remark = (
-        "this constant is another one in the executor, which folds it in a way of its own"
-        if found.is_constant
-        else "floats of the executor are further from the exact numbers than the bound of this"
-        " operator allows: measure it again with benchmarks/function_errors.py"
-    )
-    return Check(Stage.MODEL, found.node, found.elements, found.beyond, remark=remark)
-
-
-def _output_check(ours: NDArray[Any], theirs: NDArray[Any], excused: NDArray[np.bool_]) -> Check:
-    """Compare classes end to end, image by image; the floats of the host's tail are reported.
-
-    ``excused`` are the images in which they may differ: see ``Comparison``.
-    """
-    import numpy as np
-
-    if ours.dtype.kind == "i":
-        differs = (ours != theirs).reshape(len(ours), -1)
-        explained = int(differs[excused].sum())
-        return Check(Stage.MODEL, "indices", ours.size, int(differs.sum()), explained)
-    ours_rows, theirs_rows = (x.reshape(len(x), -1) for x in (ours, theirs))
-    differs = classes(ours_rows) != classes(theirs_rows)
-    with np.errstate(invalid="ignore"):
-        largest = float(np.abs(ours_rows - theirs_rows).max(initial=0.0))
-    remark = (
-        f"{int((ours_rows == theirs_rows).sum())} of {ours.size} floats equal,"
-        f" largest difference {largest:.2g}; {_ties(theirs_rows)} ties"
-    )
-    explained = int((differs & excused).sum())
-    return Check(Stage.MODEL, "classes", len(ours), int(differs.sum()), explained, remark)
-
-
-def _ties(rows: NDArray[Any]) -> int:
-    """Return how many rows have their largest number more than once."""
-    largest = rows.max(axis=1, keepdims=True)
-    return int(((rows == largest).sum(axis=1) > 1).sum())
-
-
-def _process_checks(build: Build, integers: Values, processed: Values) -> list[Check]:
-    (output,) = build.processes.outputs
-    checks = []
-    for name, value in processed.items():
-        twin = integers.get(name)
-        if name == output:
-            twin = integers[build.network.output_value]
-        if twin is None or name in build.processes.inputs:
-            continue
-        checks.append(_compare(Stage.PROCESSES, name, value, twin))
-    return checks
-
-
-def _csim_checks(build: Build, reference: Values, tell: Callable[[str], None]) -> list[Check]:
-    from lutloom.sim.csim import CSimError
-    from lutloom.sim.csim import build as build_simulation
-
-    encoded = reference[build.network.input_value]
-    (output,) = build.processes.outputs
-    tell("Compiling and running the C++")
-    simulation = build_simulation(build.directory, cache=cache_of(build))
-    try:
-        traces = _trace(simulation, encoded)
-    except CSimError as error:
-        checks = [_misbehaved(Stage.CSIM, output, reference[output], error)]
-    else:
-        checks = [
-            _compare(Stage.CSIM, name, value, reference[name])
-            for name, value in traces.items()
-            if name in reference and name not in build.processes.inputs
-        ]
-    tell("Compiling and running the C++ with bounded FIFOs")
-    bounded = build_simulation(build.directory, bounded=True, cache=cache_of(build))
-    try:
-        found = in_batches(bounded.run)(encoded)
-    except CSimError as error:
-        return [*checks, _misbehaved(Stage.BOUNDED, output, reference[output], error)]
-    return [*checks, _compare(Stage.BOUNDED, output, found, reference[output])]
-
-
-def _misbehaved(stage: Stage, subject: str, wanted: IntArray, error: CSimError) -> Check:
-    """Return the check of a design that gave no numbers: a deadlock, or words too few."""
-    return Check(stage, subject, wanted.size, wanted.size, remark=str(error))
-
-
-def _trace(simulation: CSim, encoded: IntArray) -> dict[str, IntArray]:
-    import numpy as np
-
-    starts = range(0, len(encoded), COMPILED_BATCH)
-    parts = [simulation.trace(encoded[start : start + COMPILED_BATCH]) for start in starts]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from lutloom.core.errors import RangeError
@@ -15,18 +16,30 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray, TensorType
 
 
-def run(graph: Graph, inputs: Mapping[str, IntArray]) -> dict[str, IntArray]:
-    """Return every value of ``graph``, ``[batch, *shape]`` each, for ``inputs`` of that form.
+def run(
+    graph: Graph, inputs: Mapping[str, IntArray], *, wanted: Collection[str] | None = None
+) -> dict[str, IntArray]:
+    """Return values of ``graph``, ``[batch, *shape]`` each, for ``inputs`` of that form.
 
-    Every value is checked against its type. Raises ``RangeError`` naming the value, the
+    All of them, or those that are ``wanted``: the others are dropped when nothing reads them any
+    more. Every value is checked against its type. Raises ``RangeError`` naming the value, the
     position and the number that does not belong there; for ``inputs`` that is the caller's
     mistake, for anything else one of ours.
     """
+    readers: Counter[str] = Counter()
+    if wanted is not None:
+        readers.update(name for node in graph.nodes for name in node.inputs)
     values = {name: check(name, inputs[name], type_) for name, type_ in graph.inputs.items()}
     for node in graph.nodes:
         results = node.op.reference(*(values[name] for name in node.inputs))
         for name, result in zip(node.results, results, strict=True):
             values[name] = check(name, result, graph.types[name])
+        if wanted is None:
+            continue
+        readers.subtract(node.inputs)
+        for name in {*node.inputs, *node.results}.difference(wanted):
+            if not readers[name]:
+                values.pop(name, None)
     return values
 
 

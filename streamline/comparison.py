@@ -27,6 +27,8 @@ from lutloom.streamline.index_comparison import unexplained_indices
 from lutloom.streamline.layer_comparison import (
     LayerComparison,
     LayerPart,
+    counted,
+    counted_ties,
     merge_layer,
     together_from,
 )
@@ -264,8 +266,7 @@ def _layer(  # noqa: PLR0913, PLR0917 - the two sides of the comparison, and wha
     other = edges.levels(exact.tensors[meaning.tensor].astype(np.float64))[tuple(places.T)]
     near = edges.distance(bounded.value) <= bounded.error * FLOAT64_MARGIN
     found = explain(places, own, other, node, edges, bounded, exact, is_host=is_host)
-    bounds = np.nan_to_num(bounded.error, nan=np.inf, posinf=np.inf).astype(np.float32).ravel()
-    ties = near.sum(axis=0)
+    bounds, ties = counted(bounded.error), counted_ties(near)
     return LayerPart(value, meaning.node, compared, skipped, off_grid, found, bounds, ties)
 
 

@@ -10,15 +10,15 @@ from lutloom.streamline.differences import Difference, Differences, from_image, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lutloom.core.types import IntArray
+    from lutloom.streamline.bounded import Bools, Floats
 
 # Of one element's images, how many have to be ties for it to be structural: one in that many.
 _STRUCTURAL = 100
 # How many differences a layer lists by themselves.
 _LISTED = 5
+# Of a float32: 16 upper bits tell sizes apart that differ by 1 %.
+_LOWER_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class LayerComparison:
     off_grid: int
     """Outputs of the executor that stand for no integer at all."""
     median_bound: float | None
-    """Of all elements, in the unit of a difference; None where there is no bound at all."""
+    """Of all elements, to 1 %, in the unit of a difference; None where there is no bound at all."""
     largest_bound: float | None
     """Likewise: 0 where float32 makes no error."""
     nearest: tuple[Difference, ...]
@@ -88,9 +88,40 @@ class LayerPart:
     skipped: int
     off_grid: int
     differences: Differences
-    bounds: NDArray[np.float32] | None
+    bounds: BoundCounts | None
     near_ties: IntArray | None
     """How many images have their value within float64's reach of an edge, by element."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundCounts:
+    """The bounds of one layer in one batch: how many there are of each size, to 1 %.
+
+    The bounds themselves of a large network would not fit in memory for all images. ``sizes`` are
+    the upper halves of float32 numbers, ascending.
+    """
+
+    sizes: IntArray
+    counts: IntArray
+    largest: float
+
+
+def counted(bounds: Floats) -> BoundCounts:
+    """Return how many ``bounds`` there are of each size; not a number is no bound at all."""
+    import numpy as np
+
+    # Positive numbers are in the order of their codes.
+    numbers = np.nan_to_num(bounds, nan=np.inf, posinf=np.inf).astype(np.float32).ravel()
+    counts = np.bincount(numbers.view(np.uint32) >> _LOWER_BITS)
+    (sizes,) = np.nonzero(counts)
+    return BoundCounts(sizes, counts[sizes], float(numbers.max(initial=0.0)))
+
+
+def counted_ties(near: Bools) -> IntArray:
+    """Return in how many images ``near [batch, ...]`` holds, in as few bytes as that takes."""
+    import numpy as np
+
+    return np.asarray(near.sum(axis=0, dtype=np.min_scalar_type(len(near))))
 
 
 def together_from(batches: Sequence[LayerPart], starts: Sequence[int]) -> Differences:
@@ -108,8 +139,8 @@ def merge_layer(batches: Sequence[LayerPart], found: Differences, images: int) -
     is_structural = np.zeros(len(found.places), dtype=bool)
     ties: tuple[TiedElement, ...] = ()
     if tied and found.is_tie.any():
-        count = np.sum(tied, axis=0)
-        often = count * _STRUCTURAL >= images
+        count = np.asarray(np.sum(tied, axis=0, dtype=np.int64))
+        often = np.asarray(count * _STRUCTURAL >= images)
         is_structural = found.is_tie & often[tuple(found.places[:, 1:].T)]
         where, differing = np.unique(found.places[is_structural][:, 1:], axis=0, return_counts=True)
         ties = tuple(
@@ -132,16 +163,22 @@ def merge_layer(batches: Sequence[LayerPart], found: Differences, images: int) -
         structural=int(is_structural.sum()),
         off_grid=sum(batch.off_grid for batch in batches),
         median_bound=_median(bounds),
-        largest_bound=max((float(x.max(initial=0.0)) for x in bounds), default=None),
+        largest_bound=max((part.largest for part in bounds), default=None),
         nearest=listed(found, nearest[is_explained[nearest]]),
         first_unexplained=listed(found, unexplained),
         ties=ties,
     )
 
 
-def _median(bounds: Sequence[NDArray[np.float32]]) -> float | None:
+def _median(bounds: Sequence[BoundCounts]) -> float | None:
     import numpy as np
 
-    if not bounds or not sum(array.size for array in bounds):
+    total = sum(int(part.counts.sum()) for part in bounds)
+    if not total:
         return None
-    return float(np.median(np.concatenate(bounds)))
+    sizes = np.concatenate([part.sizes for part in bounds])
+    counts = np.concatenate([part.counts for part in bounds])
+    order = np.argsort(sizes, kind="stable")
+    place = np.searchsorted(np.cumsum(counts[order]), (total + 1) // 2)
+    code = np.uint32(sizes[order][place]) << np.uint32(_LOWER_BITS)
+    return float(code.view(np.float32))

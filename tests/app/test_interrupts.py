@@ -146,7 +146,7 @@ def test_simulate_leaves_no_output(
 def test_a_library_that_hides_the_interrupt_does_not_hide_the_status(
     invoke: Invoke, float_build: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hide(*_: object) -> None:
+    def hide(*_: object, **__: object) -> None:
         try:
             send()
         except KeyboardInterrupt as interrupt_:

@@ -33,6 +33,20 @@ def test_every_value_is_computed_and_kept() -> None:
     assert values["y"].tolist() == [[0], [10]]
 
 
+@given(graphs(), st.integers(0, 2**32 - 1), st.data())
+def test_values_that_are_not_wanted_are_dropped(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    inputs = random_inputs(graph, seed, batch=2)
+    whole = run(graph, inputs)
+    wanted = data.draw(st.sets(st.sampled_from(sorted(whole))))
+    found = run(graph, inputs, wanted=wanted)
+    assert wanted <= found.keys()
+    # What is no input and not wanted is gone.
+    assert found.keys() - wanted <= set(graph.inputs)
+    assert all((value == whole[name]).all() for name, value in found.items())
+
+
 @given(graphs(), st.integers(0, 2**32 - 1))
 def test_a_batch_is_its_samples(graph: Graph, seed: int) -> None:
     inputs = random_inputs(graph, seed, batch=3)

@@ -1,0 +1,302 @@
+"""The comparisons of ``verify``, batch by batch: as many images as fit in memory with their values.
+
+A design of millions of values an image is compared a few images at a time; what the batches found
+is added up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lutloom.simulation import COMPILED_BATCH, cache_of, classes, images_at_once
+from lutloom.verification import Check, Stage, layer_check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.build import Build
+    from lutloom.core.types import IntArray
+    from lutloom.sim.csim import CSim, CSimError
+    from lutloom.streamline.comparison import Beyond, Part
+    from lutloom.streamline.executor import Executor
+    from lutloom.streamline.folded_constants import FoldedConstant
+    from lutloom.streamline.layer_comparison import LayerComparison
+    from lutloom.streamline.source import Source
+
+    Values: TypeAlias = Mapping[str, IntArray]
+    Tell: TypeAlias = Callable[[str], None]
+
+_MOST_IMAGES = 500
+# Numbers of all tensors of a batch in the float executor: each takes 4 bytes there, and 16 for its
+# value and bound.
+_MOST_FLOATS = 2**25
+
+
+def compare_stages(
+    build: Build, images: NDArray[Any], *, exact: int, csim: bool, tell: Tell
+) -> tuple[list[Check], tuple[LayerComparison, ...]]:
+    """Return all comparisons of ``build`` on ``images`` but that of its files.
+
+    The first ``exact`` images are interpreted exactly. Raises as ``verify`` does.
+    """
+    from lutloom.sim.reference import run
+
+    if csim:
+        from lutloom.sim.toolchain import find_ap_headers, find_compiler
+
+        find_compiler()  # what is missing is said before minutes are spent
+        find_ap_headers()
+    network, start = build.network, build.network.input_value
+    encoded = network.encode(images)
+    model = _ModelComparison.of(build, len(images))
+    compiled = [_Compiled(build, bounded=bounded) for bounded in (False, True)] if csim else []
+    checks: list[Check] = []
+    size = images_at_once(network.graph, build.processes, most=_MOST_IMAGES)
+    for first in range(0, len(images), size):
+        batch = slice(first, first + size)
+        integers = run(network.graph, {start: encoded[batch]})
+        processed = run(build.processes, {start: encoded[batch]})
+        if first < exact:
+            few = slice(first, min(exact, first + size))
+            tell(f"Interpreting the model exactly, {len(images[few]):,} images")
+            checks += _exact_checks(build, images[few], integers)
+        if not first:
+            tell(f"Running the model in qonnx's executor, {len(images):,} images")
+        model.compare(images[batch], integers)
+        checks += _process_checks(build, integers, processed, first)
+        for design in compiled:
+            if not first:
+                tell(design.announcement)
+            checks += design.compare(processed, first)
+        if len(images) > size:
+            tell(f"Compared {min(first + size, len(images)):,} of {len(images):,} images")
+    model_checks, layers = model.result()
+    whole: list[Check] = []
+    for stage in Stage:
+        found = (check for check in checks if check.stage is stage)
+        whole += model_checks if stage is Stage.MODEL else _together(found)
+    return whole, layers
+
+
+def _together(checks: Iterable[Check]) -> Iterator[Check]:
+    """Yield the checks of one stage, those of one subject as one."""
+    found: dict[str, Check] = {}
+    for check in checks:
+        earlier = found.get(check.subject, replace(check, elements=0, differing=0, explained=0))
+        found[check.subject] = replace(
+            earlier,
+            elements=earlier.elements + check.elements,
+            differing=earlier.differing + check.differing,
+            explained=earlier.explained + check.explained,
+            remark=earlier.remark or check.remark,
+        )
+    yield from found.values()
+
+
+def _compare(
+    stage: Stage, subject: str, found: IntArray, wanted: IntArray, first_image: int
+) -> Check:
+    """Compare ``found`` with ``wanted``; say where they first differ."""
+    import numpy as np
+
+    found = found.reshape(wanted.shape)
+    differs = np.argwhere(found != wanted)
+    remark = ""
+    if len(differs):
+        at = tuple(int(index) for index in differs[0])
+        place = [at[0] + first_image, *at[1:]]
+        remark = f"first at {place}: {int(found[at])} instead of {int(wanted[at])}"
+    return Check(stage, subject, wanted.size, len(differs), remark=remark)
+
+
+def _exact_checks(build: Build, images: NDArray[Any], integers: Values) -> list[Check]:
+    from lutloom.streamline.exact_comparison import compare_exactly
+
+    few = {name: value[: len(images)] for name, value in integers.items()}
+    return [
+        Check(Stage.EXACT, entry.value, entry.elements, entry.differing)
+        for entry in compare_exactly(build.network, build.model, images, few)
+    ]
+
+
+@dataclass(eq=False)
+class _ModelComparison:
+    """The integer graph beside the model in qonnx's executor, of as many images at a time as that
+    has memory for.
+    """
+
+    build: Build
+    source: Source
+    constants: Mapping[str, FoldedConstant]
+    executor: Executor
+    size: int
+    parts: list[Part] = field(default_factory=list)
+    ours: list[NDArray[Any]] = field(default_factory=list)
+    theirs: list[NDArray[Any]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, build: Build, images: int) -> _ModelComparison:
+        from lutloom.streamline.executor import prepare
+        from lutloom.streamline.folded_constants import fold_constants
+        from lutloom.streamline.source import read_source
+
+        source = read_source(build.model)
+        executor = prepare(build.model, 1)
+        size = max(1, min(images, _MOST_IMAGES, _MOST_FLOATS // max(executor.elements, 1)))
+        return cls(build, source, fold_constants(source), executor, size)
+
+    def compare(self, images: NDArray[Any], integers: Values) -> None:
+        """Compare one batch, whose values in the graph are ``integers``."""
+        from lutloom.streamline.comparison import compare_batch
+        from lutloom.streamline.executor import prepare
+
+        network = self.build.network
+        encoded = integers[network.input_value]
+        floats = images
+        if network.raw_input:
+            meaning = network.meaning[network.input_value]
+            floats = meaning.in_model_order(meaning.to_real(encoded))
+        for start in range(0, len(floats), self.size):
+            batch = floats[start : start + self.size]
+            if len(batch) != self.executor.batch:  # the first one, and what is left over
+                self.executor = prepare(self.build.model, len(batch))
+            tensors = self.executor.run(batch)
+            own = encoded[start : start + len(batch)]
+            self.parts.append(compare_batch(network, self.source, tensors, own, self.constants))
+            self.theirs.append(tensors[self.source.outputs[0].name])
+        self.ours.append(network.decode(integers[network.output_value]))
+
+    def result(self) -> tuple[list[Check], tuple[LayerComparison, ...]]:
+        """Return what all batches found."""
+        import numpy as np
+
+        from lutloom.streamline.comparison import merge
+
+        comparison = merge(self.parts)
+        checks = [layer_check(Stage.MODEL, layer) for layer in comparison.layers]
+        checks += [_beyond_check(entry) for entry in comparison.beyond]
+        ours = np.concatenate(self.ours)
+        theirs = np.concatenate([part.reshape(-1, *ours.shape[1:]) for part in self.theirs])
+        if comparison.outside is not None:
+            tail = self.build.network.tail
+            remark = "within the bounds on the host's float32 error" if tail else ""
+            checks.append(
+                Check(Stage.MODEL, "output", comparison.outputs, comparison.outside, remark=remark)
+            )
+        checks.append(_output_check(ours, theirs, comparison.excused))
+        return checks, comparison.layers
+
+
+def _beyond_check(found: Beyond) -> Check:
+    """Return the check of a bound that does not hold, for whatever reason."""
+    remark = (
+        "this constant is another one in the executor, which folds it in a way of its own"
+        if found.is_constant
+        else "floats of the executor are further from the exact numbers than the bound of this"
+        " operator allows: measure it again with benchmarks/function_errors.py"
+    )
+    return Check(Stage.MODEL, found.node, found.elements, found.beyond, remark=remark)
+
+
+def _output_check(ours: NDArray[Any], theirs: NDArray[Any], excused: NDArray[np.bool_]) -> Check:
+    """Compare classes end to end, image by image; the floats of the host's tail are reported.
+
+    ``excused`` are the images in which they may differ: see ``Comparison``.
+    """
+    import numpy as np
+
+    if ours.dtype.kind == "i":
+        differs = (ours != theirs).reshape(len(ours), -1)
+        explained = int(differs[excused].sum())
+        return Check(Stage.MODEL, "indices", ours.size, int(differs.sum()), explained)
+    ours_rows, theirs_rows = (x.reshape(len(x), -1) for x in (ours, theirs))
+    differs = classes(ours_rows) != classes(theirs_rows)
+    with np.errstate(invalid="ignore"):
+        largest = float(np.abs(ours_rows - theirs_rows).max(initial=0.0))
+    remark = (
+        f"{int((ours_rows == theirs_rows).sum())} of {ours.size} floats equal,"
+        f" largest difference {largest:.2g}; {_ties(theirs_rows)} ties"
+    )
+    explained = int((differs & excused).sum())
+    return Check(Stage.MODEL, "classes", len(ours), int(differs.sum()), explained, remark)
+
+
+def _ties(rows: NDArray[Any]) -> int:
+    """Return how many rows have their largest number more than once."""
+    largest = rows.max(axis=1, keepdims=True)
+    return int(((rows == largest).sum(axis=1) > 1).sum())
+
+
+def _process_checks(
+    build: Build, integers: Values, processed: Values, first_image: int
+) -> list[Check]:
+    (output,) = build.processes.outputs
+    checks = []
+    for name, value in processed.items():
+        twin = integers.get(name)
+        if name == output:
+            twin = integers[build.network.output_value]
+        if twin is None or name in build.processes.inputs:
+            continue
+        checks.append(_compare(Stage.PROCESSES, name, value, twin, first_image))
+    return checks
+
+
+@dataclass(eq=False)
+class _Compiled:
+    """The processes beside the compiled C++: every stream, or with bounded FIFOs the output."""
+
+    build: Build
+    bounded: bool
+    simulation: CSim | None = None
+    is_broken: bool = False
+    """It deadlocked, or gave too few words: it is not run again."""
+
+    @property
+    def announcement(self) -> str:
+        return "Compiling and running the C++" + (" with bounded FIFOs" if self.bounded else "")
+
+    def compare(self, processed: Values, first_image: int) -> list[Check]:
+        """Compare one batch, whose values in the processes are ``processed``."""
+        from lutloom.sim.csim import CSimError
+        from lutloom.sim.csim import build as build_simulation
+
+        if self.is_broken:
+            return []
+        if self.simulation is None:
+            self.simulation = build_simulation(
+                self.build.directory, bounded=self.bounded, cache=cache_of(self.build)
+            )
+        (output,) = self.build.processes.outputs
+        stage = Stage.BOUNDED if self.bounded else Stage.CSIM
+        checks: list[Check] = []
+        images = len(processed[output])
+        for start in range(0, images, COMPILED_BATCH):  # C++ that runs can't be interrupted
+            batch = slice(start, start + COMPILED_BATCH)
+            try:
+                found = self._values(self.simulation, processed, batch)
+            except CSimError as error:
+                self.is_broken = True
+                return [*checks, _misbehaved(stage, output, processed[output][batch], error)]
+            checks += [
+                _compare(stage, name, value, processed[name][batch], first_image + start)
+                for name, value in found.items()
+                if name in processed and name not in self.build.processes.inputs
+            ]
+        return checks
+
+    def _values(self, simulation: CSim, processed: Values, batch: slice) -> Values:
+        encoded = processed[self.build.network.input_value][batch]
+        if self.bounded:
+            (output,) = self.build.processes.outputs
+            return {output: simulation.run(encoded)}
+        return simulation.trace(encoded)
+
+
+def _misbehaved(stage: Stage, subject: str, wanted: IntArray, error: CSimError) -> Check:
+    """Return the check of a design that gave no numbers: a deadlock, or words too few."""
+    return Check(stage, subject, wanted.size, wanted.size, remark=str(error))
