@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 WORD_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
 """Legal widths of the AXI streams, in bits."""
 
-DEFAULT_CYCLES = 1024
-"""Clock cycles a frame that ``default_plan`` aims at."""
+FEWEST_CYCLES = 1024
+"""Clock cycles a frame that ``default_plan`` aims at for a small network."""
+
+PRODUCT_BITS = 6144
+"""Bits of products in a cycle that it aims at for a larger one; two are added to each product."""
 
 
 def legal_values(graph: Graph, name: str) -> dict[str, tuple[int, ...]]:
@@ -79,41 +82,102 @@ def largest_plan(graph: Graph, *, word_bits: int = 64) -> Plan:
     return _plan(graph, lambda _name, site: max(_candidates(site), key=_parallelism), word_bits)
 
 
-def default_plan(graph: Graph, *, cycles: int = DEFAULT_CYCLES, word_bits: int = 64) -> Plan:
+def default_plan(graph: Graph, *, cycles: int | None = None, word_bits: int = 64) -> Plan:
     """Return a plan with the least parallelism by which every process takes ``cycles`` a frame.
 
-    A process that can't gets its most parallel folding. Among equals, those are taken whose
-    words the writer already has, then those that need no shift register.
+    By default, that is as many as ``default_cycles`` returns. A process that can't gets its most
+    parallel folding. Among equals, those are taken whose words the neighbours already have, then
+    those that need no shift register.
     """
     check_lowered(graph)
-    writers = {(s.target, s.target_port): s for s in streams_of(graph)}
-    lanes: dict[str, tuple[int, ...]] = {}
+    target = default_cycles(graph) if cycles is None else cycles
+    streams = streams_of(graph)
+    writers = {(s.target, s.target_port): s for s in streams}
+    readers = {(s.source, s.source_port): s.target for s in streams}
+    nodes = processes_of(graph)
+    foldings: dict[str, Folding] = {}
 
     def choose(name: str, site: Site) -> Folding:
-        kernel = KERNELS[site.op.name]
+        if name in foldings:
+            return foldings[name]
+        behind = readers[name, 0]
+        if site.op.name == "window" and behind is not None and nodes[behind].op.name == "matvec":
+            # The product is what costs; windows are cut into the words that it wants.
+            lanes = [f.simd for f in _fastest(site, target)]
+            foldings[behind] = _behind_window(site_of(graph, nodes[behind]), target, lanes)
+            wanted = foldings[behind].simd * site.outputs[0].element.bits
+            foldings[name] = _least(site, target, wanted, port=1)
+            return foldings[name]
         stream = writers[name, 0]
-        written = lanes[stream.source][stream.source_port] if stream.source else 0
-        element_bits = stream.tensor.element.bits
-        written_bits = written * element_bits if stream.source else word_bits
-
-        def cost(folding: Folding) -> tuple[int, ...]:
-            read, _ = kernel.lanes(site, folding)
-            taken = kernel.cycles(site, folding)
-            bits = read[0] * element_bits
-            fits = bits == written_bits
-            divides = written_bits % bits == 0 or bits % written_bits == 0
-            work = folding.pe * folding.simd
-            # Where lanes are cheap, a converter is what costs.
-            is_cheap = kernel.weight_bits(site, folding) == 0
-            misfit = (not fits, not divides)
-            order = (*misfit, work) if is_cheap else (work, *misfit)
-            return (max(taken - cycles, 0), *order, folding.pe)
-
-        best = min(_candidates(site), key=cost)
-        lanes[name] = kernel.lanes(site, best)[1]
-        return best
+        written = word_bits
+        if stream.source is not None:
+            kernel = KERNELS[nodes[stream.source].op.name]
+            source = site_of(graph, nodes[stream.source])
+            _, lanes_out = kernel.lanes(source, foldings[stream.source])
+            written = lanes_out[stream.source_port] * stream.tensor.element.bits
+        foldings[name] = _least(site, target, written)
+        return foldings[name]
 
     return _plan(graph, choose, word_bits)
+
+
+def default_cycles(graph: Graph) -> int:
+    """Return the clock cycles a frame that ``default_plan`` aims at, whatever the board.
+
+    With them, all products of a cycle together take about as many look-up tables as an eighth of
+    a small board has: ``PRODUCT_BITS``.
+    """
+    total = 0
+    for node in processes_of(graph).values():
+        site, kernel = site_of(graph, node), KERNELS[node.op.name]
+        bits = kernel.weight_bits(site, Folding())
+        if bits:
+            products = kernel.cycles(site, Folding())
+            total += products * (bits * site.inputs[0].element.bits + 2)
+    return max(FEWEST_CYCLES, -(-total // PRODUCT_BITS))
+
+
+def _excess(site: Site, folding: Folding, target: int) -> int:
+    return max(KERNELS[site.op.name].cycles(site, folding) - target, 0)
+
+
+def _fastest(site: Site, target: int) -> list[Folding]:
+    """Return the foldings that take ``target`` cycles, or those that come closest."""
+    excesses = {folding: _excess(site, folding, target) for folding in _candidates(site)}
+    least = min(excesses.values())
+    return [folding for folding, excess in excesses.items() if excess == least]
+
+
+def _behind_window(site: Site, target: int, lanes: list[int]) -> Folding:
+    """Return the folding of a matvec whose words a window writes, best with some of ``lanes``."""
+
+    def cost(folding: Folding) -> tuple[int, ...]:
+        work = folding.pe * folding.simd
+        # A converter, and the words that it makes, are worth half as many products again.
+        return (2 * work if folding.simd in lanes else 3 * work, folding.pe)
+
+    return min(_fastest(site, target), key=cost)
+
+
+def _least(site: Site, target: int, neighbour_bits: int, port: int = 0) -> Folding:
+    """Return the least folding that takes ``target`` cycles, best without a converter.
+
+    The neighbour at the first input (``port`` 0) or output (1) has words of ``neighbour_bits``.
+    """
+    kernel = KERNELS[site.op.name]
+    element_bits = (site.inputs, site.outputs)[port][0].element.bits
+
+    def cost(folding: Folding) -> tuple[int, ...]:
+        bits = kernel.lanes(site, folding)[port][0] * element_bits
+        fits = bits == neighbour_bits
+        divides = neighbour_bits % bits == 0 or bits % neighbour_bits == 0
+        work = folding.pe * folding.simd
+        # Where lanes are cheap, a converter is what costs.
+        is_cheap = kernel.weight_bits(site, folding) == 0
+        misfit = (not fits, not divides)
+        return (*((*misfit, work) if is_cheap else (work, *misfit)), folding.pe)
+
+    return min(_fastest(site, target), key=cost)
 
 
 def check_plan(graph: Graph, plan: Plan) -> None:
@@ -249,11 +313,13 @@ def _listed(names: list[str]) -> str:
 
 
 __all__ = [
-    "DEFAULT_CYCLES",
     "DEFAULT_DEPTH",
+    "FEWEST_CYCLES",
+    "PRODUCT_BITS",
     "WORD_BITS",
     "Legal",
     "check_plan",
+    "default_cycles",
     "default_plan",
     "fifo_depth",
     "largest_plan",

@@ -1,8 +1,8 @@
 """How many clock cycles a design takes: its processes and FIFOs, cycle by cycle.
 
 A model of the loops, independent of the cycles that kernels state: what each iteration reads and
-writes is in ``schedules``, what happens in a cycle in ``cycles.cpp``. What synthesis would decide
-is named here: how deep pipelines are, and how long it takes to restart one and to pass a FIFO.
+writes is in ``codegen.schedules``, what happens in a cycle in ``cycles.cpp``. What synthesis would
+decide is named here: how deep pipelines are, how long it takes to restart one and to pass a FIFO.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lutloom.codegen.folding import DEFAULT_DEPTH
-from lutloom.core.errors import LutloomError
-from lutloom.sim.library import load_library
-from lutloom.sim.schedules import (
+from lutloom.codegen.schedules import (
     Schedule,
     converter_schedule,
     process_schedule,
     reader_schedule,
     writer_schedule,
 )
+from lutloom.core.errors import LutloomError
+from lutloom.sim.library import load_library
 from lutloom.sim.toolchain import find_compiler
 
 if TYPE_CHECKING:
@@ -258,18 +258,19 @@ def _add_unit(
 
     last = numbers["last"]
     words = numbers[unit.entry.fifo]
-    add("read_axis", "read_axis", reader_schedule(unit.entry), entry, words, last)
+    add("read_axis", "read_axis", reader_schedule(unit.entry.beats), entry, words, last)
     for call in unit.calls:
         ports = [numbers[argument] for argument in call.arguments]
         if call.process is not None:
             process = call.process
-            add(process.name, process.kernel, process_schedule(process), *ports)
+            schedule = process_schedule(process.site, process.folding)
+            add(process.name, process.kernel, schedule, *ports)
         elif call.converter is not None:
             kind = call.converter.kernel
             name = f"{kind}, writing {call.arguments[1]}"
             add(name, kind, converter_schedule(call.converter), *ports)
     words = numbers[unit.exit.fifo]
-    add("write_axis", "write_axis", writer_schedule(unit.exit), words, last, leaving)
+    add("write_axis", "write_axis", writer_schedule(unit.exit.beats), words, last, leaving)
 
 
 @contextmanager

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from lutloom.codegen.kernels import line_buffer, pools, window
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lutloom.codegen.design import Border, Process
+    from lutloom.codegen.kernels import Site
     from lutloom.codegen.kernels.convert import Converter
+    from lutloom.core.plan import Folding
+    from lutloom.core.types import IntArray
 
     Masks = NDArray[np.uint32]
 
@@ -39,6 +43,16 @@ class Schedule:
         """How many iterations a frame has."""
         return int(self.counts.sum(dtype="int64")) * self.repeats
 
+    def positions(self, port: int) -> IntArray:
+        """Return the iterations that have a word at ``port``, from 0, ascending."""
+        import numpy as np
+
+        period = np.repeat(self.masks, self.counts)
+        where = np.flatnonzero(period >> port & 1)
+        starts = len(period) * np.arange(self.repeats, dtype=np.int64)
+        found: IntArray = (starts[:, None] + where).reshape(-1)
+        return found
+
     @property
     def dense(self) -> Masks:
         """The masks of all iterations."""
@@ -47,9 +61,9 @@ class Schedule:
         return np.tile(np.repeat(self.masks, self.counts), self.repeats)
 
 
-def process_schedule(process: Process) -> Schedule:
+def process_schedule(site: Site, folding: Folding) -> Schedule:
     """Return the schedule of a process; its ports are its inputs, then its outputs."""
-    return SCHEDULES[process.kernel](process)
+    return SCHEDULES[site.op.name](site, folding)
 
 
 def converter_schedule(converter: Converter) -> Schedule:
@@ -57,20 +71,20 @@ def converter_schedule(converter: Converter) -> Schedule:
     return _CONVERTERS[converter.kernel](converter)
 
 
-def reader_schedule(border: Border) -> Schedule:
+def reader_schedule(beats: int) -> Schedule:
     """Return the schedule of a unit's entry: AXI beats in; words, and a token a frame, out."""
     import numpy as np
 
-    masks = np.full(border.beats, 0b011, np.uint32)
+    masks = np.full(beats, 0b011, np.uint32)
     masks[-1] = 0b111
     return _schedule(1, masks)
 
 
-def writer_schedule(border: Border) -> Schedule:
+def writer_schedule(beats: int) -> Schedule:
     """Return the schedule of a unit's exit: words, and a token a frame, in; AXI beats out."""
     import numpy as np
 
-    masks = np.full(border.beats, 0b101, np.uint32)
+    masks = np.full(beats, 0b101, np.uint32)
     masks[-1] = 0b111
     return _schedule(2, masks)
 
@@ -94,38 +108,81 @@ def _where(iterations: int, *ports: Any) -> Masks:  # noqa: ANN401 - indices or 
     return masks
 
 
-def _matvec(process: Process) -> Schedule:
+def _matvec(site: Site, folding: Folding) -> Schedule:
     # A group's vector is read while its first rows are computed; results come at the ends of rows.
-    op, folding = process.site.op, process.folding
+    op = site.op
     rows, columns = op.matrix.shape
     folds = columns // folding.simd
     iterations = rows // op.groups // folding.pe * folds
     period = _where(iterations, slice(folds), slice(folds - 1, None, folds))
-    return _schedule(1, period, process.site.outputs[0].size // rows * op.groups)
+    return _schedule(1, period, site.outputs[0].size // rows * op.groups)
 
 
-def _every_word(process: Process) -> Schedule:
+def _every_word(site: Site, folding: Folding) -> Schedule:
     # A word from every input and a word to every output in each iteration.
     import numpy as np
 
-    ports = len(process.site.inputs) + len(process.site.outputs)
-    words = process.site.inputs[0].size // process.folding.pe
+    ports = len(site.inputs) + len(site.outputs)
+    words = site.inputs[0].size // folding.pe
     period = np.full(1, (1 << ports) - 1, np.uint32)
-    return _schedule(len(process.site.inputs), period, words)
+    return _schedule(len(site.inputs), period, words)
 
 
-def _permute(process: Process) -> Schedule:
+def _permute(site: Site, folding: Folding) -> Schedule:
     # A whole frame is read, then written.
-    words = process.site.inputs[0].size // process.folding.pe
+    words = site.inputs[0].size // folding.pe
     return _schedule(1, _where(2 * words, slice(words), slice(words, None)))
 
 
-def _top_k(process: Process) -> Schedule:
+def _top_k(site: Site, folding: Folding) -> Schedule:
     # A vector is read; its last word gives the first result, then come the others.
-    channels, k = process.site.inputs[0].channels, process.site.op.k
-    folds = channels // process.folding.pe
+    channels, k = site.inputs[0].channels, site.op.k
+    folds = channels // folding.pe
     period = _where(folds + k - 1, slice(folds), slice(folds - 1, None))
-    return _schedule(1, period, process.site.inputs[0].size // channels)
+    return _schedule(1, period, site.inputs[0].size // channels)
+
+
+def _from_line_buffer(steps: line_buffer.Schedule, gives_a_word: slice) -> Schedule:
+    """Return the schedule of a walk over windows that writes a word with some of its taps."""
+    import numpy as np
+
+    masks = np.zeros(steps.beats, np.uint32)
+    masks[steps.takes] |= 1
+    masks[steps.gives[gives_a_word]] |= 2
+    return _schedule(1, masks)
+
+
+def _window(site: Site, folding: Folding) -> Schedule:
+    return _from_line_buffer(window.schedule_of(site, folding), slice(None))
+
+
+def _channelwise(site: Site, folding: Folding) -> Schedule:
+    # All taps of a word follow one another; with the last comes the result.
+    taps = site.op.windows.taps
+    steps = line_buffer.schedule(pools.walk(site, folding))
+    return _from_line_buffer(steps, slice(taps - 1, None, taps))
+
+
+def _pool(site: Site, folding: Folding) -> Schedule:
+    if pools.is_disjoint(site):
+        return _disjoint_pool(site, folding)
+    return _channelwise(site, folding)
+
+
+def _disjoint_pool(site: Site, folding: Folding) -> Schedule:
+    # A result comes with the last pixel that its window sees.
+    import numpy as np
+
+    windows, image = site.op.windows, site.inputs[0].shape[:-1]
+    ends = np.ones(1, bool)
+    for axis, size in enumerate(image):
+        taps = range(windows.kernel[axis])
+        last = np.max([windows.pixels(image, axis, tap) for tap in taps], axis=0)
+        is_last = np.zeros(size, bool)
+        is_last[last] = True
+        ends = (ends[:, None] & is_last).reshape(-1)
+    masks = np.where(ends, 0b11, 0b01).astype(np.uint32)
+    return _schedule(1, np.repeat(masks, site.inputs[0].channels // folding.pe))
 
 
 def _narrow(converter: Converter) -> Schedule:
@@ -163,16 +220,20 @@ def _gearbox(converter: Converter) -> Schedule:
     return _schedule(1, np.array(masks, np.uint32))
 
 
-SCHEDULES: Mapping[str, Callable[[Process], Schedule]] = MappingProxyType(
+SCHEDULES: Mapping[str, Callable[[Site, Folding], Schedule]] = MappingProxyType(
     {
         "add": _every_word,
         "border_threshold": _every_word,
+        "depthwise": _channelwise,
         "duplicate": _every_word,
         "matvec": _matvec,
+        "max_pool": _pool,
         "permute": _permute,
         "requantize": _every_word,
+        "sum_pool": _pool,
         "threshold": _every_word,
         "top_k": _top_k,
+        "window": _window,
     }
 )
 

@@ -14,11 +14,7 @@ import pytest
 from lutloom.codegen import Golden, lower, write_project
 from lutloom.codegen.design import Call, Design, make_design
 from lutloom.codegen.kernels import KERNELS
-from lutloom.core.graph import Graph
-from lutloom.core.ops import Add, Permute, Requantize, TopK
-from lutloom.core.types import Const, IntType, TensorType
-from lutloom.sim.reference import run
-from lutloom.sim.schedules import (
+from lutloom.codegen.schedules import (
     SCHEDULES,
     Schedule,
     converter_schedule,
@@ -26,6 +22,10 @@ from lutloom.sim.schedules import (
     reader_schedule,
     writer_schedule,
 )
+from lutloom.core.graph import Graph
+from lutloom.core.ops import Add, MaxPool, Permute, Requantize, SumPool, TopK, Window
+from lutloom.core.types import Const, IntType, TensorType
+from lutloom.sim.reference import run
 from lutloom.sim.toolchain import find_ap_headers
 from tests.codegen.conftest import Chain, random_plan, random_values
 
@@ -89,7 +89,26 @@ def requantized(seed: int) -> Graph:
     return made.graph
 
 
-GRAPHS: dict[str, Callable[[int], Graph]] = {"dense": dense, "requantized": requantized}
+def windows(seed: int) -> Graph:
+    """Windows that overlap, lie apart, hang over, have gaps; in groups; pools of both kinds."""
+    made = chain(seed, (11, 13, 4))
+    made.append(Window((3, 2), (1, 2), (2, 1), (1, 0, 2, 1), (1, 1), 2, 0))
+    made.matvec(6)
+    made.threshold(IntType(0, 3))
+    made.append(MaxPool((2, 2), (2, 2), (1, 1), (0, 1, 0, 0)))
+    made.append(MaxPool((2, 3), (1, 1), (1, 1), (1, 1, 0, 1)))
+    made.append(Window((2, 2), (1, 1), (1, 1), (0, -1, 0, 0), (2, 1), 1, 1))
+    made.threshold(IntType(0, 3))
+    made.append(SumPool((3, 3), (2, 1), (1, 1), (1, 1, 1, 1)))
+    made.append(SumPool(made.type.shape[:-1], (1, 1), (1, 1), (0, 0, 0, 0)))
+    return made.graph
+
+
+GRAPHS: dict[str, Callable[[int], Graph]] = {
+    "dense": dense,
+    "requantized": requantized,
+    "windows": windows,
+}
 
 
 def log(hls: Path) -> None:
@@ -127,21 +146,21 @@ int main() {{
         if line.endswith(":"):
             calls[line[:-1]] = iterations = []
         else:
-            iterations.append(line.split())
+            iterations.append(sorted(line.split()))
     return calls
 
 
 def schedules(design: Design) -> Iterator[tuple[tuple[str, ...], Schedule]]:
     (unit,) = design.units
-    yield ("s_axis", unit.entry.fifo, "last"), reader_schedule(unit.entry)
+    yield ("s_axis", unit.entry.fifo, "last"), reader_schedule(unit.entry.beats)
     for call in unit.calls:
         yield call.arguments, schedule_of(call)
-    yield (unit.exit.fifo, "last", "m_axis"), writer_schedule(unit.exit)
+    yield (unit.exit.fifo, "last", "m_axis"), writer_schedule(unit.exit.beats)
 
 
 def schedule_of(call: Call) -> Schedule:
     if call.process is not None:
-        return process_schedule(call.process)
+        return process_schedule(call.process.site, call.process.folding)
     assert call.converter is not None
     return converter_schedule(call.converter)
 
@@ -167,7 +186,7 @@ def test_every_loop_reads_and_writes_as_its_cpp_does(name: str, seed: int, tmp_p
     for arguments, schedule in schedules(design):
         masks = schedule.dense
         used = [
-            [argument for port, argument in enumerate(arguments) if mask >> port & 1]
+            sorted(argument for port, argument in enumerate(arguments) if mask >> port & 1)
             for mask in masks.tolist()
         ]
         assert calls[", ".join(arguments)] == used
