@@ -1,12 +1,12 @@
 """Show that integer graphs equal the specification: random networks against the exact interpreter.
 
-    python benchmarks/exactness.py [--images] [--inputs 100000] [--networks 1000] [--whole 512]
-                                   [--seed 0]
+    python benchmarks/exactness.py [--convolutions] [--inputs 100000] [--networks 1000]
+                                   [--whole 512] [--seed 0]
 
 Every number that a network and the exact interpreter of its model (``streamline/oracle.py``) both
-hold is compared, ties included: on all inputs where there are few, else on random ones. With
-``--images`` the networks are of convolutions and pools, else of fully connected layers. It ends
-with an error at the first difference, and names the command that shows it again.
+hold is compared, ties included: on all inputs where there are few, else on random ones. Networks
+are of convolutions and pools with ``--convolutions``, else of fully connected layers. It ends with
+an error at the first difference, and names the command that shows it again.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def compare_one(sample: Sample, directory: Path, run: Run) -> None:
 def main() -> None:
     """Compare networks until there were enough, and print what was compared."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--images", action="store_true", help="networks on images")
+    parser.add_argument("--convolutions", action="store_true", help="and pools, on images")
     parser.add_argument("--inputs", type=int, default=100_000, help="random inputs in total")
     parser.add_argument("--networks", type=int, default=1000, help="at least so many networks")
     parser.add_argument(
@@ -89,13 +89,15 @@ def main() -> None:
             if run.networks >= arguments.networks and run.random.inputs >= arguments.inputs:
                 break
             try:
-                sample = drawn(seed, each, arguments.whole, images=arguments.images)
+                sample = drawn(seed, each, arguments.whole, images=arguments.convolutions)
                 compare_one(sample, Path(folder), run)
             except Exception as error:
                 console.print(f"seed {seed}: {type(error).__name__}: {error}", markup=False)
                 console.print(
                     f"again: python benchmarks/exactness.py --seed {seed} --networks 1"
-                    f" --inputs {each} --whole {arguments.whole}" + " --images" * arguments.images,
+                    f" --inputs {each} --whole {arguments.whole}"
+                    + " --convolutions"
+                    * arguments.convolutions,
                     soft_wrap=True,
                 )
                 raise SystemExit(1) from error

@@ -1,6 +1,7 @@
 """Compare random networks, and models of yours, with qonnx's executor, layer by layer.
 
-    python benchmarks/float_executor.py [--networks 300] [--first 0] [MODEL.onnx --data x.npy ...]
+    python benchmarks/float_executor.py [--convolutions] [--networks 300] [--first 0]
+                                        [MODEL.onnx --data x.npy ...]
 
 Half of the networks have powers of two for scales: where float32 makes no error, every bound is
 zero, and every output has to be equal. Of the quantizers behind roundings it counts the outputs
@@ -35,6 +36,7 @@ from lutloom.streamline.source import read_source
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the networks are those of the tests
 
 from tests.models import write
+from tests.random_images import random_image_network
 from tests.random_networks import random_network
 
 if TYPE_CHECKING:
@@ -147,17 +149,19 @@ def main() -> None:
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--data", type=Path, help="the models' input, one .npy for all of them")
     parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--convolutions", action="store_true", help="and pools, on images")
     parser.add_argument("--networks", type=int, default=300)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     options = parser.parse_args()
     tallies: dict[str, Tally] = {}
     refused: Counter[str] = Counter()
     failed: list[Any] = []
+    draw = random_image_network if options.convolutions else random_network
     seeds = range(options.first, options.first + options.networks)
     with tempfile.TemporaryDirectory() as folder:
         for seed in track(seeds, description="networks", transient=True):
             powers_of_two, functions = seed % 2 == 0, seed % 4 > 1
-            sample = random_network(seed, powers_of_two=powers_of_two, functions=functions)
+            sample = draw(seed, powers_of_two=powers_of_two, functions=functions)
             path = write(sample.model, Path(folder))
             try:
                 network = streamline(path, sample.raw)

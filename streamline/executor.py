@@ -73,7 +73,9 @@ class Executor:
             ]
         if len(parts) == 1:
             return {**self.constants, **parts[0]}
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        joined = {  # a size that the model computes has no axis of the batch: nobody reads it
+            name: np.concatenate([np.atleast_1d(part[name]) for part in parts]) for name in parts[0]
+        }
         return {**self.constants, **joined}
 
     def _run(self, x: Array) -> dict[str, Array]:

@@ -181,6 +181,11 @@ class _ImageNetwork(RandomNetwork):
         while True:
             kernel = tuple(self.dice.integer(1, most) for _ in self.image)
             attributes = self._attributes(kernel, dilated=dilated)
+            if pool and self.dice.chance(0.8):  # ONNX Runtime takes no others
+                attributes["pads"] = [
+                    min(pad, size - 1)
+                    for pad, size in zip(attributes["pads"], kernel * 2, strict=True)
+                ]
             is_ceil = ceil and attributes.get("auto_pad", "NOTSET") == "NOTSET"
             pads = self._pads(kernel, attributes)
             places = tuple(

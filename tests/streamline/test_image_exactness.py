@@ -1,6 +1,6 @@
 """The integer graph equals the specification: random networks on images, as in test_exactness.
 
-A share of what ``benchmarks/exactness.py --images`` runs at length.
+A share of what ``benchmarks/exactness.py --convolutions`` runs at length.
 """
 
 from __future__ import annotations
