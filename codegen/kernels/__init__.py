@@ -8,6 +8,7 @@ from types import MappingProxyType
 from lutloom.codegen.kernels import (
     add,
     border_threshold,
+    depthwise,
     duplicate,
     matvec,
     max_pool,
@@ -24,6 +25,7 @@ KERNELS: Mapping[str, Kernel] = MappingProxyType(
     {
         "add": add.KERNEL,
         "border_threshold": border_threshold.KERNEL,
+        "depthwise": depthwise.KERNEL,
         "duplicate": duplicate.KERNEL,
         "matvec": matvec.KERNEL,
         "max_pool": max_pool.KERNEL,

@@ -66,7 +66,7 @@ def _code(site: Site, folding: Folding) -> Code:
     rows, columns = op.matrix.shape
     pe, simd = folding.pe, folding.simd
     stored = sums.stored
-    tiles = stored.encode(sums.coded_weights()).reshape(rows // pe, pe, columns // simd, simd)
+    tiles = stored.encode(sums.stored_weights()).reshape(rows // pe, pe, columns // simd, simd)
     words = tiles.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
     layout = RomLayout.of(pe * simd * stored.bits)
     rom = Table(

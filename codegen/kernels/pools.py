@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from lutloom.codegen.kernels.kernel import Lanes, Legal, Site, divisors
 from lutloom.codegen.kernels.line_buffer import Axis, Walk, axes_of
-from lutloom.core.plan import Folding
+from lutloom.core.plan import Folding, Memory
 
 
 def legal(site: Site, _folding: Folding) -> Legal:
     """Return the legal foldings."""
-    return Legal(divisors(site.inputs[0].channels))
+    return Legal(divisors(site.inputs[0].channels), memory=tuple(Memory))
 
 
 def lanes(_site: Site, folding: Folding) -> Lanes:
@@ -57,8 +57,17 @@ def facts(site: Site, folding: Folding) -> dict[str, object]:
     """Return what the templates say of the windows."""
     rows, columns = axes(site)
     folds = site.inputs[0].channels // folding.pe
-    known: dict[str, object] = {"rows": rows.arguments, "columns": columns.arguments}
+    known: dict[str, object] = {
+        "rows": rows.arguments,
+        "columns": columns.arguments,
+        "storage": storage(folding.memory),
+    }
     if is_disjoint(site):
-        return {**known, "is_disjoint": True, "folds": folds}
+        return {**known, "is_disjoint": True, "folds": folds, "entries": columns.results * folds}
     steps = walk(site, folding)
     return {**known, "is_disjoint": False, "buffer": steps.arguments, "beats": steps.beats}
+
+
+def storage(memory: Memory) -> str:
+    """Return what binds a buffer to ``memory``."""
+    return "" if memory is Memory.AUTO else f" impl={memory.value}"

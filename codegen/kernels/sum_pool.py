@@ -34,7 +34,7 @@ def _code(site: Site, folding: Folding) -> Code:
         tables=tuple(tables),
         facts={
             **pools.facts(site, folding),
-            "factor": int(sums.coded_weights()[0]),
+            "factor": sums.factor if sums.step else 0,
             "is_uniform": starts.is_uniform,
         },
     )

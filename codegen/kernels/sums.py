@@ -6,13 +6,15 @@ values), ``y[r] = sum of w[r, c] * x[c] + border[r]`` reads in codes
     code_y[r] = (x0 * sum of w[r, c] + border[r] - y0) / u + sum of (s * w[r, c] / u) * code_x[c]
 
 where both quotients are integers: ``u`` divides all differences of results, so that it divides
-every ``s * w``, and ``code_x = 0`` gives a result that is congruent to ``y0``.
+every ``s * w``, and ``code_x = 0`` gives a result that is congruent to ``y0``. What the weights
+have in common is multiplied with later.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import gcd
 from typing import TYPE_CHECKING
 
 from lutloom.core.plan import Folding, Multiplier
@@ -54,17 +56,28 @@ class Sums:
         # The result is a constant, all of it in the starts.
         return self.is_constant or self.x.count == 1
 
-    @property
-    def _ends(self) -> tuple[int, int]:
-        return self._coded(self.weights.lo), self._coded(self.weights.hi)
+    @cached_property
+    def _divisor(self) -> int:
+        import numpy as np
 
-    def _coded(self, weight: int) -> int:
-        return weight * self.step // (self.y.step if self.y.is_offset_coded else 1)
+        return gcd(*np.unique(self.weights.data).tolist()) or 1
+
+    @property
+    def factor(self) -> int:
+        """What sums of products with stored weights are multiplied with.
+
+        Windows that are cut off, or weights of zero, may leave results without a step in common,
+        so that bipolar products of bipolar values count twice.
+        """
+        unit = self.y.step if self.y.is_offset_coded else 1
+        return self._divisor * self.step // unit if self.step else 1
 
     @cached_property
     def stored(self) -> IntType:
-        """The type of the weights in codes; bipolar where they are nothing but -1 and 1."""
-        lo, hi = self._ends
+        """The type of the stored weights; bipolar where they are nothing but -1 and 1."""
+        if self.step == 0:
+            return IntType(0, 0)
+        lo, hi = self.weights.lo // self._divisor, self.weights.hi // self._divisor
         if {lo, hi} <= {-1, 1} and not (self.weights.data == 0).any():
             return BIPOLAR
         return IntType(lo, hi)
@@ -91,16 +104,14 @@ class Sums:
         signed = "" if self.stored.is_signed else "u"
         return {
             "product": self.product,
+            "factor": self.factor,
             "weight_type": f"ap_{signed}int<{self.stored.bits}>",
             "multiplier": f"{multiplier.value.capitalize()}Multiplier",
         }
 
-    def coded_weights(self) -> IntArray:
-        """Return the weights in codes, in their shape."""
-        if self.step == 0:
-            return 0 * self.weights.int64
-        unit = self.y.step if self.y.is_offset_coded else 1
-        return self.weights.int64 * self.step // unit
+    def stored_weights(self) -> IntArray:
+        """Return the weights in codes, less their ``factor``, in their shape."""
+        return self.weights.int64 // self._divisor if self.step else 0 * self.weights.int64
 
     def starts(self, totals: NDArray[np.integer], border: NDArray[np.integer]) -> IntArray:
         """Return what sums start from, in codes.
@@ -122,4 +133,4 @@ class Sums:
         import numpy as np
 
         counted: IntArray = (self.weights.data < 0).sum(axis=axis, dtype=np.int64)
-        return counted if self.product == "xnor" else 0 * counted
+        return self.factor * counted if self.product == "xnor" else 0 * counted

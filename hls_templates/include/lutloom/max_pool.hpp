@@ -17,18 +17,20 @@ namespace lutloom {
 
 template <typename Code, long long LEAST, int PE, typename Buffer, int BEATS>
 void max_pool(hls::stream<ap_uint<PE * Code::width> >& in,
-              hls::stream<ap_uint<PE * Code::width> >& out) {
+              hls::stream<ap_uint<PE * Code::width> >& out,
+              ap_uint<PE * Code::width> (&memory)[Buffer::kDepth]) {
 #pragma HLS INLINE
   const long long starts[1] = {LEAST};
-  pool<Largest<Code, LEAST>, Buffer, BEATS, PE>(in, out, starts, kEverywhere, kEverywhere);
+  pool<Largest<Code, LEAST>, Buffer, BEATS, PE>(in, out, memory, starts, kEverywhere, kEverywhere);
 }
 
 template <typename Code, long long LEAST, int PE, typename Rows, typename Columns, int FOLDS>
 void disjoint_max_pool(hls::stream<ap_uint<PE * Code::width> >& in,
-                       hls::stream<ap_uint<PE * Code::width> >& out) {
+                       hls::stream<ap_uint<PE * Code::width> >& out,
+                       ap_uint<PE * Code::width> (&line)[Columns::kResults * FOLDS]) {
 #pragma HLS INLINE
   const long long starts[1] = {LEAST};
-  disjoint_pool<Largest<Code, LEAST>, Rows, Columns, FOLDS, PE>(in, out, starts, kEverywhere,
+  disjoint_pool<Largest<Code, LEAST>, Rows, Columns, FOLDS, PE>(in, out, line, starts, kEverywhere,
                                                                 kEverywhere);
 }
 

@@ -126,17 +126,18 @@ struct DisjointAxis {
   }
 };
 
-// Windows that do not overlap. FOLDS words a pixel; starts [classes], Places says which is whose.
+// Windows that do not overlap. FOLDS words a pixel, `line` for one line of results; starts
+// [classes], Places says which is whose.
 template <typename Policy, typename Rows, typename Columns, int FOLDS, int PE, typename Start,
           int CLASSES, typename RowStart, int HEIGHT, typename ColumnStart, int WIDTH>
 void disjoint_pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
                    hls::stream<ap_uint<PE * Policy::kResultBits> >& out,
+                   ap_uint<PE * Policy::kResultBits> (&line)[Columns::kResults * FOLDS],
                    const Start (&starts)[CLASSES], const RowStart (&row_starts)[HEIGHT],
                    const ColumnStart (&column_starts)[WIDTH]) {
 #pragma HLS INLINE
   typedef ap_uint<PE * Policy::kResultBits> Results;
   constexpr int kEntries = Columns::kResults * FOLDS;
-  Results line[kEntries];
   Results recent = 0;
   DisjointAxis<Rows> row;
   DisjointAxis<Columns> column;
@@ -207,17 +208,16 @@ void disjoint_pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
   }
 }
 
-// Windows of any kind. Buffer: a LineBuffer whose words are PE channels, a group each.
+// Windows of any kind. Buffer: a LineBuffer whose words are PE channels, a group each; `memory`
+// has its words.
 template <typename Policy, typename Buffer, int BEATS, int PE, typename Start, int CLASSES,
           typename RowStart, int HEIGHT, typename ColumnStart, int WIDTH>
 void pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
-          hls::stream<ap_uint<PE * Policy::kResultBits> >& out, const Start (&starts)[CLASSES],
-          const RowStart (&row_starts)[HEIGHT], const ColumnStart (&column_starts)[WIDTH]) {
+          hls::stream<ap_uint<PE * Policy::kResultBits> >& out,
+          ap_uint<PE * Policy::kInputBits> (&memory)[Buffer::kDepth],
+          const Start (&starts)[CLASSES], const RowStart (&row_starts)[HEIGHT], const ColumnStart (&column_starts)[WIDTH]) {
 #pragma HLS INLINE
   static_assert(Buffer::kGroupWords == 1, "all taps of a word should follow one another");
-  typedef ap_uint<PE * Policy::kInputBits> Word;
-  Word memory[Buffer::kDepth];
-#pragma HLS BIND_STORAGE variable=memory type=ram_s2p
   ap_uint<Policy::kResultBits> results[PE];
 #pragma HLS ARRAY_PARTITION variable=results type=complete dim=1
   Buffer buffer;
@@ -229,7 +229,7 @@ void pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
     const bool gives = buffer.gives();
     const bool takes = buffer.takes();
     if (gives) {
-      const Word x = memory[buffer.address()];
+      const ap_uint<PE * Policy::kInputBits> x = memory[buffer.address()];
       const ap_uint<Policy::kResultBits> start =
           starts[CLASSES == 1 ? 0 : place.first(row_starts, column_starts)];
       ap_uint<PE * Policy::kResultBits> y = 0;

@@ -135,4 +135,26 @@ struct Multiply {
   }
 };
 
+template <typename Product, int N>
+struct SumBits {
+  static constexpr int kBits = decltype(Product::template dot<N>(
+      ap_uint<N * Product::kInputBits>(), ap_uint<N * Product::kWeightBits>()))::width;
+};
+
+// FACTOR times each product, as FACTOR times their sum.
+template <typename Product, long long FACTOR>
+struct Multiple {
+  static constexpr int kInputBits = Product::kInputBits;
+  static constexpr int kWeightBits = Product::kWeightBits;
+  static_assert(FACTOR >= 1, "the factor should be positive");
+  static constexpr int kFactorBits = bits_for(FACTOR);
+  template <int N>
+  static ap_int<kFactorBits + SumBits<Product, N>::kBits + 1> dot(
+      const ap_uint<N * kInputBits>& x, const ap_uint<N * kWeightBits>& weights) {
+#pragma HLS INLINE
+    const ap_uint<kFactorBits> factor = FACTOR;
+    return factor * Product::template dot<N>(x, weights);
+  }
+};
+
 }  // namespace lutloom

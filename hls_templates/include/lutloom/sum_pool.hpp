@@ -19,10 +19,11 @@ template <typename Code, int OUT_BITS, long long FACTOR, int PE, typename Buffer
           typename Start, int CLASSES, typename RowStart, int HEIGHT, typename ColumnStart,
           int WIDTH>
 void sum_pool(hls::stream<ap_uint<PE * Code::width> >& in, hls::stream<ap_uint<PE * OUT_BITS> >& out,
+              ap_uint<PE * Code::width> (&memory)[Buffer::kDepth],
               const Start (&starts)[CLASSES], const RowStart (&row_starts)[HEIGHT],
               const ColumnStart (&column_starts)[WIDTH]) {
 #pragma HLS INLINE
-  pool<Total<Code, OUT_BITS, FACTOR>, Buffer, BEATS, PE>(in, out, starts, row_starts,
+  pool<Total<Code, OUT_BITS, FACTOR>, Buffer, BEATS, PE>(in, out, memory, starts, row_starts,
                                                          column_starts);
 }
 
@@ -30,12 +31,13 @@ template <typename Code, int OUT_BITS, long long FACTOR, int PE, typename Rows, 
           int FOLDS, typename Start, int CLASSES, typename RowStart, int HEIGHT,
           typename ColumnStart, int WIDTH>
 void disjoint_sum_pool(hls::stream<ap_uint<PE * Code::width> >& in,
-                       hls::stream<ap_uint<PE * OUT_BITS> >& out, const Start (&starts)[CLASSES],
-                       const RowStart (&row_starts)[HEIGHT],
+                       hls::stream<ap_uint<PE * OUT_BITS> >& out,
+                       ap_uint<PE * OUT_BITS> (&line)[Columns::kResults * FOLDS],
+                       const Start (&starts)[CLASSES], const RowStart (&row_starts)[HEIGHT],
                        const ColumnStart (&column_starts)[WIDTH]) {
 #pragma HLS INLINE
-  disjoint_pool<Total<Code, OUT_BITS, FACTOR>, Rows, Columns, FOLDS, PE>(in, out, starts,
-                                                                         row_starts, column_starts);
+  disjoint_pool<Total<Code, OUT_BITS, FACTOR>, Rows, Columns, FOLDS, PE>(
+      in, out, line, starts, row_starts, column_starts);
 }
 
 }  // namespace lutloom

@@ -65,6 +65,16 @@ def test_products_are_as_simple_as_the_weights_allow(
     assert KERNEL.code(site(matrix, element), Folding()).facts["product"] == product
 
 
+def test_what_weights_have_in_common_is_multiplied_with_once() -> None:
+    """Rows of one and of two weights: their sums have no step in common."""
+    code = KERNEL.code(site([[4, 0], [4, -4]], BIPOLAR), Folding())
+    assert (code.facts["factor"], code.facts["weight_type"]) == (2, "ap_int<2>")
+    border = MatVec(Const([[1, -1]]), 1, Const([[[0], [1]]]), Const([0]), Const([0, 1, 0]))
+    x = TensorType(BIPOLAR, (3, 2))
+    code = KERNEL.code(Site(border, (x,), border.infer(x)), Folding())
+    assert (code.facts["factor"], code.facts["product"]) == (2, "xnor")
+
+
 def test_a_bipolar_product_needs_no_constants_but_the_weights() -> None:
     code = KERNEL.code(site([[1, -1, -1], [1, 1, 1]], BIPOLAR), Folding())
     weights, starts = code.tables

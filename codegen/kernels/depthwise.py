@@ -1,0 +1,134 @@
+"""``lutloom::depthwise``: ``pe`` channels at a time, a tap a beat.
+
+Sums of products in codes (see ``sums``). Masked taps show the code of ``fill`` where it is an
+integer of the input, else the code 0; what is missing then, ``fill`` less what that code stands
+for, times the weights of the masked taps, is part of what sums start from.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from lutloom.codegen.kernels import pools
+from lutloom.codegen.kernels.kernel import (
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    Table,
+    divisors,
+    number_table,
+    unless_shared,
+)
+from lutloom.codegen.kernels.places import ByPlace
+from lutloom.codegen.kernels.sums import Sums
+from lutloom.codegen.packing import RomLayout, to_bits
+from lutloom.core.plan import Folding, Memory
+from lutloom.core.types import Const
+
+
+@lru_cache(maxsize=16)
+def sums_of(site: Site) -> Sums:
+    """Return the sums, of the weights ``[taps, C]`` of those taps that ever see a pixel."""
+    import numpy as np
+
+    op, image = site.op, site.inputs[0].shape[:-1]
+    weights = op.weights.data.reshape(op.windows.taps, -1)
+    masks = op.windows.borders(image).masks.reshape(-1, len(weights))
+    seen = np.where(masks.any(axis=0)[:, np.newaxis], weights, 0)
+    x, y = site.inputs[0].element, site.outputs[0].element
+    return Sums(x, y, Const(seen), is_constant=not masks.any())
+
+
+def _legal(site: Site, _folding: Folding) -> Legal:
+    channels = site.inputs[0].channels
+    return Legal(divisors(channels), (1,), tuple(Memory), sums_of(site).multipliers)
+
+
+def _lanes(_site: Site, folding: Folding) -> Lanes:
+    return (folding.pe,), (folding.pe,)
+
+
+def _cycles(site: Site, folding: Folding) -> int:
+    return pools.walk(site, folding).beats
+
+
+def _operators(_site: Site, folding: Folding) -> int:
+    return folding.pe
+
+
+def _weight_bits(site: Site, folding: Folding) -> int:
+    return folding.pe * sums_of(site).stored.bits
+
+
+def _fill(site: Site) -> tuple[int, int]:
+    """Return the code of masked taps, and what it stands for."""
+    sums, fill = sums_of(site), site.op.fill
+    x = sums.x
+    is_of_type = x.lo <= fill <= x.hi and (fill - x.lo) % x.step == 0
+    if sums.step == 0 or not is_of_type:
+        return 0, sums.base
+    return (fill - sums.base) // sums.step, fill
+
+
+def _starts(site: Site) -> ByPlace:
+    """Return what sums of each channel start from, by place."""
+    import numpy as np
+
+    op, image, sums = site.op, site.inputs[0].shape[:-1], sums_of(site)
+    borders = op.windows.borders(image)
+    masks = borders.masks.astype(np.int64)
+    # In Python's integers: products of 64 bits.
+    masked = (1 - masks).astype(object)
+    weights = sums.weights.data.astype(object)
+    unseen = op.weights.data.reshape(weights.shape) - weights
+    missing = masked @ weights * (op.fill - _fill(site)[1]) + unseen.sum(axis=0) * op.fill
+    values = sums.starts(weights.sum(axis=0), missing) - sums.counted(axis=0)
+    rows, columns = (np.zeros(1, np.int64), *borders.classes)[-2:]
+    values = values.reshape(*[1] * (2 - len(image)), *values.shape)
+    return ByPlace.of(values, rows, columns, site.outputs[0].shape)
+
+
+def _code(site: Site, folding: Folding) -> Code:
+    pe, sums = folding.pe, sums_of(site)
+    stored = sums.stored
+    taps, channels = sums.weights.shape
+    tiles = stored.encode(sums.stored_weights()).reshape(taps, channels // pe, pe)
+    layout = RomLayout.of(pe * stored.bits)
+    rom = Table(
+        "weights",
+        layout.entries(to_bits(tiles.swapaxes(0, 1).reshape(-1, pe), stored.bits)),
+        signed=False,
+        bits=layout.chunk_bits,
+        note=f"The weights of {taps} taps of {channels} channels in words of {pe} weights"
+        f" of {stored.bits} bits, {layout.group} in an entry.",
+        reshape=2 if layout.chunks > 1 else 0,
+        memory=folding.memory,
+        is_hexadecimal=True,
+    )
+    starts = _starts(site)
+    start_table = unless_shared(starts.values.reshape(-1, pe))
+    tables = [rom, number_table("starts", start_table, "What sums start from.", (2,))]
+    if not starts.is_uniform:
+        tables += starts.start_tables(channels // pe)
+    rows, columns = pools.axes(site)
+    walk = pools.walk(site, folding)
+    return Code(
+        tables=tuple(tables),
+        facts={
+            "rows": rows.arguments,
+            "columns": columns.arguments,
+            "buffer": walk.arguments,
+            "beats": walk.beats,
+            "storage": "",
+            "is_disjoint": False,
+            "is_uniform": starts.is_uniform,
+            "fill": _fill(site)[0],
+            **sums.facts(folding),
+        },
+        widest=layout.chunks * layout.chunk_bits,
+    )
+
+
+KERNEL = Kernel(_legal, _lanes, _cycles, _operators, _weight_bits, _code)
