@@ -33,6 +33,7 @@ _LOWERING = tuple(
     for name in ("rules", "pipeline", "exactness", "joins", "extremes", "dialects", "requantize")
 )
 _PASSES = ("tests/streamline/test_passes.py", *_LOWERING)
+_ORDER = ("tests/streamline/test_value_order.py", *_LOWERING)
 _CURVES = ("tests/streamline/test_curves.py", *_LOWERING)
 _STAIRCASE = ("tests/streamline/test_staircase.py", *_LOWERING)
 _REFERENCE = ("tests/core", "tests/sim/test_reference.py", *_PASSES)
@@ -219,9 +220,9 @@ MUTANTS = (
     Mutant(
         "a reshape in the order of the value",
         "streamline/layout.py",
-        "    x = in_model_order(build, node, x)\n    value, old = x.value, x.shape",
-        "    value, old = x.value, x.shape",
-        _LOWERING,
+        "        x = reordered(build, node, x, (*ones, *wanted))",
+        "        pass",
+        _ORDER,
     ),
     Mutant(
         "channels of thresholds on the wrong axis",
@@ -232,10 +233,10 @@ MUTANTS = (
     ),
     Mutant(
         "weights permuted the other way",
-        "streamline/passes/absorb_permute.py",
-        "weights[origin] = node.op.weights.data",
-        "weights[:] = node.op.weights.data[origin]",
-        _PASSES,
+        "streamline/value_order.py",
+        "return Const(table.data.take(np.argsort(origin), axis=axis))",
+        "return Const(table.data.take(origin, axis=axis))",
+        _ORDER,
     ),
     # Passes
     Mutant(

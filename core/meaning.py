@@ -20,7 +20,8 @@ class ValueMeaning:
 
     ``scale`` and ``bias`` have one entry, or one for each channel (last axis) of the value.
     ``tensor`` is the model's tensor that holds the same numbers as reals, and ``axes`` the order
-    of that tensor's dimensions (without the batch) in the value.
+    of that tensor's dimensions (without the batch) in the value. A flat tensor whose value is flat
+    in another order has dimensions in ``split``, and ``axes`` are those.
     """
 
     scale: tuple[Fraction, ...]
@@ -30,16 +31,24 @@ class ValueMeaning:
     axes: tuple[int, ...]
     is_quantized: bool
     """Whether a quantizer of the model made it: its integers are then the model's own."""
+    split: tuple[int, ...] = ()
 
     def in_model_order(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return ``array [batch, *shape]`` of the value with the axes of the model's tensor."""
         import numpy as np
 
-        return array.transpose(0, *(int(axis) + 1 for axis in np.argsort(self.axes)))
+        places = (0, *(int(axis) + 1 for axis in np.argsort(self.axes)))
+        if not self.split:
+            return array.transpose(places)
+        apart = array.reshape(-1, *(self.split[axis] for axis in self.axes))
+        return apart.transpose(places).reshape(array.shape)
 
     def in_value_order(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return ``array [batch, ...]`` of the model's tensor with the axes of the value."""
-        return array.transpose(0, *(axis + 1 for axis in self.axes))
+        places = (0, *(axis + 1 for axis in self.axes))
+        if not self.split:
+            return array.transpose(places)
+        return array.reshape(-1, *self.split).transpose(places).reshape(array.shape)
 
     def to_real(self, integers: IntArray) -> NDArray[np.float32]:
         """Return the reals that ``integers [batch, *shape]`` stand for, as float32.
@@ -69,6 +78,7 @@ def meaning_to_json(meaning: Meaning) -> dict[str, Any]:
             "node": entry.node,
             "axes": list(entry.axes),
             "is_quantized": entry.is_quantized,
+            **({"split": list(entry.split)} if entry.split else {}),
         }
         for name, entry in meaning.items()
     }
@@ -87,6 +97,7 @@ def meaning_from_json(document: Mapping[str, Any]) -> Meaning:
             str(entry["node"]),
             tuple(int(axis) for axis in entry["axes"]),
             bool(entry["is_quantized"]),
+            tuple(int(size) for size in entry.get("split", ())),
         )
         for name, entry in document.items()
     }

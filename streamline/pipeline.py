@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.importer import RawInput, import_model
 from lutloom.streamline.passes.absorb_pad import absorb_pad
-from lutloom.streamline.passes.absorb_permute import absorb_permute
+from lutloom.streamline.passes.cancel_moves import cancel_moves
 from lutloom.streamline.passes.join_window import join_window
 from lutloom.streamline.passes.merge_equal import merge_equal
 from lutloom.streamline.passes.narrow_sums import narrow_sums
 from lutloom.streamline.passes.remove_dead import remove_dead
 from lutloom.streamline.passes.remove_identity import remove_identity
 from lutloom.streamline.source import read_source
+from lutloom.streamline.value_order import in_reading_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ PASSES: tuple[Pass, ...] = (
     remove_dead,
     merge_equal,
     remove_identity,
-    absorb_permute,
+    cancel_moves,
     join_window,
     absorb_pad,
 )
@@ -61,14 +62,29 @@ def streamline(path: Path, raw_input: RawInput | None = None) -> Network:
 
     Raises ``ModelFileError`` and ``ModelError``, as ``read_source`` and ``import_model`` do.
     """
-    network = import_model(read_source(path), raw_input)
+    network = _in_order(import_model(read_source(path), raw_input))
     # Narrowing looks at every sum anew, and finds the smallest at once: it is no part of the loop.
-    graph = run_passes(narrow_sums(run_passes(network.graph)))
-    if not graph.nodes:
+    network = _with_graph(network, run_passes(narrow_sums(network.graph)))
+    if not network.graph.nodes:
         raise ModelError(
             f"{path}: the output holds the integers of the input, so there is nothing to build;"
             " add a layer to the model"
         )
+    return network
+
+
+def _in_order(network: Network) -> Network:
+    """Return ``network`` after all passes, its values in the order in which they are read."""
+    while True:
+        network = _with_graph(network, run_passes(network.graph))
+        after = in_reading_order(network)
+        if after is network:
+            return network
+        network = after
+
+
+def _with_graph(network: Network, graph: Graph) -> Network:
+    """Return ``network`` with ``graph``, what became of its own."""
     meaning = {name: entry for name, entry in network.meaning.items() if name in graph.types}
     # Equal integers may stand for several tensors, of other scales: where a pass found the output
     # equal to an earlier value, it is the output that the host has to make reals of.

@@ -10,10 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.core.graph import Graph, Node, Pass
-from lutloom.core.ops import Add, Linear, Permute, Requantize, Reshape, Threshold
+from lutloom.core.op import Op
+from lutloom.core.ops import (
+    Add,
+    Conv,
+    Linear,
+    MaxPool,
+    Permute,
+    Requantize,
+    Reshape,
+    SumPool,
+    Threshold,
+    Window,
+)
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim.reference import run
-from lutloom.streamline.passes.absorb_permute import absorb_permute
 from lutloom.streamline.passes.merge_equal import merge_equal
 from lutloom.streamline.passes.remove_dead import remove_dead
 from lutloom.streamline.passes.remove_identity import remove_identity
@@ -108,47 +119,111 @@ def test_a_threshold_is_removed_only_where_no_value_changes() -> None:
     assert remove_identity(other) is other
 
 
-def permuted(*extra: Node, outputs: tuple[str, ...] = ("y",)) -> Graph:
-    nodes = (
-        node("p", Permute((1, 0)), "x"),
-        node("r", Reshape((6,)), "p"),
-        node("y", WEIGHTS, "r"),
+def test_passes_are_observed_one_by_one() -> None:
+    seen: list[str] = []
+    graph = Graph({"x": X}, (node("a", SIGN, "x"), node("b", SIGN, "a")), ("a",))
+    run_passes(graph, observe=lambda name, _, __: seen.append(name))
+    assert seen == [pass_.__name__ for pass_ in PASSES] * 2
+
+
+def moved(*ops: Op) -> Graph:
+    """Return a graph of ``ops`` one behind another."""
+    names = ["x", *(f"v{index}" for index in range(len(ops)))]
+    nodes = tuple(
+        node(after, op, before) for op, before, after in zip(ops, names, names[1:], strict=False)
     )
-    return Graph({"x": X}, (*nodes, *extra), outputs)
-
-
-def test_a_permutation_before_a_flatten_moves_into_the_weights() -> None:
-    after = absorb_permute(permuted())
-    assert [n.op.name for n in after.nodes] == ["reshape", "linear"]
-    (linear,) = [n.op for n in after.nodes if isinstance(n.op, Linear)]
-    # Row 2 * i + j was element (j, i) of x: row 3 * j + i before.
-    assert linear.weights.int64[3 * 1 + 2].tolist() == WEIGHTS.weights.int64[2 * 2 + 1].tolist()
+    return Graph({"x": X}, nodes, names[-1:])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "graph",
+    ("ops", "left"),
     [
-        permuted(outputs=("y", "p")),
-        permuted(outputs=("y", "r")),
-        permuted(node("z", SIGN, "p"), outputs=("y", "z")),
-        permuted(node("z", WEIGHTS, "r"), outputs=("y", "z")),
-        Graph(
-            {"x": X},
-            (
-                node("p", Permute((1, 0)), "x"),
-                node("r", Reshape((1, 6)), "p"),
-                node("y", WEIGHTS, "r"),
-            ),
-            ("y",),
-        ),
-        Graph({"x": X}, (node("r", Reshape((6,)), "x"), node("y", WEIGHTS, "r")), ("y",)),
+        ((Reshape((6,)), Reshape((3, 2))), [Reshape((3, 2))]),
+        ((Permute((1, 0)), Permute((1, 0))), []),
+        # As exporters write a convolution over one axis: a dimension of size 1 comes and goes.
+        ((Permute((1, 0)), Reshape((3, 1, 2)), Permute((1, 2, 0))), [Reshape((1, 2, 3))]),
+        ((Reshape((1, 2, 3)), Permute((1, 2, 0))), [Reshape((2, 3, 1))]),
+        ((Reshape((1, 2, 1, 3)), Permute((3, 0, 1, 2))), [Permute((1, 0)), Reshape((3, 1, 2, 1))]),
+        ((Permute((1, 0)), Reshape((6,))), None),
+        ((Permute((1, 0)), Reshape((2, 3)), Permute((1, 0))), None),
+        ((Permute((1, 0)), SIGN, Permute((1, 0))), None),
     ],
 )
-def test_a_permutation_that_others_read_stays(graph: Graph) -> None:
-    assert absorb_permute(graph) is graph
+def test_moves_that_undo_one_another_are_removed(
+    ops: tuple[Op, ...], left: list[Op] | None
+) -> None:
+    graph = moved(*ops)
+    after = run_passes(graph)
+    assert [n.op for n in after.nodes] == (list(ops) if left is None else left)
 
 
-def test_passes_are_observed_one_by_one() -> None:
-    seen: list[str] = []
-    run_passes(permuted(), observe=lambda name, _, __: seen.append(name))
-    assert seen == [pass_.__name__ for pass_ in PASSES] * 2
+PIXELS = TensorType(IntType(0, 3), (4, 5, 2))
+PLACES = {"stride": (1, 1), "dilation": (1, 1), "spacing": (1, 1)}
+KERNEL = Const(np.arange(18).reshape(3, 3, 1, 2) % 5 - 2)
+
+
+def padding(pads: tuple[int, ...], fill: int) -> Window:
+    return Window(kernel=(1, 1), pads=pads, groups=1, fill=fill, **PLACES)
+
+
+def conv(pads: tuple[int, ...], fill: int) -> Conv:
+    return Conv(KERNEL, pads=pads, groups=2, fill=fill, **PLACES)
+
+
+def pool(kind: type[MaxPool | SumPool], *pads: int, stride: int = 2) -> MaxPool | SumPool:
+    return kind((2, 2), (stride, stride), (1, 1), pads)
+
+
+@pytest.mark.parametrize(
+    ("pad", "op", "wanted"),
+    [
+        (padding((1, 0, 2, 1), 0), conv((1,) * 4, 0), conv((2, 1, 3, 2), 0)),
+        (padding((1, 0, 2, 1), 2), conv((0,) * 4, 0), conv((1, 0, 2, 1), 2)),
+        (padding((1, 0, 2, 1), 2), conv((1,) * 4, 0), None),
+        (padding((-1, 0, 0, 0), 2), conv((0, 1, 0, 1), 1), conv((-1, 1, 0, 1), 1)),
+        (padding((-1, 0, 0, 0), 0), conv((1,) * 4, 0), None),
+        (padding((1, 0, 0, 1), 0), padding((0, 1, 1, 0), 0), padding((1, 1, 1, 1), 0)),
+        (padding((1, 0, 0, 1), 0), padding((0, 1, 1, 0), 1), None),
+        (padding((1, 0, 0, 1), 0), pool(MaxPool, 0, 0, 0, 0), pool(MaxPool, 1, 0, 0, 1)),
+        (padding((1, 0, 0, 1), 1), pool(MaxPool, 0, 0, 0, 0), None),
+        (padding((2, 0, 0, 1), 0), pool(MaxPool, 0, 0, 0, 0), None),
+        (padding((2, 0, 0, 1), 0), pool(SumPool, 0, 0, 0, 0), pool(SumPool, 2, 0, 0, 1)),
+        (padding((1, 0, 0, 1), 1), pool(SumPool, 0, 0, 0, 0), None),
+        (padding((-1, 0, -1, 0), 9), pool(SumPool, 0, 0, 0, 0), pool(SumPool, -1, 0, -1, 0)),
+        (replace(padding((1, 0, 0, 1), 0), stride=(1, 2)), conv((0,) * 4, 0), None),
+    ],
+)
+def test_layers_with_windows_pad_by_themselves(pad: Window, op: Op, wanted: Op | None) -> None:
+    graph = Graph({"x": PIXELS}, (node("p", pad, "x"), node("y", op, "p")), ("y",))
+    after = run_passes(graph)
+    assert [n.op for n in after.nodes] == ([pad, op] if wanted is None else [wanted])
+    inputs = random_inputs(graph, 0)
+    assert np.array_equal(run(graph, inputs)["y"], run(after, inputs)["y"])
+
+
+def test_a_padding_between_gaps_lies_as_far_apart() -> None:
+    op = replace(conv((0, 1, 2, 3), 0), spacing=(2, 3))
+    graph = Graph(
+        {"x": PIXELS}, (node("p", padding((1, 0, 2, 1), 0), "x"), node("y", op, "p")), ("y",)
+    )
+    after = run_passes(graph)
+    assert [n.op for n in after.nodes] == [replace(op, pads=(2, 1, 6, 6))]
+    inputs = random_inputs(graph, 0)
+    assert np.array_equal(run(graph, inputs)["y"], run(after, inputs)["y"])
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_products_with_rows_of_windows_are_convolutions(groups: int) -> None:
+    rng = np.random.default_rng(groups)
+    is_own = np.kron(np.eye(groups, dtype=int), np.ones((4 // groups, 8 // groups), dtype=int))
+    weights = rng.integers(1, 5, (6, 4, 8)) * is_own
+    rows = Window((2, 3), (1, 2), (1, 1), (1, 0, 0, 1), (1, 1), 1, 3)
+    linear = Linear(Const(weights.reshape(24, 8)))
+    x = TensorType(IntType(0, 3), (4, 5, 4))
+    graph = Graph({"x": x}, (node("w", rows, "x"), node("y", linear, "w")), ("y",))
+    after = run_passes(graph)
+    (op,) = (n.op for n in after.nodes)
+    assert isinstance(op, Conv)
+    assert (op.groups, op.fill, op.pads) == (groups, 3, (1, 0, 0, 1))
+    inputs = random_inputs(graph, 0)
+    assert np.array_equal(run(graph, inputs)["y"], run(after, inputs)["y"])

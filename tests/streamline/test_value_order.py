@@ -1,0 +1,256 @@
+"""Orders of values: images go in as they are read, and nothing waits for a permutation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pytest
+
+from lutloom.core.network import load_network, save_network
+from lutloom.core.ops import Add, Permute, Reshape
+from lutloom.core.types import IntType
+from lutloom.streamline.importer import RawInput
+from tests.exact import compare
+from tests.models import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from lutloom.core.network import Network
+
+    Array: TypeAlias = NDArray[Any]
+
+NIBBLE = IntType(-8, 7)
+SHAPE = (3, 4, 5)
+
+
+def integers(seed: int, *shape: int) -> Array:
+    return np.random.default_rng(seed).integers(-8, 8, shape)
+
+
+def weights(w: Writer, seed: int, *shape: int) -> str:
+    return w.constant(np.random.default_rng(seed).integers(-3, 4, shape))
+
+
+def conv(w: Writer, x: str, channels: int, filters: int, *, seed: int = 0, pad: int = 1) -> str:
+    k = weights(w, seed, filters, channels, 3, 3)
+    return w.node("Conv", [x, k], pads=[pad] * 4)
+
+
+def normalized(w: Writer, x: str, seed: int, channels: int) -> str:
+    gamma, beta, mean = np.random.default_rng(seed).normal(0, 1, (3, channels))
+    return w.batch_norm(x, gamma, beta, mean, np.ones(channels))
+
+
+def dense(w: Writer, x: str, fan_in: int, outputs: int = 3) -> str:
+    return w.node("MatMul", [x, weights(w, 7, fan_in, outputs)])
+
+
+def moves(network: Network) -> list[str]:
+    return [n.op.name for n in network.graph.nodes if isinstance(n.op, Permute | Reshape)]
+
+
+def flat(w: Writer) -> str:
+    return w.node("Flatten", [conv(w, "x", 3, 2)], axis=1)
+
+
+def quantized_behind_flatten(w: Writer) -> str:
+    return dense(w, w.quant(flat(w), 3.7, bits=3), 40)
+
+
+def normalized_by_element(w: Writer) -> str:
+    return dense(w, w.quant(normalized(w, flat(w), 1, 40), 0.7, bits=3), 40)
+
+
+def scales_by_element(w: Writer) -> str:
+    scale = np.random.default_rng(0).uniform(1, 9, 40)
+    return dense(w, w.quant(flat(w), np.round(scale) / 4, bits=3), 40)
+
+
+def many_levels(w: Writer) -> str:
+    return dense(w, w.quant(flat(w), 2.0**-6, bits=16, mode="FLOOR"), 40)
+
+
+def two_readers(w: Writer) -> str:
+    x = w.quant(flat(w), 3.7, bits=3)
+    return w.node("Add", [dense(w, x, 40), dense(w, w.quant(x, 8.0, bits=2), 40)])
+
+
+def two_branches(w: Writer) -> str:
+    x = w.node("Flatten", [w.quant(conv(w, "x", 3, 2), 3.0, bits=4)], axis=1)
+    y = w.node("Flatten", [w.quant(conv(w, "x", 3, 2, seed=1), 3.0, bits=4)], axis=1)
+    return dense(w, w.quant(w.node("Add", [x, y]), 3.0, bits=3), 40)
+
+
+def pooled(w: Writer) -> str:
+    x = w.node("MaxPool", [conv(w, "x", 3, 2)], kernel_shape=[2, 2], strides=[2, 2])
+    x = w.node("Flatten", [w.quant(x, 3.7, bits=3)], axis=1)
+    return dense(w, x, 8)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        quantized_behind_flatten,
+        normalized_by_element,
+        scales_by_element,
+        many_levels,
+        two_readers,
+        two_branches,
+        pooled,
+    ],
+)
+def test_nothing_is_permuted_between_a_convolution_and_a_product(
+    layers: Callable[[Writer], str], tmp_path: Path
+) -> None:
+    w = Writer()
+    model = w.model(w.quant(layers(w), 20.0, bits=4), *SHAPE)
+    network, tally = compare(model, tmp_path, integers(0, 20, *SHAPE), RawInput(NIBBLE))
+    assert set(moves(network)) <= {"reshape"}
+    quantizers = sum(node.op_type == "Quant" for node in model.graph.node)
+    assert sum(entry.is_quantized for entry in network.meaning.values()) == quantizers + 1
+    assert tally.quantized
+
+
+def test_a_flat_tensor_in_another_order_means_what_it_meant(tmp_path: Path) -> None:
+    w = Writer()
+    y = w.quant(flat(w), np.arange(1, 41) / 4, bits=3)
+    data = integers(0, 20, *SHAPE)
+    network, _ = compare(w.model(y, *SHAPE), tmp_path, data, RawInput(NIBBLE))
+    entry = network.meaning[network.output_value]
+    assert entry.split == (2, 4, 5)
+    assert entry.axes == (1, 2, 0)
+    assert moves(network) == ["reshape"]
+    save_network(network, tmp_path)
+    assert load_network(tmp_path).meaning == network.meaning
+    array = np.arange(80).reshape(2, 40)
+    assert (entry.in_model_order(entry.in_value_order(array)) == array).all()
+
+
+def first_quantizer(w: Writer) -> str:
+    return conv(w, w.quant("x", 2.0, bits=3), 3, 2)
+
+
+def two_quantizers(w: Writer) -> str:
+    x = w.node("Add", [w.quant("x", 2.0, bits=3), w.quant("x", 4.0, bits=3, mode="FLOOR")])
+    return w.node("Add", [conv(w, w.quant(x, 2.0, bits=4), 3, 2), conv(w, "x", 3, 2, seed=1)])
+
+
+def residual(w: Writer) -> str:
+    return w.node("Add", ["x", conv(w, "x", 3, 3)])
+
+
+def normalized_pixels(w: Writer) -> str:
+    x = w.binary(
+        "Div", w.binary("Sub", "x", [[[0.5]], [[0.3]], [[0.2]]]), [[[2.0]], [[3.0]], [[1.5]]]
+    )
+    return conv(w, x, 3, 2)
+
+
+def wide_quantizer(w: Writer) -> str:
+    return conv(w, w.quant("x", 2.0**-12, bits=16), 3, 2)
+
+
+def transposed_and_back(w: Writer) -> str:
+    x = w.node("Transpose", ["x"], perm=[0, 2, 3, 1])
+    return conv(w, w.node("Transpose", [w.quant(x, 2.0, bits=3)], perm=[0, 3, 1, 2]), 3, 2)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        first_quantizer,
+        two_quantizers,
+        residual,
+        normalized_pixels,
+        wide_quantizer,
+        transposed_and_back,
+    ],
+)
+def test_the_host_permutes_the_image(layers: Callable[[Writer], str], tmp_path: Path) -> None:
+    w = Writer()
+    y = w.quant(layers(w), 5.3, bits=4)
+    data = integers(0, 20, *SHAPE)
+    network, _ = compare(w.model(y, *SHAPE), tmp_path, data, RawInput(NIBBLE))
+    assert network.graph.inputs[network.input_value].shape == (4, 5, 3)
+    assert network.input_shape == SHAPE
+    assert network.meaning[network.input_value].axes == (1, 2, 0)
+    assert not moves(network)
+
+
+def test_the_host_permutes_what_it_has_quantized(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", [[[0.5]], [[0.25]], [[0.5]]], bits=3)
+    y = w.quant(conv(w, x, 3, 2), 5.3, bits=4)
+    data = np.random.default_rng(0).normal(0, 1, (20, *SHAPE)).astype(np.float32)
+    network, _ = compare(w.model(y, *SHAPE), tmp_path, data)
+    assert network.head
+    assert network.graph.inputs[network.input_value].shape == (4, 5, 3)
+    assert not moves(network)
+
+
+def test_an_image_that_is_read_in_two_orders_is_permuted_on_the_fpga(tmp_path: Path) -> None:
+    w = Writer()
+    rows = dense(w, "x", 5, 5)
+    y = w.node("Add", [conv(w, "x", 3, 3), rows])
+    data = integers(0, 20, *SHAPE)
+    network, _ = compare(w.model(w.quant(y, 5.3), *SHAPE), tmp_path, data, RawInput(NIBBLE))
+    assert network.graph.inputs[network.input_value].shape == SHAPE
+    assert "permute" in moves(network)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_a_convolution_over_one_axis_may_be_written_as_one_over_two(
+    axis: int, tmp_path: Path
+) -> None:
+    w = Writer()
+    x: str = w.quant("x", 2.0, bits=3)
+    for seed in range(2):
+        x = w.with_axes("Unsqueeze", x, [axis])
+        kernel = (1, 3) if axis == 2 else (3, 1)
+        pads = [0, 1, 0, 1] if axis == 2 else [1, 0, 1, 0]
+        x = w.node("Conv", [x, weights(w, seed, 3, 3, *kernel)], pads=pads)
+        x = w.quant(normalized(w, w.with_axes("Squeeze", x, [axis]), seed, 3), 0.8, bits=3)
+    y = w.quant(dense(w, w.node("Flatten", [x], axis=1), 15), 2.0)
+    data = integers(0, 20, 3, 5)
+    network, _ = compare(w.model(y, 3, 5), tmp_path, data, RawInput(NIBBLE))
+    assert "permute" not in moves(network)
+    assert network.graph.inputs[network.input_value].shape == (5, 3)
+
+
+def test_places_are_joined_and_split_without_moving(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant(conv(w, "x", 3, 2), 3.0, bits=3)
+    x = w.node("Conv", [w.reshape(x, [0, 2, -1]), weights(w, 3, 4, 2, 3)], pads=[1, 1])
+    x = w.reshape(w.quant(normalized(w, x, 0, 4), 0.8, bits=3), [0, 4, 4, 5])
+    y = w.quant(conv(w, x, 4, 2), 3.0)
+    network, _ = compare(w.model(y, *SHAPE), tmp_path, integers(0, 20, *SHAPE), RawInput(NIBBLE))
+    assert "permute" not in moves(network)
+
+
+def test_channels_are_shuffled_by_one_permutation(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant(normalized(w, conv(w, "x", 3, 6), 0, 6), 0.8, bits=3)
+    x = w.reshape(x, [0, 2, 3, 4, 5])
+    x = w.reshape(w.node("Transpose", [x], perm=[0, 2, 1, 3, 4]), [0, 6, 4, 5])
+    y = w.node("Conv", [x, weights(w, 5, 6, 2, 3, 3)], group=3, pads=[1] * 4)
+    y = w.quant(normalized(w, y, 1, 6), 0.8, bits=3)
+    network, _ = compare(w.model(y, *SHAPE), tmp_path, integers(0, 20, *SHAPE), RawInput(NIBBLE))
+    assert moves(network) == ["reshape", "permute", "reshape"]
+
+
+def test_residual_blocks_stay_channels_last(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant(conv(w, "x", 3, 4), 3.0, bits=3)
+    for seed in range(2):
+        y = w.quant(normalized(w, conv(w, x, 4, 4, seed=seed), seed, 4), 0.5, bits=3)
+        y = normalized(w, conv(w, y, 4, 4, seed=seed + 5), seed + 5, 4)
+        x = w.quant(w.node("Add", [w.quant(y, 0.5, bits=3), w.quant(x, 0.5, bits=3)]), 0.5, bits=3)
+    y = w.quant(dense(w, w.node("Flatten", [x], axis=1), 80), 2.0)
+    network, _ = compare(w.model(y, *SHAPE), tmp_path, integers(0, 20, *SHAPE), RawInput(NIBBLE))
+    assert moves(network) == ["reshape"]
+    assert any(isinstance(node.op, Add) for node in network.graph.nodes)
