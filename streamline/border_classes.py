@@ -15,6 +15,7 @@ from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from lutloom.core.rational import Rationals
+    from lutloom.core.types import IntArray
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Classes, Formula
 
@@ -63,3 +64,19 @@ def in_one_form(node: SourceNode, left: Formula, right: Formula) -> tuple[Formul
     if left.classes is right.classes:
         return left, right
     return expanded(node, left), expanded(node, right)
+
+
+def distinct(rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the class of each row of ``rows [n, ...]``, and where each class comes first.
+
+    Equal rows are a class; classes are numbered as they appear.
+    """
+    import numpy as np
+
+    _, first, index = np.unique(
+        rows.reshape(len(rows), -1), axis=0, return_index=True, return_inverse=True
+    )
+    order = np.argsort(first)
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    return number[index.reshape(-1)], first[order]

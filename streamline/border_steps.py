@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import BorderThreshold, Threshold
 from lutloom.core.types import Const
+from lutloom.streamline.border_classes import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,10 +58,13 @@ class Border:
         rows = np.concatenate(tables, axis=1).reshape(*self.sizes, -1)
         places = []
         for axis, classes in enumerate(self.places):
-            by_class = np.moveaxis(rows, axis, 0).reshape(rows.shape[axis], -1)
-            _, first, index = np.unique(by_class, axis=0, return_index=True, return_inverse=True)
-            rows = rows.take(first, axis=axis)
-            places.append(Const(index.reshape(-1)[classes] if len(first) > 1 else np.zeros(1, int)))
+            ranks, first = distinct(classes[:, np.newaxis])
+            order = classes[first]
+            own, kept = distinct(np.moveaxis(rows, axis, 0)[order])
+            rows = rows.take(order[kept], axis=axis)
+            places.append(Const(own[ranks] if len(kept) > 1 else np.zeros(1, dtype=np.int64)))
+        if (rows == rows[:, :, :1]).all():
+            rows = rows[:, :, :1]
         thresholds, base, deltas = np.split(rows, widths, axis=-1)
         consts = (Const(thresholds), Const(base[..., 0]), Const(deltas))
         if rows.shape[:2] == (1, 1):
@@ -116,8 +120,7 @@ def _classes(
         return np.zeros(size if given is None else len(given), dtype=np.int64), np.zeros(1, int)
     keys = [_codes(np.moveaxis(array, axis, 0)) for array in varying]
     both = np.concatenate([key.reshape(len(key), -1) for key in keys], axis=1)
-    _, first, index = np.unique(both, axis=0, return_index=True, return_inverse=True)
-    index = index.reshape(-1)
+    index, first = distinct(both)
     return (index if given is None else index[given]), first
 
 
