@@ -63,7 +63,7 @@ def show_inspection(result: Inspection) -> None:
     for layer in result.layers:
         table.add_row(
             _name(layer.name),
-            layer.operator,
+            f"{layer.operator} {layer.window}".rstrip(),
             ", ".join(_size(type_.shape) for type_ in layer.inputs),
             _size(layer.output.shape),
             str(layer.output.element).removeprefix("int<").removesuffix(">"),
@@ -78,11 +78,17 @@ def show_inspection(result: Inspection) -> None:
         "on the FPGA",
         f"{result.weights:,} weights, {result.weight_bits:,} bits, {result.macs:,} MACs",
     )
+    _say_widest(result.widest_sum)
     shapes = f"[N, {_shape(network.input_shape)}] to [N, {_shape(network.output_shape)}]"
     _say("model", shapes)
     _say("integers that go in", str(network.graph.inputs[network.input_value].element))
     if result.qonnx is not None:
         _say("integer graph", str(result.qonnx))
+
+
+def _say_widest(layer: Layer | None) -> None:
+    if layer is not None:
+        _say("widest sum", f"{layer.accumulator_bits} bits, {_name(layer.name)}")
 
 
 def _factors(layer: Layer) -> str:
@@ -93,6 +99,8 @@ def _factors(layer: Layer) -> str:
 
 def show_build(build: Build) -> None:
     """Print what was built and what to do with it."""
+    from lutloom.inspection import layers_of, widest_sum
+
     table = _table(("process", "PE", "SIMD", "memory", "multiplier", "comparison"))
     for name, folding in build.plan.foldings.items():
         table.add_row(
@@ -104,6 +112,7 @@ def show_build(build: Build) -> None:
             folding.comparison.value.replace("auto", ""),
         )
     _console.print(table)
+    _say_widest(widest_sum(layers_of(build.network.graph)))
     _say("built for", f"{build.board} ({build.part}); not yet synthesized with Vitis")
     _say("project", str(build.directory / "hls"))
     _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")

@@ -11,6 +11,8 @@ from lutloom.core.files import OutputError
 from lutloom.input_type import raw_input
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lutloom.core.graph import Graph, Node
     from lutloom.core.host import HostStep
     from lutloom.core.network import Network
@@ -23,6 +25,8 @@ class Layer:
 
     name: str
     operator: str
+    window: str
+    """Of an operator with windows: ``3x3``, and its stride, padding, ... where it has any."""
     inputs: tuple[TensorType, ...]
     output: TensorType
     weights: int
@@ -31,6 +35,8 @@ class Layer:
     multiplier_bits: int
     """Of the magnitudes of what its integers are multiplied by, to be added or compared: 0 if that
     is no more than a sign."""
+    accumulator_bits: int
+    """Of the sums that it adds up; 0 if it adds up none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,11 @@ class Inspection:
     def macs(self) -> int:
         """Multiply-accumulate operations an image."""
         return sum(layer.macs for layer in self.layers)
+
+    @property
+    def widest_sum(self) -> Layer | None:
+        """The layer with the widest accumulator, the first of equal ones; None without any."""
+        return widest_sum(self.layers)
 
 
 def inspect(
@@ -89,7 +100,7 @@ def inspect(
     return Inspection(
         model,
         network,
-        tuple(_layer(network.graph, node) for node in network.graph.nodes),
+        layers_of(network.graph),
         tuple(map(_step, network.head)),
         tuple(map(_step, network.tail)),
         None if qonnx is None else Path(qonnx),
@@ -105,8 +116,19 @@ def _step(step: HostStep) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(step).__name__).lower()
 
 
+def widest_sum(layers: Sequence[Layer]) -> Layer | None:
+    """Return the layer with the widest accumulator, the first of equal ones; None without any."""
+    sums = [layer for layer in layers if layer.accumulator_bits]
+    return max(sums, key=lambda layer: layer.accumulator_bits, default=None)
+
+
+def layers_of(graph: Graph) -> tuple[Layer, ...]:
+    """Return what ``inspect`` says of each operator."""
+    return tuple(_layer(graph, node) for node in graph.nodes)
+
+
 def _layer(graph: Graph, node: Node) -> Layer:
-    from lutloom.core.ops import Add, Linear, Requantize
+    from lutloom.core.ops import Add, Conv, Linear, Requantize, SumPool
     from lutloom.core.ops.requantize import numbers
     from lutloom.core.types import IntType
 
@@ -116,20 +138,53 @@ def _layer(graph: Graph, node: Node) -> Layer:
         multiplier = max(-node.op.multipliers.lo, node.op.multipliers.hi)
     elif isinstance(node.op, Requantize):
         multiplier = max(abs(int(m)) for m in numbers(node.op.multipliers))
-    if isinstance(node.op, Linear):
+    if isinstance(node.op, Linear | Conv):
         const = node.op.weights
         weights = const.data.size
         magnitudes = {abs(const.lo), abs(const.hi)}
         is_bipolar = magnitudes == {1} and 0 not in const.data
         weight_bits = 1 if is_bipolar else IntType(const.lo, const.hi).bits
+        # Taps on padding are counted, as is usual.
         macs = weights * (output.size // output.channels)
+    is_sum = isinstance(node.op, Add | Conv | Linear | SumPool)
     return Layer(
         node.name,
         node.op.name,
+        _window(node, graph.types[node.inputs[0]]),
         tuple(graph.types[name] for name in node.inputs),
         output,
         weights,
         weight_bits,
         macs,
         multiplier.bit_length() if multiplier > 1 else 0,
+        output.element.bits if is_sum else 0,
     )
+
+
+def _window(node: Node, x: TensorType) -> str:
+    """Return what is to be said of the windows of ``node``, if it has any."""
+    from lutloom.core.ops import Conv, MaxPool, SumPool, Window
+
+    if not isinstance(node.op, Conv | MaxPool | SumPool | Window):
+        return ""
+    windows = node.op.windows
+    if windows.kernel == x.shape[:-1] and isinstance(node.op, SumPool | MaxPool):
+        return "global"
+    said = [_by(windows.kernel)]
+    for what, entries, default in (
+        ("stride", windows.stride, 1),
+        ("dilation", windows.dilation, 1),
+        ("spacing", windows.spacing, 1),
+        ("pads", windows.pads, 0),
+    ):
+        if set(entries) == {default}:
+            continue
+        said.append(f"{what} {entries[0] if len(set(entries)) == 1 else _by(entries)}")
+    groups = node.op.groups if isinstance(node.op, Conv | Window) else 1
+    if groups > 1:
+        said.append("depthwise" if groups == x.channels else f"{groups} groups")
+    return ", ".join(said)
+
+
+def _by(numbers: tuple[int, ...]) -> str:
+    return "x".join(map(str, numbers))

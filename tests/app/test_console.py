@@ -132,6 +132,27 @@ def test_inspect_counts_weights_and_operations(invoke: Invoke, models: Path) -> 
     assert "model: [N, 12] to [N, 4]" in shown
 
 
+def test_inspect_describes_windows(invoke: Invoke, tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.5, name="input")
+    weights = np.ones((4, 1, 3, 3))
+    weights[0, 0, 0, 0] = -2
+    own = w.quant(w.constant(weights), 1.0, bits=2)
+    x = w.node("Conv", [x, own], name="own", group=4, strides=[1, 2], pads=[1, 0, 1, 2])
+    x = w.node("MaxPool", [w.quant(x, 0.5)], name="pool", kernel_shape=[2, 2], strides=[2, 2])
+    x = w.node("GlobalAveragePool", [x], name="mean")
+    path = write(w.model(w.quant(x, 0.5), 4, 6, 7), tmp_path)
+    shown = invoke("inspect", path).out
+    # The table breaks lines where it has to.
+    words = " ".join(shown.split())
+    for said in ("conv 3x3,", "stride 1x2,", "depthwise", "max_pool", "stride 2 ", "global"):
+        assert said in words
+    # 4 channels of 9 weights at 6 x 4 places, of 2 bits each
+    assert "on the FPGA: 36 weights, 72 bits, 864 MACs" in shown
+    # -2 times 7 and 8 times -8, at least
+    assert "widest sum: 8 bits, own" in shown
+
+
 def test_inspect_tells_what_it_costs_that_scales_meet(invoke: Invoke, tmp_path: Path) -> None:
     w = Writer()
     left = w.quant("x", 0.5, name="input")
