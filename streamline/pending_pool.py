@@ -25,7 +25,6 @@ from lutloom.streamline.align import compact, varying_axes
 from lutloom.streamline.curve import expression_of
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import of
-from lutloom.streamline.requantize import WideSteps
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.steps import Steps
 from lutloom.streamline.symbols import Curve, Scaled
@@ -149,8 +148,8 @@ def turned(steps: Rationals, falls: NDArray[np.bool_]) -> Rationals:
     def one(table: Steps, is_turned: bool) -> Steps:  # noqa: FBT001 - an element of an array
         if not is_turned:
             return table
-        last = table.first + table.height * len(table.boundaries)
-        return Steps(table.boundaries, table.inclusive, last, -table.height)
+        first = sum(table.ends) - table.first
+        return Steps(table.boundaries, table.inclusive, first, -table.height)
 
     known: dict[tuple[Steps, bool], Steps] = {}
     tables, flags = np.broadcast_arrays(steps, falls)
@@ -164,15 +163,7 @@ def ends_of(steps: Rationals) -> IntArray:
     """Return ``lo + hi`` of the levels of ``steps``: one entry a channel, or one for all."""
     import numpy as np
 
-    tables: list[Steps | WideSteps] = steps.ravel().tolist()
-    return np.array(
-        [
-            of.lo + of.hi
-            if isinstance(of, WideSteps)
-            else 2 * of.first + of.height * len(of.boundaries)
-            for of in tables
-        ]
-    )
+    return np.array([sum(table.ends) for table in steps.ravel().tolist()])
 
 
 def turning(falls: NDArray[np.bool_], ends: IntArray | int, element: IntType) -> Op:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from lutloom.core.host import HostProgram, HostStep
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from lutloom.core.rational import Rationals
     from lutloom.core.rounding import Rounding
     from lutloom.streamline.context import Context
+    from lutloom.streamline.pending_pool import PendingPool
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Formula, Symbol
 
@@ -224,8 +226,7 @@ def _before_pool(node: SourceNode, y: Formula, steps: Rationals, context: Contex
             " the pool"
         )
     is_wide = isinstance(steps.reshape(-1)[0], WideSteps)
-    if falls is None or (is_wide and falls.any() and pool.signs is not None):
-        # Levels that are as wide as the integers are not worth turning round.
+    if falls is None or (pool.signs is not None and not _is_worth_it(steps, pool, falls, context)):
         return None
     ends = ends_of(steps)
     if falls.any() and not is_wide:
@@ -241,6 +242,20 @@ def _before_pool(node: SourceNode, y: Formula, steps: Rationals, context: Contex
         back = turning(falls, ends, build.types[value].element)
         value = build.add(node, "/turned", back, (value,))
     return _integers(value, y)
+
+
+def _is_worth_it(
+    steps: Rationals, pool: PendingPool, falls: NDArray[np.bool_], context: Context
+) -> bool:
+    """Whether levels are better pooled than the integers under them."""
+    tables: list[Steps | WideSteps] = steps.ravel().tolist()
+    lows, highs = zip(*(table.ends for table in tables), strict=True)
+    levels = IntType(min(lows), max(highs), abs(tables[0].height))
+    integers = context.build.types[pool.source.value].element
+    assert pool.signs is not None
+    if (pool.signs < 0).any():
+        return not isinstance(steps.reshape(-1)[0], WideSteps) or not falls.any()
+    return levels.bits < integers.bits
 
 
 def _by_element(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled:

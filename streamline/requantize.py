@@ -76,6 +76,11 @@ class WideSteps:
     lo: int
     hi: int
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The lowest and the highest level."""
+        return self.lo, self.hi
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:

@@ -28,6 +28,12 @@ class Steps:
     first: int
     height: int
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The lowest and the highest level."""
+        last = self.first + self.height * len(self.boundaries)
+        return min(self.first, last), max(self.first, last)
+
     @cached_property
     def denominator(self) -> int:
         """The smallest common denominator of the boundaries."""

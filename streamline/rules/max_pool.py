@@ -1,8 +1,7 @@
 """MaxPool, GlobalMaxPool and ReduceMax over the image: the largest pixel of each window.
 
-Of integers with a positive scale it is the largest integer; padding is left out. Pixels that a
-quantizer made are pooled at once. Others wait for the quantizer that reads the largest of them
-(``pending_pool``): its levels are fewer bits than they are.
+Of integers with a positive scale it is the largest integer; padding is left out. A pool waits for
+its reader (``pending_pool``): the levels of a quantizer may be fewer bits than the pixels.
 """
 
 from __future__ import annotations
@@ -77,9 +76,6 @@ def _largest(node: SourceNode, x: Formula, windows: Windows, context: Context) -
     y = replace(x, value=value, shape=tuple(shape), trail=(*x.trail, node))
     if signs is None:
         return _real(y)
-    source = build.meaning.get(x.value)
-    if source is not None and source.is_quantized:
-        build.settle(value, node)
     if isinstance(y, Scaled) and not y.is_clamped:
         # Its integers stand for the very tensor.
         return replace(y, root="", trail=(), classes=())

@@ -228,10 +228,10 @@ def test_levels_too_many_for_a_table_come_first_where_they_rise(
     gamma: tuple[float, ...], tmp_path: Path
 ) -> None:
     w = Writer()
-    weights = w.quant(w.constant([[[[4000.0]]], [[[-3000.0]]], [[[3500.0]]]]), 1.0, bits=13)
+    weights = w.quant(w.constant([[[[4001.0]]], [[[-3000.0]]], [[[3499.0]]]]), 1.0, bits=13)
     x = w.node("Conv", [w.quant("x", 0.25, bits=8), weights])
     x = w.batch_norm(pool(w, x), gamma, (0, 0, 0), (0, 0, 0), (1, 1, 1), epsilon=0.0)
-    x = w.quant(x, 0.25, bits=16, mode="FLOOR")
+    x = w.quant(x, 16.0, bits=16, mode="FLOOR")
     network, _ = compare(w.model(x, 1, 6, 7), tmp_path, images((1, 6, 7)))
     rises = min(gamma) > 0
     assert operators(network) == ([Requantize, MaxPool] if rises else [MaxPool, Requantize])
