@@ -89,8 +89,7 @@ def _code(site: Site, folding: Folding) -> Code:
     )
     start_table = unless_shared(starts.values.reshape(-1, pe))
     tables = [rom, number_table("starts", start_table, "What sums of rows start from.", (2,))]
-    is_plain = op.groups == 1 and starts.is_uniform
-    if not is_plain:
+    if not starts.is_uniform:
         tables += starts.start_tables(rows // pe)
     return Code(
         tables=tuple(tables),
@@ -99,7 +98,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "columns": columns,
             "groups": op.groups,
             "vectors": _vectors(site),
-            "is_plain": is_plain,
+            "is_uniform": starts.is_uniform,
             **sums.facts(folding),
         },
         widest=layout.chunks * layout.chunk_bits,

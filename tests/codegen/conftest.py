@@ -14,6 +14,7 @@ import pytest
 
 from lutloom.codegen import Golden, check_plan, legal_values, lower, write_project
 from lutloom.codegen.folding import legal_choices, unfolded_plan
+from lutloom.codegen.pragma_check import check_project
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.op import Op
@@ -209,6 +210,7 @@ def simulated(
     write_project(
         lowered, plan, name="net", golden=golden, directory=directory, unit_limit=unit_limit
     )
+    assert [str(problem) for problem in check_project(directory)] == []
     simulation = csim.build(directory, bounded=bounded, compiler="g++")
     for name, traced in simulation.trace(inputs).items():
         wrong = np.argwhere(traced != values[name])
