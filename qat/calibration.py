@@ -6,6 +6,10 @@ what reaches it (layer by layer, in one pass, as later ones depend on it), its f
 spread each channel over the levels of the quantizer behind it, some factors are negative and a few
 zero, scales of channels differ, and the logits of each class are centred, so that the class
 depends on the input. Which levels and classes occur is counted, not hoped for.
+
+Deep random networks are chaotic: one level that changes in one pixel changes logits by as much as
+another image would. So they are no stand-in for accuracy; a number that is wrong anywhere shows at
+the end.
 """
 
 from __future__ import annotations
