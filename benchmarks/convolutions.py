@@ -128,7 +128,7 @@ class Tables:
             ),
             make(
                 "network", "plan", "cycles a frame", "wall s", "CPU s", "images", "run s", "equal",
-                title="The C++, compiled in so many seconds, FIFOs as deep as planned, and the reference",
+                title="The C++, compiled, with FIFOs as deep as planned, and the reference",
             ),
         )  # fmt: skip
 
