@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lutloom.core.errors import GraphError
@@ -67,7 +67,10 @@ class GraphBuilder:
         computed from a sum that is deferred, or from a pool whose results are no integers.
         """
         for source in inputs:
-            if source in self.pools:
+            pool = self.pools.get(source)
+            if pool is not None and pool.signs is None and isinstance(op, Permute | Reshape):
+                return self._moved(source, pool, node, op)
+            if pool is not None:
                 self.settle(source, node)
             if source in self.deferred:
                 return self._behind(source, node, suffix, op)
@@ -104,6 +107,15 @@ class GraphBuilder:
         name = self._unused(readable_name(pool.node.name))
         self.pools[name] = pool
         self.types[name] = type_
+        return name
+
+    def _moved(
+        self, source: str, pool: PendingPool, node: SourceNode, op: Permute | Reshape
+    ) -> str:
+        """Return the largest reals of ``pool``, called ``source``, behind ``op``."""
+        name = self._unused(readable_name(node.name))
+        self.types[name] = self._type_of(node, op, (source,))
+        self.pools[name] = replace(pool, moves=(*pool.moves, op))
         return name
 
     def settle(self, name: str, reader: object) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import MaxPool, Requantize, Threshold
+from lutloom.core.ops import MaxPool, Permute, Requantize, Reshape, Threshold
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varying_axes
 from lutloom.streamline.curve import expression_of
@@ -50,12 +50,16 @@ _MOST_LEVELS = 256
 
 @dataclass(frozen=True, eq=False)
 class PendingPool:
-    """``op`` on ``source``, whose value is ``[*image, C]``; ``signs`` as above, None for reals."""
+    """``op`` on ``source``, whose value is ``[*image, C]``; ``signs`` as above, None for reals.
+
+    Reals may lie elsewhere than ``op`` leaves them: ``moves`` are wires behind it.
+    """
 
     node: SourceNode
     op: MaxPool
     source: Formula
     signs: Signs | None
+    moves: tuple[Permute | Reshape, ...] = ()
 
     def refusal(self, reader: object) -> ModelError:
         """Return the error for a ``reader`` that is no quantizer."""
@@ -63,6 +67,14 @@ class PendingPool:
             f"{self.node}: the largest of what is no integer is for a quantizer alone, and {reader}"
             f" reads it; put a quantizer in front of the pool"
         )
+
+    def check_moves(self, *arrays: Rationals) -> None:
+        """Refuse numbers that differ by channel or place, and would have to move back."""
+        if self.moves and any(array.size > 1 for array in arrays):
+            raise ModelError(
+                f"{self.node}: the largest of what is no integer is moved behind it, and then meets"
+                " numbers that differ from one to another; put a quantizer in front of the pool"
+            )
 
 
 def varies_in_place(*arrays: Rationals | None) -> bool:
@@ -89,9 +101,13 @@ def beneath(x: Formula, build: GraphBuilder) -> Formula:
 def before(x: Formula, pool: PendingPool, build: GraphBuilder) -> Formula:
     """Return the function ``x`` of the result of ``pool`` for the pixels that it pools."""
     source = pool.source
-    image = build.types[source.value].shape
+    if pool.moves:
+        pool.check_moves(*x.arrays)
+        ones = (1,) * len(source.shape)
+        x = x.with_arrays(lambda array: array.reshape(ones))
+        x = replace(x, axes=source.axes, shape=source.shape)
     shape = list(x.shape)
-    for axis, size in zip(x.axes, image, strict=True):
+    for axis, size in zip(x.axes, build.types[source.value].shape, strict=True):
         shape[axis] = size
     if pool.signs is not None:
         return replace(x, value=source.value, shape=tuple(shape))

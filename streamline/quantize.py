@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from lutloom.core.host import HostProgram, HostStep
@@ -218,6 +217,7 @@ def _before_pool(node: SourceNode, y: Formula, steps: Rationals, context: Contex
     """
     build = context.build
     pool = build.pools[y.value]
+    pool.check_moves(*y.arrays, steps)
     falls = None if varies_in_place(*y.arrays, steps) else falling(y, pool, steps)
     if falls is None and pool.signs is None:
         raise ModelError(
@@ -226,36 +226,45 @@ def _before_pool(node: SourceNode, y: Formula, steps: Rationals, context: Contex
             " the pool"
         )
     is_wide = isinstance(steps.reshape(-1)[0], WideSteps)
-    if falls is None or (pool.signs is not None and not _is_worth_it(steps, pool, falls, context)):
+    is_turned = falls is not None and bool(falls.any())
+    if falls is None or not _is_worth_it(steps, pool, is_turned and is_wide, context):
         return None
     ends = ends_of(steps)
-    if falls.any() and not is_wide:
+    if is_turned and not is_wide:
         steps = turned(steps, falls)
-    levels = reordered(build, node, _levelled(node, before(y, pool, build), steps, context), y.axes)
+    below = before(y, pool, build)
+    if pool.moves:
+        steps = steps.reshape((1,) * len(below.shape))
+    levels = reordered(build, node, _levelled(node, below, steps, context), below.axes)
     value = levels.value
-    if falls.any() and is_wide:
-        value = build.add(
-            node, "/turned", turning(falls, ends, build.types[value].element), (value,)
-        )
+    if is_turned and is_wide:
+        turn = turning(falls, ends, build.types[value].element)
+        value = build.add(node, "/turned", turn, (value,))
     value = build.add(pool.node, "/levels", pool.op, (value,))
-    if falls.any():
+    if is_turned:
         back = turning(falls, ends, build.types[value].element)
         value = build.add(node, "/turned", back, (value,))
+    for move in pool.moves:
+        value = build.add(node, "/moved", move, (value,))
     return _integers(value, y)
 
 
 def _is_worth_it(
-    steps: Rationals, pool: PendingPool, falls: NDArray[np.bool_], context: Context
+    steps: Rationals,
+    pool: PendingPool,
+    is_turned_by_products: bool,  # noqa: FBT001 - a property of the first two
+    context: Context,
 ) -> bool:
-    """Whether levels are better pooled than the integers under them."""
+    """Whether levels are better pooled than the integers under them, if those can be."""
+    if pool.signs is None:
+        return True
+    if is_turned_by_products:
+        return False
     tables: list[Steps | WideSteps] = steps.ravel().tolist()
     lows, highs = zip(*(table.ends for table in tables), strict=True)
     levels = IntType(min(lows), max(highs), abs(tables[0].height))
     integers = context.build.types[pool.source.value].element
-    assert pool.signs is not None
-    if (pool.signs < 0).any():
-        return not isinstance(steps.reshape(-1)[0], WideSteps) or not falls.any()
-    return levels.bits < integers.bits
+    return bool((pool.signs < 0).any()) or levels.bits < integers.bits
 
 
 def _by_element(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled:

@@ -288,6 +288,18 @@ def test_two_readers_of_a_pool_each_get_what_they_need(tmp_path: Path) -> None:
     assert sorted(type_.element.bits for type_ in pooled(network)) == [2, 3]
 
 
+def test_reals_may_move_between_a_pool_and_its_quantizer(tmp_path: Path) -> None:
+    def moved(w: Writer, x: str) -> str:
+        x = w.node("Transpose", [w.node("Flatten", [pool(w, x)])], perm=[0, 1])
+        return w.binary("Mul", w.node("Relu", [x]), -0.5)
+
+    network, _ = compare(quantized(gelu, moved), tmp_path, images())
+    assert [MaxPool, Threshold] == operators(network)[1:3]
+    varying = quantized(gelu, moved, lambda w, x: w.binary("Mul", x, np.arange(27)))
+    with pytest.raises(ModelError, match=r"^MaxPool node .* meets numbers that differ from one"):
+        streamline(write(varying, tmp_path))
+
+
 @pytest.mark.parametrize(
     ("kind", "attributes"),
     [
