@@ -1,8 +1,9 @@
 """C++ text as tokens with line numbers: comments dropped, directives whole, line splices joined.
 
 Only as much of the language as generated code uses. ``>`` is always a token of its own, so that
-``hls::stream<ap_uint<8>>`` nests; a run of eight or more numbers between commas is one token, so
-that a table of weights costs next to nothing. What ``__SYNTHESIS__`` excludes is marked.
+``hls::stream<ap_uint<8>>`` nests; a run of eight or more numbers between commas is one token, and
+so is one of four or more rows of numbers in braces, so that a table of weights costs next to
+nothing. What ``__SYNTHESIS__`` excludes is marked.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Token:
 
 
 _NUMBER = r"(?:0[xX][0-9a-fA-F]+[uUlL]*|\.?[0-9][0-9A-Za-z_.']*(?:(?<=[eE])[+-][0-9]+)?)"
+_DIGITS = r"-?[0-9][-0-9a-fA-FxXuUlL,\s]"
 _LEXEME = re.compile(
     rf"""
     (?P<blank>(?:\s|\\\n)+)
@@ -42,7 +44,8 @@ _LEXEME = re.compile(
   | (?P<directive>\#(?:\\\n|[^\n])*)
   | (?P<string>(?:u8|[uUL])?R"(?P<fence>[^()\\\s]*)\(.*?\)(?P=fence)"
       |(?:u8|[uUL])?"(?:\\.|[^"\\\n])*"|(?:u8|[uUL])?'(?:\\.|[^'\\\n])+')
-  | (?P<number>[0-9][0-9a-fA-FxXuUlL,\s]{{99,}}(?=\}})|{_NUMBER}(?:(?:\s*,\s*{_NUMBER}){{7,}})?)
+  | (?P<number>{_DIGITS}{{99,}}(?=\}})|(?:\{{{_DIGITS}*\}},?\s*){{4,}}
+      |{_NUMBER}(?:(?:\s*,\s*{_NUMBER}){{7,}})?)
   | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
   | (?P<punctuation>::|->|\+\+|--|<<=?|&&|\|\||[-+*/%&|^!=<>]=|[][(){{}}<>;:,.?~!+*/%&|^=-])
   | (?P<stray>.)

@@ -17,6 +17,7 @@ from lutloom.codegen import (
 )
 from lutloom.codegen.cpp_names import collect, directions
 from lutloom.codegen.cpp_scopes import parse
+from lutloom.codegen.cpp_tokens import Kind, Token, tokenize
 from lutloom.codegen.pragma_check import check_pragmas, check_project
 from lutloom.codegen.pragma_rules import DEAD, RULES, STORAGE_IMPLEMENTATIONS
 from lutloom.core.graph import Graph, Node
@@ -610,6 +611,21 @@ def test_table_of_a_million_bits_is_checked_at_once() -> None:
     words = ", ".join(f"0x{index:016x}ULL" for index in range(16384))
     text = f"const unsigned long long kTable[16384] = {{\n{words}\n}};\n"
     assert check_pragmas(PROCESSES + text, file="params.hpp") == []
+
+
+@pytest.mark.parametrize("row", ["{{0x{0:016x}ULL}}", "{{0x{0:x}, -{0}, 7}}", "{{-{0}, 3}}"])
+def test_rows_of_a_table_are_one_token(row: str) -> None:
+    rows = ",\n".join(row.format(index) for index in range(1, 5000))
+    tokens = tokenize(f"const long kTable[][1] = {{\n{rows},\n}};\nint next;")
+    assert len(tokens) < 20
+    assert tokens[-3:] == tuple(
+        Token(kind, text, 5002)
+        for kind, text in (
+            (Kind.NAME, "int"),
+            (Kind.NAME, "next"),
+            (Kind.PUNCTUATION, ";"),
+        )
+    )
 
 
 def generated(directory: Path, plan: str, unit_limit: int) -> Path:
