@@ -249,10 +249,10 @@ def _depths(wiring: Wiring, stream: Stream) -> tuple[int, int]:
     """Return the depths of the FIFOs of ``stream`` in front of its converter and behind it.
 
     What the plan gives it lies where words are wider: a reader that takes a word a cycle for a
-    while doesn't wait for a converter then.
+    while doesn't wait for a converter then. What leaves the design is never waited for.
     """
     depth, converter = fifo_depth(wiring.plan, stream.value), wiring.converter(stream)
-    if converter is None or converter.out_bits < converter.in_bits:
+    if converter is None or converter.out_bits < converter.in_bits or stream.target is None:
         return depth, DEFAULT_DEPTH
     behind = -(-depth * converter.in_bits // converter.out_bits)
     return DEFAULT_DEPTH, max(behind, DEFAULT_DEPTH)

@@ -1,164 +1,216 @@
-"""How deep the FIFOs of a plan are: where processes read or write in bursts, and branches meet.
+"""How deep the FIFOs of a plan have to be for the rate of its slowest process.
 
-A process *holds back* what it has to read before it can write: with ``need(m)`` the elements that
-it has read when it writes element ``m``, ``need(m) / inputs - m / outputs`` of a frame, which adds
-up along a path. Where branches meet again, the FIFO of an input holds what the other branches hold
-back at most, less what its own holds back at least, from the process on that all of them pass.
-That is enough for any interleaving, whatever else is buffered on the way. To that come the words
-that are under way in pipelines on the longer branch.
+A timetable is made, with an image every so many cycles as the slowest process takes: every word
+has a time at which it is written and one at which it is read. Each FIFO gets room for the most
+words that wait in it. A design whose FIFOs are that deep never falls behind the timetable, since
+all that happens sooner delays nothing; so branches that meet don't stop each other either.
 
-A matvec of several row folds reads a vector, then nothing until all rows are computed: meanwhile
-the next vector waits in the FIFO in front of it.
+In the timetable an iteration begins as soon as its words are there and the one before has begun,
+with two exceptions:
+
+- products, and the reader of the input, are spread over most of the interval: what came sooner
+  than it is wanted would have to be kept;
+- a window and the product behind it are one loop: a tap is given when it is multiplied.
+
+Pipelines, restarts and FIFOs take their cycles, on the safe side.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
-from itertools import chain
-from math import ceil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.kernels import KERNELS
+from lutloom.codegen.kernels.window import schedule_of
+from lutloom.codegen.schedules import Schedule, converter_schedule, process_schedule
 from lutloom.codegen.streams import Stream, Wiring, site_of
-from lutloom.core.ops import Depthwise, MatVec, MaxPool, Permute, SumPool, TopK, Window
+from lutloom.codegen.timing import PESSIMISTIC
+from lutloom.core.ops import Depthwise, MatVec, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lutloom.codegen.kernels import Site
-    from lutloom.core.windows import Windows
+    from lutloom.core.types import IntArray
 
 DEFAULT_DEPTH = 2
 """Words in a FIFO that a plan does not name: what the tools default to."""
 
-HOP_CYCLES = 20
-"""Cycles that a word takes through a process and the FIFO behind it, on the safe side."""
+# What is spread over the interval takes that share of it: with less FIFOs grow, and with no rest a
+# process that has waited never catches up, so that its FIFOs grow, too.
+_SPREAD = (15, 16)
+_TRANSIT = 1 + PESSIMISTIC.fifo_latency
+
+
+@dataclass(frozen=True, eq=False)
+class _Loop:
+    """The iterations of a frame: those in which each input is read, each output written."""
+
+    kind: str
+    iterations: int
+    reads: tuple[IntArray, ...]
+    writes: tuple[IntArray, ...]
+    is_spread: bool = False
+
+    @staticmethod
+    def of(kind: str, schedule: Schedule, outputs: int = 1, *, is_spread: bool = False) -> _Loop:
+        reads = tuple(schedule.positions(port) for port in range(schedule.reads))
+        writes = tuple(schedule.positions(schedule.reads + port) for port in range(outputs))
+        return _Loop(kind, schedule.iterations, reads, writes, is_spread)
+
+    @property
+    def rest(self) -> int:
+        """Cycles from the last iteration of a frame to the first one of the next."""
+        return PESSIMISTIC.stages[self.kind] + PESSIMISTIC.restart_gap
+
+    def times(
+        self, interval: int, arrivals: list[IntArray]
+    ) -> tuple[list[IntArray], list[IntArray]]:
+        """Return when words are read and written, if they are there from ``arrivals`` on.
+
+        A frame begins ``interval`` cycles after the last one.
+        """
+        import numpy as np
+
+        span = self.iterations
+        if self.is_spread:
+            span = max(span, min(interval * _SPREAD[0] // _SPREAD[1], interval - self.rest))
+
+        def pace(iterations: IntArray) -> IntArray:
+            return iterations * span // self.iterations
+
+        # How much later than at its pace each iteration is: because of its own words, of those
+        # of iterations before it, and of the frame before.
+        nothing = np.zeros(0, np.int64)
+        read = np.concatenate([nothing, *self.reads])
+        order = np.argsort(read, kind="stable")
+        read = read[order]
+        late = np.concatenate([nothing, *arrivals])[order] - pace(read)
+        before = int(late.max()) + span + self.rest - interval if late.size else 0
+        late = np.maximum.accumulate(np.append(before, late))
+
+        def at(iterations: IntArray) -> IntArray:
+            delays: IntArray = late[np.searchsorted(read, iterations, side="right")]
+            return pace(iterations) + delays
+
+        stages = PESSIMISTIC.stages[self.kind]
+        return [at(port) for port in self.reads], [at(port) + stages for port in self.writes]
 
 
 def fifo_depths(wiring: Wiring) -> Mapping[str, int]:
     """Return the depths of the FIFOs that should be deeper than the default, by their values."""
-    depths: dict[str, int] = {}
+    windows = _windows(wiring)
+    loops = {
+        name: _loop(wiring, name, windows.get(name))
+        for name in wiring.processes
+        if name not in windows.values()
+    }
+    converters = {
+        stream.value: _Loop.of(converter.kernel, converter_schedule(converter))
+        for stream in wiring.streams
+        if (converter := wiring.converter(stream)) is not None
+    }
+    interval = max(loop.iterations + loop.rest for loop in (*loops.values(), *converters.values()))
+    incoming: dict[str | None, list[Stream]] = {}
+    outgoing: dict[str | None, list[Stream]] = {}
     for stream in wiring.streams:
-        if stream.target is not None and (words := _vector_words(wiring, stream)) > DEFAULT_DEPTH:
-            depths[stream.value] = words
-    interval = max(_cycles(wiring, name) for name in wiring.processes)
-    for stream, frames, hops in _meeting(wiring):
-        words = _words(wiring, stream)
-        needed = ceil(frames * words) + ceil(Fraction(hops * HOP_CYCLES, interval) * words)
-        depths[stream.value] = max(depths.get(stream.value, 0), needed + DEFAULT_DEPTH)
+        incoming.setdefault(stream.target, []).append(stream)
+        outgoing.setdefault(stream.source, []).append(stream)
+    (entering,) = outgoing[None]
+    written = {entering.value: _entering(wiring, entering, interval)}
+    depths: dict[str, int] = {}
+    for name, loop in loops.items():
+        streams = incoming[windows.get(name, name)]
+        passed = [
+            _pass(converters.get(stream.value), written.pop(stream.value), interval)
+            for stream in streams
+        ]
+        reads, writes = loop.times(interval, [times + _TRANSIT for times, _ in passed])
+        for stream, (times, words), read in zip(streams, passed, reads, strict=True):
+            bits = _most_words(times, read, interval) * wiring.read_bits(stream)
+            depth = words - (-bits // wiring.written_bits(stream))
+            if depth > DEFAULT_DEPTH:
+                depths[stream.value] = depth
+        for stream in outgoing[name]:
+            written[stream.value] = writes[stream.source_port]
+    ((leaving, times),) = written.items()
+    _, words = _pass(converters.get(leaving), times, interval)
+    if words > DEFAULT_DEPTH:
+        depths[leaving] = words
     return depths
 
 
-def held_back(site: Site) -> tuple[Fraction, Fraction]:
-    """Return what a process holds back, as a share of a frame: at least, and at most."""
-    match site.op:
-        case Permute():
-            return Fraction(0), Fraction(1)
-        case MatVec(matrix=matrix):
-            return Fraction(0), Fraction(matrix.shape[0], site.outputs[0].size)
-        case TopK():
-            return Fraction(0), Fraction(site.inputs[0].channels, site.inputs[0].size)
-        case Window() | Depthwise() | MaxPool() | SumPool():
-            return _held_by_windows(site.op.windows, site.inputs[0].shape[:-1])
-        case _:
-            return Fraction(0), Fraction(0)
+def _pass(converter: _Loop | None, times: IntArray, interval: int) -> tuple[IntArray, int]:
+    """Return when words that are written at ``times`` leave the converter, and how many wait."""
+    if converter is None:
+        return times, 0
+    (read,), (written,) = converter.times(interval, [times + _TRANSIT])
+    return written, _most_words(times, read, interval)
 
 
-def _held_by_windows(windows: Windows, image: tuple[int, ...]) -> tuple[Fraction, Fraction]:
+def _most_words(written: IntArray, read: IntArray, interval: int) -> int:
+    """Return the most words between their writing and their reading, frame after frame."""
     import numpy as np
 
-    # The last pixel that each window sees, in row-major order, counted from 1.
-    last = np.zeros((1,), np.int64)
-    sees = np.ones((1,), bool)
-    for axis, size in enumerate(image):
-        taps = range(windows.kernel[axis])
-        ends = np.max([windows.pixels(image, axis, tap) for tap in taps], axis=0)
-        last = (last[:, None] * size + np.maximum(ends, 0)).reshape(-1)
-        sees = (sees[:, None] & (ends >= 0)).reshape(-1)
-    needed = np.maximum.accumulate(np.where(sees, last + 1, 0))
-    pixels, count = int(np.prod(image)), len(needed)
-    index = np.arange(count)
-    most = int((needed * count - index * pixels).max())
-    least = int((needed * count - (index + 1) * pixels).min())
-    return Fraction(least, pixels * count), Fraction(most, pixels * count)
+    held = np.arange(1, len(written) + 1) - np.searchsorted(read, written)
+    # And what is left of the frames before.
+    while int((read := read - interval)[-1]) >= int(written[0]):
+        held += len(read) - np.searchsorted(read, written)
+    return int(held.max())
 
 
-def _words(wiring: Wiring, stream: Stream) -> int:
-    """Return the words of a frame, as they are written."""
-    return -(-stream.tensor.size * stream.tensor.element.bits // wiring.written_bits(stream))
-
-
-def _cycles(wiring: Wiring, name: str) -> int:
-    node = wiring.processes[name]
-    site = site_of(wiring.graph, node)
-    return KERNELS[node.op.name].cycles(site, wiring.plan.foldings[name])
-
-
-def _vector_words(wiring: Wiring, stream: Stream) -> int:
-    """Return the words of the vectors that a matvec of several row folds reads, else 0."""
-    assert stream.target is not None
-    op = wiring.processes[stream.target].op
-    is_window = stream.source is not None and isinstance(wiring.processes[stream.source].op, Window)
-    if not isinstance(op, MatVec) or is_window:
-        return 0
-    rows, columns = op.matrix.shape
-    if rows // op.groups == wiring.plan.foldings[stream.target].pe:
-        return 0
-    return -(-columns * op.groups * stream.tensor.element.bits // wiring.written_bits(stream))
-
-
-def _meeting(wiring: Wiring) -> list[tuple[Stream, Fraction, int]]:
-    """Return the inputs of processes where branches meet: each with the share of a frame that the
-    others hold back longer, and the number of processes on the longest of these.
-    """
-    incoming: dict[str | None, list[Stream]] = {}
+def _windows(wiring: Wiring) -> dict[str, str]:
+    """Return the windows whose words a product reads, by the product's name."""
+    found = {}
     for stream in wiring.streams:
-        incoming.setdefault(stream.target, []).append(stream)
-    names = list(wiring.processes)
-    dominators: dict[str | None, tuple[str | None, ...]] = {None: (None,)}
-    found = []
-    for position, name in enumerate(names):
-        sources = [stream.source for stream in incoming[name]]
-        common = dominators[sources[0]]
-        for source in sources[1:]:
-            others = set(dominators[source])
-            common = tuple(node for node in common if node in others)
-        dominators[name] = (*common, name)
-        if len(sources) > 1:
-            within = _since(wiring, common[-1], names[:position], incoming)
-            for stream in incoming[name]:
-                others_held = [within[s.source] for s in incoming[name] if s is not stream]
-                longest = max(most for _, most, _ in others_held)
-                hops = max(hops for _, _, hops in others_held)
-                ahead = longest - within[stream.source][0]
-                if ahead > 0:
-                    found.append((stream, ahead, hops))
+        if stream.source is not None and stream.target is not None:
+            source, target = wiring.processes[stream.source], wiring.processes[stream.target]
+            if isinstance(source.op, Window) and isinstance(target.op, MatVec):
+                found[stream.target] = stream.source
     return found
 
 
-def _since(
-    wiring: Wiring,
-    start: str | None,
-    names: list[str],
-    incoming: Mapping[str | None, list[Stream]],
-) -> dict[str | None, tuple[Fraction, Fraction, int]]:
-    """Return what is held back from ``start`` up to each process: least, most, and its distance."""
-    held: dict[str | None, tuple[Fraction, Fraction, int]] = {start: (Fraction(0), Fraction(0), 0)}
-    for name in names[0 if start is None else names.index(start) + 1 :]:
-        before = [held[s.source] for s in incoming[name] if s.source in held]
-        if not before:
-            continue
-        site = site_of(wiring.graph, wiring.processes[name])
-        least, most = held_back(site)
-        lanes = KERNELS[site.op.name].lanes(site, wiring.plan.foldings[name])
-        # Words are read and written as a whole, in front of a converter and behind it.
-        words = zip(chain(*lanes), (*site.inputs, *site.outputs), strict=True)
-        most += sum(Fraction(2 * count, tensor.size) for count, tensor in words)
-        if any(_vector_words(wiring, stream) for stream in incoming[name]):
-            most += held_back(site)[1]
-        held[name] = (
-            min(low for low, _, _ in before) + least,
-            max(high for _, high, _ in before) + most,
-            max(hops for _, _, hops in before) + 1,
-        )
-    return held
+def _entering(wiring: Wiring, stream: Stream, interval: int) -> IntArray:
+    """Return when the words of the input come."""
+    import numpy as np
+
+    frame = stream.tensor.size * stream.tensor.element.bits
+    words = np.arange(-(-frame // wiring.written_bits(stream)), dtype=np.int64)
+    _, (written,) = _Loop("read_axis", len(words), (), (words,), is_spread=True).times(interval, [])
+    return written
+
+
+def _loop(wiring: Wiring, name: str, window: str | None) -> _Loop:
+    node, folding = wiring.processes[name], wiring.plan.foldings[name]
+    site = site_of(wiring.graph, node)
+    schedule = process_schedule(site, folding)
+    is_spread = isinstance(node.op, MatVec | Depthwise)
+    loop = _Loop.of(node.op.name, schedule, len(site.outputs), is_spread=is_spread)
+    if window is None:
+        return loop
+    steps = schedule_of(
+        site_of(wiring.graph, wiring.processes[window]), wiring.plan.foldings[window]
+    )
+    return _joined(steps.takes, steps.gives, steps.beats, loop, schedule)
+
+
+def _joined(
+    takes: IntArray, gives: IntArray, beats: int, product: _Loop, schedule: Schedule
+) -> _Loop:
+    """Return the loop of a window and a product, which repeats itself every vector.
+
+    In its beats the window reads words and gives taps. When it has given a vector, it goes on to
+    the next one, but gives nothing until the product is done.
+    """
+    import numpy as np
+
+    vectors = gives.reshape(schedule.repeats, -1)
+    first, last = vectors[:, 0], vectors[:, -1]
+    idle = max(product.iterations // schedule.repeats - vectors.shape[1], 0)
+    waits = np.maximum(idle - (first[1:] - last[:-1] - 1), 0)
+    shifts = np.concatenate([[0], np.cumsum(waits)])
+    results = product.writes[0].reshape(schedule.repeats, -1)[0]
+    writes = ((last + shifts)[:, None] + results - results[0]).reshape(-1)
+    reads = takes + shifts[np.maximum(np.searchsorted(first, takes, side="right") - 1, 0)]
+    # While the product works at the last vector, the next image begins to come in.
+    behind = max(beats - 1 - int(last[-1]), idle - int(first[0]))
+    end = int(last[-1] + shifts[-1]) + 1
+    return _Loop(product.kind, end + behind, (reads,), (writes,), is_spread=True)

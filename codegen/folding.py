@@ -103,8 +103,11 @@ def default_plan(graph: Graph, *, cycles: int | None = None, word_bits: int = 64
         behind = readers[name, 0]
         if site.op.name == "window" and behind is not None and nodes[behind].op.name == "matvec":
             # The product is what costs; windows are cut into the words that it wants.
-            lanes = [f.simd for f in _fastest(site, target)]
-            foldings[behind] = _behind_window(site_of(graph, nodes[behind]), target, lanes)
+            lanes = {folding.simd for folding in _fastest(site, target)}
+            # Of a single tap, where that is fast enough.
+            of_one = {simd for simd in lanes if simd * site.op.groups <= site.inputs[0].channels}
+            product = site_of(graph, nodes[behind])
+            foldings[behind] = _behind_window(product, target, of_one or lanes)
             wanted = foldings[behind].simd * site.outputs[0].element.bits
             foldings[name] = _least(site, target, wanted, port=1)
             return foldings[name]
@@ -148,7 +151,7 @@ def _fastest(site: Site, target: int) -> list[Folding]:
     return [folding for folding, excess in excesses.items() if excess == least]
 
 
-def _behind_window(site: Site, target: int, lanes: list[int]) -> Folding:
+def _behind_window(site: Site, target: int, lanes: set[int]) -> Folding:
     """Return the folding of a matvec whose words a window writes, best with some of ``lanes``."""
 
     def cost(folding: Folding) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """How many clock cycles a design takes: its processes and FIFOs, cycle by cycle.
 
 A model of the loops, independent of the cycles that kernels state: what each iteration reads and
-writes is in ``codegen.schedules``, what happens in a cycle in ``cycles.cpp``. What synthesis would
-decide is named here: how deep pipelines are, how long it takes to restart one and to pass a FIFO.
+writes is in ``codegen.schedules``, what happens in a cycle in ``cycles.cpp``; what synthesis would
+decide is a ``Timing``: how deep pipelines are, how long it takes to restart one and to pass a FIFO.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lutloom.codegen.folding import DEFAULT_DEPTH
@@ -26,6 +25,7 @@ from lutloom.codegen.schedules import (
     reader_schedule,
     writer_schedule,
 )
+from lutloom.codegen.timing import Timing
 from lutloom.core.errors import LutloomError
 from lutloom.sim.library import load_library
 from lutloom.sim.toolchain import find_compiler
@@ -33,56 +33,12 @@ from lutloom.sim.toolchain import find_compiler
 if TYPE_CHECKING:
     from lutloom.codegen.design import Design, Unit
 
-PIPELINE_DEPTH: Mapping[str, int] = MappingProxyType(
-    {
-        "add": 6,
-        "border_threshold": 16,
-        "depthwise": 16,
-        "duplicate": 2,
-        "gearbox": 4,
-        "matvec": 16,
-        "max_pool": 8,
-        "narrow": 2,
-        "permute": 6,
-        "read_axis": 2,
-        "requantize": 16,
-        "sum_pool": 8,
-        "threshold": 16,
-        "top_k": 6,
-        "widen": 2,
-        "window": 8,
-        "write_axis": 2,
-    }
-)
-"""Cycles between the reads and the writes of an iteration: on the safe side, not measured."""
-
-RESTART_GAP = 4
-"""Cycles between the end of a frame in a process and the beginning of the next one."""
-
-FIFO_LATENCY = 2
-"""Cycles that a word takes through a FIFO, beyond the one after it was written."""
-
 _MOST_FRAMES = 12
 _SLICE = 1_000_000
 
 
 class DeadlockError(LutloomError, ValueError):
     """A design that stops, because FIFOs are not deep enough."""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What the loops don't say: ``stages`` of the pipeline of each kind of process, and delays."""
-
-    stages: Mapping[str, int]
-    restart_gap: int
-    fifo_latency: int
-
-
-IDEAL = Timing(MappingProxyType({}), 0, 0)
-"""No pipeline, no restart, no delay."""
-
-PESSIMISTIC = Timing(PIPELINE_DEPTH, RESTART_GAP, FIFO_LATENCY)
 
 
 @dataclass(frozen=True)
@@ -196,7 +152,7 @@ class CycleModel:
                     schedule.counts.ctypes.data,
                     len(schedule.masks),
                     schedule.repeats,
-                    timing.stages.get(process.kind, 0),
+                    timing.stages[process.kind],
                 )
             engine.lutloom_prepare(model)
             for frames in range(1, _MOST_FRAMES + 1):
