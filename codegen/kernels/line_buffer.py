@@ -182,14 +182,11 @@ def schedule(walk: Walk) -> Schedule:
     import numpy as np
 
     runs = _Runs(walk)
-    gives = (runs.gives[:, None] + np.arange(runs.length, dtype=np.int64)).reshape(-1)
-    # What is needed once each tap was given: word m waits for the first beat in which word
-    # m - depth no longer is.
-    needed = np.concatenate([runs.needed(np.zeros(1, np.int64)), runs.needed(gives + 1)])
     words = np.arange(walk.words, dtype=np.int64)
-    tap = np.searchsorted(needed, words - walk.depth, side="right")
-    free = np.concatenate([[0], gives + 1])[tap]
+    # Word m waits for the first beat in which word m - depth is no longer needed.
+    free = runs.released(words - walk.depth)
     takes = words + np.maximum.accumulate(np.maximum(free - words, 0))
+    gives = (runs.gives[:, None] + np.arange(runs.length, dtype=np.int64)).reshape(-1)
     return Schedule(takes, gives, walk.beats)
 
 
@@ -364,3 +361,16 @@ class _Runs:
         reached = np.where(there, np.append(self.words, 0)[run] + begun, 0)
         needed: IntArray = np.minimum(np.maximum(self.low[run], reached), self.bound[run])
         return needed
+
+    def released(self, words: IntArray) -> IntArray:
+        """Return the first beat at whose start each of ``words`` is needed no longer."""
+        import numpy as np
+
+        before = np.minimum(self.low, self.bound)
+        run = np.searchsorted(before, words, side="right") - 1
+        # While its run is under way, or with the end of it.
+        given = words + 1 - self.words[run]
+        is_within = self.is_there[run] & (given <= self.length) & (self.bound[run] > words)
+        beats = self.gives[run] + np.where(is_within, np.maximum(given, 1), self.length)
+        released: IntArray = np.where(run < 0, 0, beats)
+        return released
