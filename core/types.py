@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Values and accumulators are int64 in the reference; the C++ goes no further either.
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-_MOST_ELEMENTS = 2**48
+_MOST_ELEMENTS = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class TensorType:
         if any(size < 1 for size in self.shape):
             raise ValueError(f"every dimension must be at least 1, not {list(self.shape)}")
         if self.size > _MOST_ELEMENTS:
-            raise ValueError(f"a tensor of {list(self.shape)} is too large: at most 2^48 elements")
+            raise ValueError(f"a tensor of {list(self.shape)} is too large: at most 2^32 elements")
 
     @property
     def size(self) -> int:

@@ -88,7 +88,8 @@ class Windows:
             if free < 0:
                 raise TypeError(
                     f"windows of {list(self.kernel)} taps, {list(self.dilation)} apart, do not fit"
-                    f" into {list(image)} pixels with the pads {list(self.pads)}"
+                    f" into {list(image)} pixels with the pads {list(self.pads)}; use a smaller"
+                    " kernel, or pad more"
                 )
             counts.append(free // self.stride[axis] + 1)
         return tuple(counts)

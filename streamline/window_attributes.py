@@ -135,17 +135,17 @@ def fitting(
     spacing: Sequence[int] | None = None,
 ) -> Windows:
     """Return the windows, of which at least one lies within image and padding."""
-    windows = Windows(
-        tuple(kernel),
-        tuple(strides),
-        tuple(dilations),
-        tuple(pads),
-        tuple(spacing or (1,) * len(kernel)),
-    )
     try:
+        windows = Windows(
+            tuple(kernel),
+            tuple(strides),
+            tuple(dilations),
+            tuple(pads),
+            tuple(spacing or (1,) * len(kernel)),
+        )
         windows.borders(tuple(image))
     except TypeError as error:
-        raise ModelError(f"{node}: {error}; use a smaller kernel, or pad more") from error
+        raise ModelError(f"{node}: {error}") from error
     return windows
 
 

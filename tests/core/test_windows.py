@@ -75,7 +75,7 @@ def test_what_is_no_window_is_refused(changed: dict[str, tuple[int, ...]], messa
     [
         ({}, (2,), r"^windows of \[3\] taps, \[1\] apart, do not fit into \[2\] pixels with the p"),
         ({"dilation": (3,)}, (6,), r"^windows of \[3\] taps, \[3\] apart, do not fit into \[6\]"),
-        ({"pads": (-2, -1)}, (5,), r"do not fit into \[5\] pixels with the pads \[-2, -1\]$"),
+        ({"pads": (-2, -1)}, (5,), r"with the pads \[-2, -1\]; use a smaller kernel, or pad more$"),
         ({}, (5, 5), r"^windows of 1 axes do not fit an image of 2$"),
         ({"pads": (0, 2**22)}, (4,), r"^an axis of 4194308 places, padding included, is too long"),
         ({"spacing": (2**22,)}, (3,), r"^an axis of 8388609 places, padding included, is too lon"),
