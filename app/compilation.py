@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
 
-GOLDEN_IMAGES, GOLDEN_NUMBERS = 16, 2**24
-"""How many images the testbench gets, and how many numbers these may hold at most."""
+GOLDEN_IMAGES, FEWEST_IMAGES, GOLDEN_NUMBERS = 16, 3, 2**25
+"""How many images the testbench gets: fewer where their values would be more numbers than that."""
 
 
 def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
@@ -46,7 +46,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     plan file; without one, a plain automatic plan is made. ``input_type``, ``input_scale`` and
     ``input_bias`` say that the model's input holds integers, and what they stand for. ``data`` are
     inputs of the model, ``[N, ...]``, for the testbench and for ``verify``; without them, random
-    integers are used. ``name`` names the design: by default, the model's file. ``force`` replaces
+    ones are used. ``name`` names the design: by default, the model's file. ``force`` replaces
     ``output`` if it exists.
 
     Raises a ``LutloomError`` that says what to do for whatever can't be compiled; ``output`` then
@@ -123,19 +123,16 @@ def _plan(processes: Graph, path: str | Path | None) -> Plan:
 
 def _golden(network: Network, samples: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
     """Return integers at the graph's input and output."""
-    import numpy as np
-
+    from lutloom.random_images import random_images
     from lutloom.sim.reference import run
 
-    if samples is not None:
-        inputs = network.encode(samples)
-    else:
-        type_ = network.graph.inputs[network.input_value]
-        images = min(GOLDEN_IMAGES, max(1, GOLDEN_NUMBERS // type_.size))
-        codes = np.random.default_rng(0).integers(type_.element.count, size=(images, *type_.shape))
-        inputs = codes * type_.element.step + type_.element.lo
-    values = run(network.graph, {network.input_value: inputs})
-    return inputs, values[network.output_value]
+    graph, start = network.graph, network.input_value
+    numbers = sum(type_.size for type_ in graph.types.values())
+    images = min(GOLDEN_IMAGES, max(FEWEST_IMAGES, GOLDEN_NUMBERS // numbers))
+    given = random_images(network, images, seed=0) if samples is None else samples[:images]
+    inputs = network.encode(given)
+    (output,) = graph.outputs
+    return inputs, run(graph, {start: inputs}, wanted=(output,))[output]
 
 
 def _write_project(
