@@ -10,14 +10,18 @@ import pytest
 
 from lutloom.core.ops import BorderThreshold, Conv, Permute, Threshold
 from lutloom.core.types import BIPOLAR, IntType
+from lutloom.streamline.errors import ModelError
 from lutloom.streamline.importer import RawInput
+from lutloom.streamline.pipeline import streamline
 from tests.exact import compare
-from tests.models import Writer
+from tests.models import Writer, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from onnx import ModelProto
 
     from lutloom.core.network import Network
 
@@ -267,3 +271,111 @@ def test_channels_last_models_are_read_as_they_are_written(seed: int, tmp_path: 
         w.model(y, *shape), tmp_path, some_inputs(rng, NIBBLE, *shape), RawInput(NIBBLE)
     )
     assert not ops(network, Permute)
+
+
+def refused(
+    kind: str = "Conv",
+    weights: tuple[int, ...] = (2, 2, 3, 3),
+    *,
+    image: tuple[int, ...] = (2, 4, 5),
+    bias: int = 0,
+    **attributes: Any,  # noqa: ANN401 - as in ONNX
+) -> ModelProto:
+    w = Writer()
+    inputs = [w.quant("x"), w.constant(np.ones(weights))]
+    if bias:
+        inputs.append(w.constant(np.ones(bias)))
+    return w.model(w.quant(w.node(kind, inputs, name="it", **attributes)), *image)
+
+
+def of_floats(w: Writer) -> str:
+    return w.node("Conv", ["x", w.constant(np.ones((1, 2, 1, 1)))], name="it")
+
+
+def of_float_weights(w: Writer) -> str:
+    weights = np.random.default_rng(0).normal(0, 1, (1, 2, 1, 1))
+    return w.node("Conv", [w.quant("x"), w.constant(weights)], name="it")
+
+
+def of_activations(w: Writer) -> str:
+    x = w.node("Sigmoid", [w.quant("x")], name="act")
+    return w.node("Conv", [x, w.constant(np.ones((1, 2, 1, 1)))], name="it")
+
+
+def of_weights_that_depend_on_data(w: Writer) -> str:
+    x = w.quant("x")
+    return w.node("Conv", [x, x], name="it")
+
+
+def of_scales_for_every_weight(w: Writer) -> str:
+    scale = np.random.default_rng(0).uniform(1, 2, (1, 2, 1, 2))
+    return w.node("Conv", [w.quant("x"), w.quant(w.constant(scale), scale)], name="it")
+
+
+def of_scales_along_the_image(w: Writer) -> str:
+    x = w.quant("x", [[0.5, 0.25, 0.75, 0.3, 0.2]])
+    return w.node("Conv", [x, w.constant(np.ones((1, 2, 1, 1)))], name="it")
+
+
+def of_scales_that_meet_in_wide_multipliers(w: Writer) -> str:
+    x = w.quant("x", [[[1.1e-9]], [[0.7]]])
+    return w.node("Conv", [x, w.constant(np.ones((1, 2, 1, 1)))], name="it")
+
+
+def built(layer: Callable[[Writer], str]) -> ModelProto:
+    w = Writer()
+    return w.model(w.quant(layer(w)), 2, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (refused(weights=(2, 2, 3)), r"do not fit data of the shape \['N', 2, 4, 5\]; both should"),
+        (refused(weights=(2, 3, 3, 3)), "2 channels in 1 groups do not fit 2 filters of 3"),
+        (refused(weights=(3, 1, 3, 3), group=2), "2 channels in 2 groups do not fit 3 filters"),
+        (refused(group=0), "in 0 groups do not fit"),
+        (refused(kernel_shape=[3, 2]), r"kernel_shape \[3, 2\] is not that of its weights, \[3, 3"),
+        (
+            refused(bias=3),
+            r"its bias of the shape \[3\] should be one number for each of 2 filters",
+        ),
+        (refused(weights=(2, 2, 5, 5)), "do not fit into .* use a smaller kernel, or pad more"),
+        (refused(weights=(2, 2, 1, 1, 1), image=(2, 3, 3, 3)), "over 3 dimensions, and this"),
+        (refused("ConvTranspose", group=3), "2 channels can't be in 3 groups"),
+        (refused("ConvTranspose", output_padding=[-1, 0]), "output_padding .* not be negative"),
+        (refused("ConvTranspose", output_shape=[3]), "should be 2 numbers, for the dimensions of"),
+        (refused("ConvTranspose", output_shape=[0, 3]), "output_shape .* should be positive"),
+        (refused("ConvTranspose", output_shape=[9, 3]), "should have 9 results .* it has 6: the"),
+        (refused("ConvTranspose", pads=[3] * 4, weights=(2, 2, 1, 1)), "do not fit into"),
+        (built(of_floats), "a convolution needs quantized data, but the model's input reaches it"),
+        (built(of_float_weights), r"weights are not quantized; .* \(brevitas.nn.QuantConv2d\)"),
+        (built(of_activations), "Sigmoid node 'act' before it makes floats .* not followed by a"),
+        (built(of_weights_that_depend_on_data), "its weights depends on the data, which no fixed"),
+        (built(of_scales_for_every_weight), "every weight has a scale of its own; use one"),
+        (built(of_scales_along_the_image), "varies along another dimension than that of the sum"),
+        (built(of_scales_that_meet_in_wide_multipliers), "meet in multipliers of .* bits; use one"),
+    ],
+)
+def test_what_is_no_convolution_of_integers_is_refused(
+    model: ModelProto, message: str, tmp_path: Path
+) -> None:
+    raw = None if "needs quantized data" in message else RawInput(NIBBLE)
+    with pytest.raises(ModelError, match=f"'it': .*{message}|'it' .*{message}"):
+        streamline(write(model, tmp_path), raw)
+
+
+def test_a_chain_of_convolutions_without_quantizers_is_exact(tmp_path: Path) -> None:
+    # The offset of the second layer's input differs along the border already.
+    rng = np.random.default_rng(0)
+    w = Writer()
+    x = w.binary("Add", "x", [[[0.3]], [[0.7]]])
+    for _ in range(2):
+        weights = w.constant(rng.integers(-2, 3, (2, 2, 3, 2)))
+        inputs = [x, weights, w.constant(rng.normal(0, 1, 2))]
+        x = w.node("Conv", inputs, pads=[1, 1, 1, 0], strides=[1, 2])
+    x = w.node("ConvTranspose", [x, w.constant(rng.integers(-2, 3, (2, 2, 2, 2)))], strides=[2, 2])
+    x = w.node("Conv", [x, w.constant(rng.integers(-2, 3, (2, 2, 1, 1)))])
+    y = w.quant(normalized(w, x, rng, 2), 2.7, bits=4)
+    data = some_inputs(rng, NIBBLE, 2, 7, 9)
+    network, _ = compare(w.model(y, 2, 7, 9), tmp_path, data, RawInput(NIBBLE))
+    assert len(ops(network, Conv)) == 4
