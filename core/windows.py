@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 
-# How many places an axis may have, and how many taps all kinds of cut-off windows together: what
-# a file may claim is far more than any memory holds.
-_MOST_PLACES, _MOST_TAPS = 2**22, 2**26
+# How many places an axis may have, windows an image, and taps all kinds of cut-off windows
+# together: what a file may claim is far more than any memory holds.
+_MOST_PLACES, _MOST_WINDOWS, _MOST_TAPS = 2**22, 2**28, 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,8 @@ class Windows:
                     " kernel, or pad more"
                 )
             counts.append(free // self.stride[axis] + 1)
+        if prod(counts) > _MOST_WINDOWS:
+            raise TypeError(f"{counts} windows are too many: at most {_MOST_WINDOWS} are supported")
         return tuple(counts)
 
     def pixels(self, image: tuple[int, ...], axis: int, tap: int) -> IntArray:

@@ -368,6 +368,64 @@ for name_, damage_, said_ in (
     KINDS[name_] = (damage_, said_)
 
 
+# Windows.
+def on_image(write_layer: Callable[[Writer, str], str]) -> Damage:
+    """Return a model of one layer on an image, ``[N, 2, 6, 6]``, between two quantizers."""
+    return replaced(
+        lambda w: w.model(w.quant(write_layer(w, w.quant("x", bits=2)), bits=3), 2, 6, 6)
+    )
+
+
+def of_windows(kind_: str, **attributes: Any) -> Damage:  # noqa: ANN401 - whatever ONNX takes
+    """Return the model of a convolution of 3 by 3 taps, or of a pool, with these attributes."""
+
+    def write_layer(w: Writer, x: str) -> str:
+        weights = [] if "Pool" in kind_ else [w.quant(w.constant(np.ones((2, 2, 3, 3))))]
+        domain = w.domain if kind_.startswith("Quant") else ""
+        return w.node(kind_, [x, *weights], domain=domain, **attributes)
+
+    return on_image(write_layer)
+
+
+MANY, LONG = 2**22 - 10, 2**20
+for name_, damage_, said_ in (
+    ("huge_kernel", of_windows("MaxPool", kernel_shape=[10**9] * 2, pads=[10**9 - 1] * 4),
+        "kernel should be 2 numbers from 1 to 4194304, not [1000000000, 1000000000]"),
+    ("long_kernel", of_windows("AveragePool", kernel_shape=[LONG, 1], pads=[LONG - 1, 0] * 2),
+        "windows of 1048576 taps are cut off in 1048581 ways along an axis"),
+    ("huge_stride", of_windows("Conv", strides=[2**62] * 2, auto_pad="SAME_UPPER"),
+        "stride should be 2 numbers from 1 to 4194304"),
+    ("huge_dilation", of_windows("Conv", dilations=[2**62] * 2, auto_pad="SAME_LOWER"),
+        "numbers from 1 to 4194304"),
+    ("huge_pads", of_windows("Conv", pads=[2**40] * 4), "pads should be 4 numbers up to 4194304"),
+    ("many_pads", of_windows("Conv", pads=[MANY // 2] * 4), "windows are too many"),
+    ("huge_groups", of_windows("Conv", group=2**62), "do not fit 2 filters of 2"),
+    ("huge_spacing", of_windows("ConvTranspose", strides=[2**40] * 2), "numbers from 1 to 4194304"),
+    ("long_spacing", of_windows("ConvTranspose", strides=[MANY] * 2), "is too long: at most"),
+    ("huge_output_padding", of_windows("ConvTranspose", output_padding=[MANY] * 2),
+        "windows are too many"),
+    ("huge_output", of_windows("ConvTranspose", output_shape=[2**50] * 2), "results along an axis"),
+    ("huge_frame", on_image(lambda w, x: w.node("Pad", [x, w.constant([0, 0, LONG, LONG] * 2,
+        np.int64)])), "windows are too many"),
+    ("huge_average", of_windows("QuantAvgPool2d", kernel=2**40, stride=1, ibits=2, obits=2,
+        signed=0, data_layout="NCHW"), "numbers from 1 to 4194304"),
+    ("huge_shift", of_windows("QuantAvgPool2d", kernel=2, stride=1, ibits=2**40, obits=2,
+        signed=0, data_layout="NCHW"), "should be positive, and bits at most 64"),
+    ("huge_trunc", on_image(lambda w, x: w.node("Trunc", [x, *map(w.constant, (1, 0, 1e9, 1))],
+        domain=w.domain)), "its bit widths should be integers from 1 to 64"),
+    ("pads_of_words", of_windows("MaxPool", kernel_shape=[2, 2], pads="2222"),
+        "the attribute 'pads' should be integers"),
+    ("one_pad", of_windows("MaxPool", kernel_shape=[2, 2], pads=[1]), "should be 4 numbers"),
+    ("negative_kernel", of_windows("MaxPool", kernel_shape=[-1, 2]), "should be positive"),
+    ("negative_pads", of_windows("Conv", pads=[-1, 0, 0, 0]), "should not be negative"),
+    ("only_padding", of_windows("MaxPool", kernel_shape=[2, 2], pads=[2, 2, 2, 2]),
+        "lies in the padding [2, 2, 2, 2] altogether"),
+    ("auto_pad_of_no_word", of_windows("Conv", auto_pad="\x1b[31m"),
+        "its auto_pad should be one of"),
+):  # fmt: skip
+    KINDS[name_] = (damage_, said_)
+
+
 # On the host.
 def layer(w: Writer, x: str = "x") -> str:
     return w.matmul(w.quant(x), np.eye(2))

@@ -89,6 +89,15 @@ def test_windows_that_do_not_fit_are_refused(
         windows_of(**changed).results(image)
 
 
+def test_too_many_windows_are_refused() -> None:
+    one = Windows((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+    assert one.results((2**14, 2**14)) == (2**14, 2**14)
+    with pytest.raises(
+        TypeError, match=r"^\[16385, 16384\] windows are too many: at most 268435456 "
+    ):
+        one.results((2**14 + 1, 2**14))
+
+
 def test_huge_windows_take_no_table_of_all_their_taps() -> None:
     """2^20 results of 2^20 taps along one axis: 8 TiB, had one been made."""
     tracemalloc.start()
