@@ -36,6 +36,16 @@ _PASSES = ("tests/streamline/test_passes.py", *_LOWERING)
 _ORDER = ("tests/streamline/test_value_order.py", *_LOWERING)
 _CURVES = ("tests/streamline/test_curves.py", *_LOWERING)
 _STAIRCASE = ("tests/streamline/test_staircase.py", *_LOWERING)
+_IMAGES = (
+    "tests/streamline/test_image_exactness.py",
+    *(f"tests/streamline/test_{name}.py" for name in ("conv", "max_pool", "average_pool", "trunc")),
+)
+_WINDOWS = (
+    *(f"tests/core/{name}" for name in ("test_windows.py", "ops")),
+    "tests/codegen/test_lower.py",
+    *_IMAGES,
+)
+_HARDWARE = ("tests/codegen/test_image_networks.py", "tests/codegen/kernels")
 _REFERENCE = ("tests/core", "tests/sim/test_reference.py", *_PASSES)
 
 
@@ -197,9 +207,9 @@ MUTANTS = (
     ),
     Mutant(
         "biases of the input lost in a product",
-        "streamline/rules/linear.py",
-        "[t * total for t, total in zip(",
-        "[t * 0 * total for t, total in zip(",
+        "streamline/weighted_sum.py",
+        "(total.astype(object) * unit * columns)",
+        "(total.astype(object) * 0 * unit * columns)",
         _LOWERING,
     ),
     Mutant(
@@ -264,8 +274,8 @@ MUTANTS = (
     Mutant(
         "parity where weights have none",
         "core/sums.py",
-        "stride = x.step * self.divisor if x.count > 1 else 0",
-        "stride = x.step * 2 * self.divisor if x.count > 1 else 0",
+        "return type_of_sums(lows, highs, x.step * self.divisor if x.count > 1 else 0)",
+        "return type_of_sums(lows, highs, x.step * 2 * self.divisor if x.count > 1 else 0)",
         _REFERENCE,
     ),
     Mutant(
@@ -317,6 +327,206 @@ MUTANTS = (
         "return np.asarray(levels - ~rest * (levels % 2))",
         "return levels",
         ("tests/streamline/test_requantize.py", *_REFERENCE),
+    ),
+    # Windows
+    Mutant(
+        "the first pixel masked",
+        "core/windows.py",
+        "is_there = (gap == 0) & (pixel >= 0) & (pixel < image[axis])",
+        "is_there = (gap == 0) & (pixel > 0) & (pixel < image[axis])",
+        _WINDOWS,
+    ),
+    Mutant(
+        "an ignored dilation",
+        "core/windows.py",
+        "np.divmod(starts + self.dilation[axis] * tap, self.spacing[axis])",
+        "np.divmod(starts + tap, self.spacing[axis])",
+        _WINDOWS,
+    ),
+    Mutant(
+        "the stride of the wrong axis",
+        "core/windows.py",
+        "starts = self.stride[axis] * np.arange(self.results(image)[axis])",
+        "starts = self.stride[-1 - axis] * np.arange(self.results(image)[axis])",
+        _WINDOWS,
+    ),
+    Mutant(
+        "padding read as one less",
+        "core/windows.py",
+        "x = np.pad(x, widths, constant_values=fill)",
+        "x = np.pad(x, widths, constant_values=fill - 1)",
+        _WINDOWS,
+    ),
+    Mutant(
+        "classes of windows that begin between two pixels alike",
+        "core/windows.py",
+        "phase = starts % spacing if size > 1 else 0 * starts",
+        "phase = 0 * starts",
+        _WINDOWS,
+    ),
+    Mutant(
+        "padding of a max pool as zero",
+        "core/ops/max_pool.py",
+        "views = tap_views(x, self.windows, int(np.iinfo(np.int64).min))",
+        "views = tap_views(x, self.windows, 0)",
+        _WINDOWS,
+    ),
+    Mutant(
+        "sums of whole windows only in the type",
+        "core/ops/sum_pool.py",
+        "lows = [count * x.element.lo for count in counts]",
+        "lows = [count * x.element.lo for count in counts[-1:]]",
+        _WINDOWS,
+    ),
+    Mutant(
+        "sums at the border without their padding in the type",
+        "core/sums.py",
+        "border = (total - above - below) * fill",
+        "border = (total - above - below) * 0",
+        _WINDOWS,
+    ),
+    Mutant(
+        "groups inside of taps",
+        "core/ops/window.py",
+        "return (split.swapaxes(-2, -3).reshape(*leading, taps * channels),)",
+        "return (split.reshape(*leading, taps * channels),)",
+        _WINDOWS,
+    ),
+    Mutant(
+        "the border of the wrong sign",
+        "codegen/lower.py",
+        "(~masks).astype(np.int64) @ sums * (op.fill - shown)",
+        "(~masks).astype(np.int64) @ sums * (shown - op.fill)",
+        _WINDOWS,
+    ),
+    Mutant(
+        "rows of the border taken for its columns",
+        "core/ops/matvec.py",
+        "y = y + self.border.int64[rows, places]",
+        "y = y + self.border.int64[places * 0, rows * 0 + places]",
+        _WINDOWS,
+    ),
+    # Convolutions
+    Mutant(
+        "an odd pad on the wrong side",
+        "streamline/window_attributes.py",
+        "befores[axis] = total // 2 if how == _SAME_UPPER else total - total // 2",
+        "befores[axis] = total // 2",
+        _IMAGES,
+    ),
+    Mutant(
+        "a window of ceil_mode that begins behind the image",
+        "streamline/window_attributes.py",
+        "if (results - 1) * strides[axis] >= size + before:",
+        "if (results - 1) * strides[axis] >= size + before + behind:",
+        _IMAGES,
+    ),
+    Mutant(
+        "zero points ignored in the padding",
+        "streamline/rules/conv.py",
+        "fill = zero if is_masking and zero is not None else 0",
+        "fill = 0",
+        _IMAGES,
+    ),
+    Mutant(
+        "padding with the offset of the pixels",
+        "streamline/rules/conv.py",
+        "padding = rationals([0]) if is_masking and zero is None else None",
+        "padding = None",
+        _IMAGES,
+    ),
+    Mutant(
+        "a scale for the wrong group",
+        "streamline/weighted_sum.py",
+        "units[index // outputs] * t",
+        "units[index % self.groups] * t",
+        _IMAGES,
+    ),
+    Mutant(
+        "a transposed kernel that is not mirrored",
+        "streamline/rules/conv_transpose.py",
+        "(slice(None, None, -1),) * len(kernel)",
+        "(slice(None),) * len(kernel)",
+        _IMAGES,
+    ),
+    Mutant(
+        "groups of a transposed convolution inside of its filters",
+        "streamline/rules/conv_transpose.py",
+        "order = (*range(3, split.ndim), 1, 0, 2)",
+        "order = (*range(3, split.ndim), 1, 2, 0)",
+        _IMAGES,
+    ),
+    # Pools
+    Mutant(
+        "an ignored count_include_pad",
+        "streamline/rules/average_pool.py",
+        'pads = pads_of(node, kernel, image) if node.integer("count_include_pad", 0) else None',
+        "pads = None",
+        _IMAGES,
+    ),
+    Mutant(
+        "what hangs over counted as padding",
+        "streamline/rules/average_pool.py",
+        "return np.asarray((starts[:, None] + taps < end).sum(axis=1))",
+        "return np.asarray((starts[:, None] + taps <= end).sum(axis=1))",
+        _IMAGES,
+    ),
+    Mutant(
+        "the largest of what falls",
+        "streamline/pending_pool.py",
+        "return np.asarray(signs < 0)",
+        "return np.asarray(signs < -2)",
+        _IMAGES,
+    ),
+    Mutant(
+        "no first rounding of a Trunc",
+        "streamline/rules/trunc.py",
+        "return Steps(tuple(m - _HALF for m in first), tuple(m % 2 == 0 for m in first), lo, 1)",
+        "return Steps(tuple(Fraction(m) for m in first), (True,) * len(first), lo, 1)",
+        _IMAGES,
+    ),
+    Mutant(
+        "the power of two below for the nearest",
+        "streamline/rules/trunc.py",
+        "exponent + (ratio * ratio > Fraction(2) ** (2 * exponent + 1))",
+        "exponent",
+        _IMAGES,
+    ),
+    # Kernels in C++
+    Mutant(
+        "a column behind the image",
+        "hls_templates/include/lutloom/line_buffer.hpp",
+        "column.pixel < Columns::kSize + OVERHANG",
+        "column.pixel <= Columns::kSize + OVERHANG",
+        _HARDWARE,
+    ),
+    Mutant(
+        "a stride that forgets where between two pixels it began",
+        "hls_templates/include/lutloom/line_buffer.hpp",
+        "phase = int(phase) + kPhases - (is_carry ? Axis::kSpacing : 0);",
+        "phase = kPhases;",
+        _HARDWARE,
+    ),
+    Mutant(
+        "masked taps of a largest as what lies in memory",
+        "hls_templates/include/lutloom/pool.hpp",
+        "buffer.is_masked() ? masked : get_lane",
+        "false ? masked : get_lane",
+        _HARDWARE,
+    ),
+    Mutant(
+        "a window of a pool that never begins anew",
+        "hls_templates/include/lutloom/pool.hpp",
+        "buffer.is_first() ? start : results[lane]",
+        "false ? start : results[lane]",
+        _HARDWARE,
+    ),
+    Mutant(
+        "weights of a depthwise sum that run on",
+        "hls_templates/include/lutloom/depthwise.hpp",
+        "reader.next(is_window_done);",
+        "reader.next(false);",
+        _HARDWARE,
     ),
 )
 
