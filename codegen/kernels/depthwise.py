@@ -8,6 +8,7 @@ for, times the weights of the masked taps, is part of what sums start from.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import gcd
 
 from lutloom.codegen.kernels import pools
 from lutloom.codegen.kernels.kernel import (
@@ -28,7 +29,7 @@ from lutloom.core.plan import Folding, Memory
 from lutloom.core.types import Const
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def sums_of(site: Site) -> Sums:
     """Return the sums, of the weights ``[taps, C]`` of those taps that ever see a pixel."""
     import numpy as np
@@ -38,7 +39,8 @@ def sums_of(site: Site) -> Sums:
     masks = op.windows.borders(image).masks.reshape(-1, len(weights))
     seen = np.where(masks.any(axis=0)[:, np.newaxis], weights, 0)
     x, y = site.inputs[0].element, site.outputs[0].element
-    return Sums(x, y, Const(seen), is_constant=not masks.any())
+    divisor = gcd(*np.unique(seen).tolist())
+    return Sums(x, y, Const(seen), divisor, is_constant=not masks.any())
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:

@@ -25,9 +25,10 @@ from lutloom.codegen.packing import RomLayout, to_bits
 from lutloom.core.plan import Folding, Memory
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def _sums(site: Site) -> Sums:
-    return Sums(site.inputs[0].element, site.outputs[0].element, site.op.matrix)
+    x, y = site.inputs[0].element, site.outputs[0].element
+    return Sums(x, y, site.op.matrix, site.op.sums.divisor)
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:

@@ -21,7 +21,7 @@ def _code(site: Site, folding: Folding) -> Code:
     borders = site.op.windows.borders(image)
     seen = borders.masks.sum(axis=-1).reshape(*[1] * (2 - len(image)), *borders.masks.shape[:-1])
     x, y = site.inputs[0].element, site.outputs[0].element
-    sums = Sums(x, y, Const([1]), is_constant=not seen.any())
+    sums = Sums(x, y, Const([1]), 1, is_constant=not seen.any())
     values = sums.starts(seen, np.zeros(1, np.int64))
     rows, columns = (np.zeros(1, np.int64), *borders.classes)[-2:]
     starts = ByPlace.of(values, rows, columns, site.outputs[0].shape)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
 from typing import TYPE_CHECKING
 
 from lutloom.core.plan import Folding, Multiplier
@@ -31,12 +30,14 @@ if TYPE_CHECKING:
 class Sums:
     """Sums ``y`` of products of ``weights``, an array of any shape, with ``x``.
 
+    ``divisor`` is what the weights have in common, 0 if they are nothing but 0.
     ``is_constant``: what is added does not depend on the input.
     """
 
     x: IntType
     y: IntType
     weights: Const
+    divisor: int
     is_constant: bool = False
 
     @property
@@ -56,12 +57,6 @@ class Sums:
         # The result is a constant, all of it in the starts.
         return self.is_constant or self.x.count == 1
 
-    @cached_property
-    def _divisor(self) -> int:
-        import numpy as np
-
-        return gcd(*np.unique(self.weights.data).tolist()) or 1
-
     @property
     def factor(self) -> int:
         """What sums of products with stored weights are multiplied with.
@@ -70,14 +65,14 @@ class Sums:
         so that bipolar products of bipolar values count twice.
         """
         unit = self.y.step if self.y.is_offset_coded else 1
-        return self._divisor * self.step // unit if self.step else 1
+        return self.divisor * self.step // unit or 1
 
     @cached_property
     def stored(self) -> IntType:
         """The type of the stored weights; bipolar where they are nothing but -1 and 1."""
-        if self.step == 0:
+        if self.step == 0 or self.divisor == 0:
             return IntType(0, 0)
-        lo, hi = self.weights.lo // self._divisor, self.weights.hi // self._divisor
+        lo, hi = self.weights.lo // self.divisor, self.weights.hi // self.divisor
         if {lo, hi} <= {-1, 1} and not (self.weights.data == 0).any():
             return BIPOLAR
         return IntType(lo, hi)
@@ -111,7 +106,7 @@ class Sums:
 
     def stored_weights(self) -> IntArray:
         """Return the weights in codes, less their ``factor``, in their shape."""
-        return self.weights.int64 // self._divisor if self.step else 0 * self.weights.int64
+        return self.weights.int64 // (self.divisor or 1) * (1 if self.step else 0)
 
     def starts(self, totals: NDArray[np.integer], border: NDArray[np.integer]) -> IntArray:
         """Return what sums start from, in codes.
