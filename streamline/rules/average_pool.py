@@ -134,8 +134,14 @@ def pooled_sum(
             [Fraction(n, d) for n, d in zip(counts, by, strict=True)], axis, x
         )
         found.append(None if len(first) == 1 else index.reshape(-1))
-    borders = (*found, None) if any(index is not None for index in found) else ()
-    return Scaled(value, x.axes, tuple(shape), compact(slope), compact(offset), classes=borders)
+    slope, offset = compact(slope), compact(offset)
+    borders = tuple(
+        index if max(slope.shape[axis], offset.shape[axis]) > 1 else None
+        for axis, index in enumerate((*found, None))
+    )
+    if all(index is None for index in borders):
+        borders = ()
+    return Scaled(value, x.axes, tuple(shape), slope, offset, classes=borders)
 
 
 def _along_axis(numbers: list[Fraction], axis: int, x: Scaled) -> Rationals:

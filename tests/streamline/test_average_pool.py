@@ -88,6 +88,30 @@ def test_a_divisor_that_is_the_same_everywhere_needs_one_staircase(tmp_path: Pat
         assert isinstance(network.graph.nodes[-1].op, kind)
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_dilated_windows_count_their_own_taps(count: int, tmp_path: Path) -> None:
+    w = Writer(opset=19)
+    x = mean(
+        w,
+        w.quant("x", 0.25, 2.5, signed=False),
+        kernel_shape=[3, 2],
+        strides=[1, 2],
+        dilations=[2, 3],
+        pads=[1, 2, 2, 0],
+        ceil_mode=1,
+        count_include_pad=count,
+    )
+    compare(w.model(w.quant(x, 0.2, bits=5), *SHAPE), tmp_path, images())
+
+
+def test_a_mean_that_is_the_same_along_the_border_may_meet_any_constant(tmp_path: Path) -> None:
+    w = Writer()
+    padded = WINDOWS["padded"]
+    x = mean(w, w.quant("x", 0.25), **padded, count_include_pad=1)
+    x = w.binary("Add", x, np.linspace(-1, 1, 12).reshape(1, 3, 4))
+    compare(w.model(w.quant(x, 0.2, bits=5), *SHAPE), tmp_path, images())
+
+
 def test_what_a_last_window_has_behind_the_padding_is_not_counted(tmp_path: Path) -> None:
     """PyTorch and ONNX since opset 19 agree on it; older runtimes divided by the kernel."""
     w = Writer()
