@@ -288,6 +288,22 @@ def test_three_foldings_of_an_example_agree(
     assert capsys.readouterr().out.count("all stages agree") == 3
 
 
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("torch", "brevitas")),
+    reason="needs lutloom[qat]",
+)
+def test_the_convolutional_example_agrees_in_every_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = load(ROOT / "examples" / "convolutional_network.py")
+    assert script.main(tmp_path / "cnv", width=4, csim=False)
+    shown = re.match(
+        r"(\d+) of 10 classes among 32 images\nall stages agree\n", capsys.readouterr().out
+    )
+    assert shown is not None
+    assert int(shown[1]) > 3
+
+
 def test_every_example_is_described() -> None:
     scripts = {path.name for path in (ROOT / "examples").glob("*.py")}
     assert scripts == set(re.findall(r"\]\((\w+\.py)\)", read(Path("examples/README.md"))))
