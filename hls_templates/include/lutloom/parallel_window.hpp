@@ -31,24 +31,10 @@
 #endif
 
 #include "lutloom/bits.hpp"
-#include "lutloom/lanes.hpp"
 #include "lutloom/line_buffer.hpp"
 #include "lutloom/recode.hpp"
 
 namespace lutloom {
-
-// Codes of a pixel's CHANNELS, or the fill, into lanes from `first` on.
-template <int CHANNELS, typename Codes, int WIDTH>
-void show_pixel(ap_uint<WIDTH>& word, int first, const ap_uint<CHANNELS * Codes::kInBits>& pixel,
-                bool is_masked) {
-#pragma HLS INLINE
-  for (int channel = 0; channel < CHANNELS; ++channel) {
-#pragma HLS UNROLL
-    const ap_uint<Codes::kOutBits> seen =
-        Codes::of(get_lane<typename Codes::Code>(pixel, channel));
-    set_lane(word, first + channel, is_masked ? Codes::fill() : seen);
-  }
-}
 
 // TAPS taps of CHANNELS channels a word, DILATION columns apart. Buffer: of such words, one a
 // pixel, with a kernel of one column, which is that of the last tap.
@@ -58,6 +44,7 @@ void row_window(hls::stream<ap_uint<CHANNELS * Codes::kInBits> >& in,
                 ap_uint<TAPS * CHANNELS * Codes::kInBits> (&memory)[Buffer::kDepth]) {
 #pragma HLS INLINE
   constexpr int kBits = CHANNELS * Codes::kInBits;
+  constexpr int kOutBits = CHANNELS * Codes::kOutBits;
   constexpr int kReach = (TAPS - 1) * DILATION + 1;
   // recent[i] came i pixels before the last one.
   ap_uint<kBits> recent[kReach];
@@ -66,6 +53,7 @@ void row_window(hls::stream<ap_uint<CHANNELS * Codes::kInBits> >& in,
 #pragma HLS UNROLL
     recent[place] = 0;
   }
+  const ap_uint<kOutBits> fill = Codes::template fill<CHANNELS>();
   Buffer buffer;
 
   for (int beat = 0; beat < BEATS; ++beat) {
@@ -75,13 +63,14 @@ void row_window(hls::stream<ap_uint<CHANNELS * Codes::kInBits> >& in,
     const bool takes = buffer.takes();
     if (gives) {
       const ap_uint<TAPS * kBits> x = memory[buffer.address()];
-      ap_uint<TAPS * CHANNELS * Codes::kOutBits> y = 0;
+      ap_uint<TAPS * kOutBits> y = 0;
       for (int tap = 0; tap < TAPS; ++tap) {
 #pragma HLS UNROLL
         const int column = int(buffer.column.pixel) - DILATION * (TAPS - 1 - tap);
         const bool is_masked = buffer.is_masked() || column < 0 || column >= Buffer::kWidth;
         const ap_uint<kBits> pixel = x.range((tap + 1) * kBits - 1, tap * kBits);
-        show_pixel<CHANNELS, Codes>(y, tap * CHANNELS, pixel, is_masked);
+        const ap_uint<kOutBits> seen = Codes::template of<CHANNELS>(pixel);
+        y.range((tap + 1) * kOutBits - 1, tap * kOutBits) = is_masked ? fill : seen;
       }
       out.write(y);
     }
@@ -140,6 +129,7 @@ void whole_window(
 #pragma HLS INLINE
   typedef WindowSpan<Rows, Columns> Span;
   constexpr int kBits = CHANNELS * Codes::kInBits;
+  constexpr int kOutBits = CHANNELS * Codes::kOutBits;
   constexpr int kPixels = Rows::kSize * Columns::kSize;
   constexpr int kWait = Span::kLineStep > Columns::kStride ? Span::kLineStep : Columns::kStride;
   // span[i] came i pixels before the last one, but for what is in the memory.
@@ -151,6 +141,7 @@ void whole_window(
   }
   ap_uint<bits_for(Span::kDepth - 1)> slot = 0;
   ap_uint<Span::kStretches * kBits> carried = 0;
+  const ap_uint<kOutBits> fill = Codes::template fill<CHANNELS>();
   Position<Rows> row;
   Position<Columns> column;
   ap_uint<bits_for(Rows::kResults - 1)> line = 0;
@@ -194,7 +185,7 @@ void whole_window(
     }
 
     if (has_windows && wait == 0) {
-      ap_uint<Rows::kKernel * Columns::kKernel * CHANNELS * Codes::kOutBits> y = 0;
+      ap_uint<Rows::kKernel * Columns::kKernel * kOutBits> y = 0;
       for (int i = 0; i < Rows::kKernel; ++i) {
 #pragma HLS UNROLL
         for (int j = 0; j < Columns::kKernel; ++j) {
@@ -205,8 +196,9 @@ void whole_window(
               p < 0 || p >= Rows::kSize || q < 0 || q >= Columns::kSize;
           const int place = (Rows::kKernel - 1 - i) * Span::kSegment +
                             (Columns::kKernel - 1 - j) * Columns::kDilation;
-          show_pixel<CHANNELS, Codes>(y, (i * Columns::kKernel + j) * CHANNELS, span[place],
-                                      is_masked);
+          const int tap = i * Columns::kKernel + j;
+          const ap_uint<kOutBits> seen = Codes::template of<CHANNELS>(span[place]);
+          y.range((tap + 1) * kOutBits - 1, tap * kOutBits) = is_masked ? fill : seen;
         }
       }
       out.write(y);

@@ -29,7 +29,6 @@
 #include <ap_int.h>
 #include <hls_stream.h>
 
-#include "lutloom/lanes.hpp"
 #include "lutloom/line_buffer.hpp"
 #include "lutloom/recode.hpp"
 
@@ -40,6 +39,7 @@ void window(hls::stream<ap_uint<SIMD * Codes::kInBits> >& in,
             hls::stream<ap_uint<SIMD * Codes::kOutBits> >& out,
             ap_uint<SIMD * Codes::kInBits> (&memory)[Buffer::kDepth]) {
 #pragma HLS INLINE
+  const ap_uint<SIMD * Codes::kOutBits> fill = Codes::template fill<SIMD>();
   Buffer buffer;
 
   for (int beat = 0; beat < BEATS; ++beat) {
@@ -48,15 +48,9 @@ void window(hls::stream<ap_uint<SIMD * Codes::kInBits> >& in,
     const bool gives = buffer.gives();
     const bool takes = buffer.takes();
     if (gives) {
-      const ap_uint<SIMD * Codes::kInBits> x = memory[buffer.address()];
-      ap_uint<SIMD * Codes::kOutBits> y = 0;
-      for (int lane = 0; lane < SIMD; ++lane) {
-#pragma HLS UNROLL
-        const ap_uint<Codes::kOutBits> seen =
-            Codes::of(get_lane<typename Codes::Code>(x, lane));
-        set_lane(y, lane, buffer.is_masked() ? Codes::fill() : seen);
-      }
-      out.write(y);
+      const ap_uint<SIMD * Codes::kOutBits> seen =
+          Codes::template of<SIMD>(memory[buffer.address()]);
+      out.write(buffer.is_masked() ? fill : seen);
     }
     if (takes) {
       memory[buffer.write_address()] = in.read();
