@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lutloom.compilation import compile  # noqa: A004 - the name that users expect
     from lutloom.core.errors import LutloomError
     from lutloom.demonstration import demo
+    from lutloom.frame_rates import Throughput, throughput
     from lutloom.inspection import Inspection, inspect
     from lutloom.simulation import Engine, Simulation, simulate
     from lutloom.training import train
@@ -30,6 +31,7 @@ _HOMES = {
     "LutloomError": "lutloom.core.errors",
     "Simulation": "lutloom.simulation",
     "Stage": "lutloom.verification",
+    "Throughput": "lutloom.frame_rates",
     "Verification": "lutloom.verification",
     "compile": "lutloom.compilation",
     "demo": "lutloom.demonstration",
@@ -37,6 +39,7 @@ _HOMES = {
     "list_boards": "lutloom.boards",
     "load_build": "lutloom.build",
     "simulate": "lutloom.simulation",
+    "throughput": "lutloom.frame_rates",
     "train": "lutloom.training",
     "verify": "lutloom.verification",
 }
@@ -49,6 +52,7 @@ __all__ = [
     "LutloomError",
     "Simulation",
     "Stage",
+    "Throughput",
     "Verification",
     "__version__",
     "compile",
@@ -57,6 +61,7 @@ __all__ = [
     "list_boards",
     "load_build",
     "simulate",
+    "throughput",
     "train",
     "verify",
 ]

@@ -62,6 +62,7 @@ class Build:
     name: str
     board: str
     part: str
+    clock_mhz: int
     network: Network
     processes: Graph
     plan: Plan
@@ -124,6 +125,7 @@ def load_build(directory: str | Path, *, strict: bool = True) -> Build:
         name=str(manifest.get("name")),
         board=str(manifest.get("board")),
         part=str(manifest.get("part")),
+        clock_mhz=int(manifest["clock_mhz"]),
         network=load_network(directory),
         processes=load_graph(directory / "processes"),
         plan=folding,
@@ -164,6 +166,7 @@ def manifest_text(build: Build, directory: Path) -> bytes:
         "name": build.name,
         "board": build.board,
         "part": build.part,
+        "clock_mhz": build.clock_mhz,
         "input": build.network.input_name,
         "input_shape": list(build.network.input_shape),
         "output_shape": list(build.network.output_shape),
@@ -190,6 +193,8 @@ def _manifest(directory: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise BuildError(f"{path} can't be read: {error}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BuildError(f"{path} is of another format: compile the model again")
+    if not isinstance(document.get("clock_mhz"), int):
         raise BuildError(f"{path} is of another format: compile the model again")
     document.pop("digest", None)
     if text != _sealed(document):

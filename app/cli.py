@@ -244,6 +244,20 @@ def verify(
 
 
 @app.command()
+def throughput(
+    build: _BUILD,
+    clock_mhz: Annotated[
+        float | None, typer.Option(min=1, max=1000, help="The clock: the board's by default.")
+    ] = None,
+) -> None:
+    """Say how many images a second a build takes, by a model of its loops and FIFOs."""
+    import lutloom
+    from lutloom import console
+
+    console.show_throughput(lutloom.throughput(build, clock_mhz=clock_mhz))
+
+
+@app.command()
 def boards() -> None:
     """List the boards."""
     import lutloom

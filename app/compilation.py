@@ -68,7 +68,16 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     folding = _plan(processes, plan)
     samples = None if data is None else load_images(data)[:GOLDEN_IMAGES]
     golden = _golden(network, samples)
-    build = Build(output, name or model.stem, target.name, target.part, network, processes, folding)
+    build = Build(
+        output,
+        name or model.stem,
+        target.name,
+        target.part,
+        target.clock_mhz,
+        network,
+        processes,
+        folding,
+    )
     with whole_directory(output, replace=force) as directory:
         write_file(directory / MODEL, whole_model(model))
         save_network(network, directory)

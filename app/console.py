@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lutloom.boards import Board
     from lutloom.build import Build
     from lutloom.demonstration import Demonstration
+    from lutloom.frame_rates import Throughput
     from lutloom.inspection import Inspection, Layer
     from lutloom.qat.trainer import TrainResult
     from lutloom.simulation import Simulation
@@ -99,6 +100,7 @@ def _factors(layer: Layer) -> str:
 
 def show_build(build: Build) -> None:
     """Print what was built and what to do with it."""
+    from lutloom.frame_rates import slowest
     from lutloom.inspection import layers_of, widest_sum
 
     table = _table(("process", "PE", "SIMD", "memory", "multiplier", "comparison"))
@@ -113,9 +115,26 @@ def show_build(build: Build) -> None:
         )
     _console.print(table)
     _say_widest(widest_sum(layers_of(build.network.graph)))
+    name, cycles = slowest(build)
+    rate = f"at most {build.clock_mhz * 1e6 / cycles:,.1f} images/s at {build.clock_mhz} MHz"
+    _say("rate", f"{rate} ({_shown(name)}: {cycles:,} cycles)")
     _say("built for", f"{build.board} ({build.part}); not yet synthesized with Vitis")
     _say("project", str(build.directory / "hls"))
     _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
+
+
+def show_throughput(result: Throughput) -> None:
+    """Print what each process does in the cycles of an image, and how many images that makes."""
+    table = _table(("process", "cycles", "awaits input", "awaits output"))
+    for load in result.ideal.loads:
+        counts = (load.busy, load.waits_for_input, load.waits_for_output)
+        table.add_row(_name(load.name), *(f"{count:,}" for count in counts))
+    _console.print(table)
+    for what, cycles in (("ideal", result.ideal), ("pessimistic", result.pessimistic)):
+        rate = f"{result.rate(cycles):,.1f} images/s at {result.clock_mhz:g} MHz"
+        latency = f"latency {result.latency(cycles):,.3f} ms"
+        _say(what, f"{rate}, {cycles.interval:,} cycles each, {latency}")
+    _say("slowest", _shown(result.ideal.bottleneck.name))
 
 
 def show_simulation(result: Simulation) -> None:
@@ -249,6 +268,7 @@ def _table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     numbers = set("from to bits weights MACs PE SIMD numbers LUT FF BRAM18 DSP clock".split())
     numbers.update(("equal", "explained", "at ties", "unexplained", "bound", "nearest"))
+    numbers.update(("cycles", "awaits input", "awaits output"))
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return table

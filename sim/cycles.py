@@ -8,10 +8,10 @@ decide is a ``Timing``: how deep pipelines are, how long it takes to restart one
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -45,10 +45,11 @@ class DeadlockError(LutloomError, ValueError):
 class Load:
     """How a process spends the cycles between two frames; what is left, it restarts.
 
-    ``unit`` is the top that it is in, ``busy`` are its iterations.
+    ``kind`` is its kernel, ``unit`` the top that it is in; ``busy`` are its iterations.
     """
 
     name: str
+    kind: str
     unit: str
     busy: int
     waits_for_input: int
@@ -129,15 +130,15 @@ class CycleModel:
         fifos = (_Fifo(f.name, f.unit, depths.get(f.name, f.depth)) for f in self.fifos)
         return CycleModel(tuple(fifos), self.processes)
 
-    def run(self, timing: Timing, *, library: Path | None = None) -> Cycles:
+    def run(self, timing: Timing, *, cache: Path | None = None) -> Cycles:
         """Return what the design takes; images follow each other until the interval has settled.
 
-        ``library`` is a directory that keeps the compiled model.
+        ``cache`` is a directory that keeps the model, which is compiled once.
 
         Raises ``DeadlockError``, naming the full FIFOs, if the design stops, and ``CSimError``
         where there is no C++ compiler.
         """
-        engine = _engine(find_compiler(), library)
+        engine = _engine(find_compiler(), cache)
         with _new(engine, timing) as model:
             for fifo in self.fifos:
                 engine.lutloom_add_fifo(model, fifo.depth)
@@ -177,7 +178,7 @@ class CycleModel:
             return int(after - engine.lutloom_spent(model, last - 1, process, state))
 
         loads = (
-            Load(p.name, p.unit, *(spent(index, state) for state in range(3)))
+            Load(p.name, p.kind, p.unit, *(spent(index, state) for state in range(3)))
             for index, p in enumerate(self.processes)
         )
         fills = (
@@ -238,8 +239,8 @@ def _new(engine: ctypes.CDLL, timing: Timing) -> Iterator[int]:
         engine.lutloom_delete(model)
 
 
-@cache
-def _engine(compiler: str, library: Path | None) -> ctypes.CDLL:
+@functools.cache
+def _engine(compiler: str, cache: Path | None) -> ctypes.CDLL:
     source = files("lutloom.sim").joinpath("cycles.cpp").read_text(encoding="utf-8")
     flags = ("-std=c++14", "-O2", "-fPIC", "-fvisibility=hidden")
     engine, _ = load_library(
@@ -247,7 +248,7 @@ def _engine(compiler: str, library: Path | None) -> ctypes.CDLL:
         {"cycles.cpp": source},
         flags,
         compiler=compiler,
-        cache=library,
+        cache=cache,
         key=" ".join(flags),
     )
     number, pointer, integer = ctypes.c_uint64, ctypes.c_void_p, ctypes.c_int

@@ -23,6 +23,7 @@ def commands(build: Path, models: Path) -> list[tuple[str | Path, ...]]:
         ("boards",),
         ("inspect", models / "float.onnx"),
         ("simulate", build, "--data", models / "float.npy"),
+        ("throughput", build),
         ("verify", build, "--no-csim", "--samples", "3"),
     ]
 

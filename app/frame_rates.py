@@ -1,0 +1,70 @@
+"""``throughput``: how many images a second a build takes, by a model of its processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lutloom.build import Build, load_build
+from lutloom.simulation import cache_of
+
+if TYPE_CHECKING:
+    from lutloom.codegen.design import Design
+    from lutloom.sim.cycles import Cycles
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Clock cycles of a build whose input never runs dry, at ``clock_mhz``.
+
+    ``ideal`` counts loops and FIFOs alone. ``pessimistic`` adds what synthesis decides, on the
+    safe side: pipelines, restarts, the time through a FIFO.
+    """
+
+    clock_mhz: float
+    ideal: Cycles
+    pessimistic: Cycles
+
+    def rate(self, cycles: Cycles) -> float:
+        """Return the images a second with one of both."""
+        return self.clock_mhz * 1e6 / cycles.interval
+
+    def latency(self, cycles: Cycles) -> float:
+        """Return the milliseconds from the first beat of an image to the last of its result."""
+        return cycles.latency / self.clock_mhz / 1e3
+
+
+def throughput(build: str | Path | Build, *, clock_mhz: float | None = None) -> Throughput:
+    """Model ``build`` cycle by cycle: its loops and its FIFOs, of the depths in its plan.
+
+    ``clock_mhz`` is the clock, by default that of the board it was compiled for. Nothing here
+    comes from synthesis. It needs a C++ compiler.
+
+    Raises a ``LutloomError`` for a directory that is no build, for a design that stops because
+    its FIFOs are too short, and where there is no compiler.
+    """
+    from lutloom.codegen.timing import IDEAL, PESSIMISTIC
+    from lutloom.sim.cycles import CycleModel
+
+    loaded = build if isinstance(build, Build) else load_build(build)
+    model, cache = CycleModel.of(design_of(loaded)), cache_of(loaded)
+    return Throughput(
+        loaded.clock_mhz if clock_mhz is None else clock_mhz,
+        model.run(IDEAL, cache=cache),
+        model.run(PESSIMISTIC, cache=cache),
+    )
+
+
+def design_of(build: Build) -> Design:
+    """Return the processes and streams that the C++ of ``build`` consists of."""
+    from lutloom.codegen.design import make_design
+
+    return make_design(build.processes, build.plan, name=build.name)
+
+
+def slowest(build: Build) -> tuple[str, int]:
+    """Return the process that takes most cycles an image, and how many, by its loop alone."""
+    processes = [p for unit in design_of(build).units for p in unit.processes]
+    process = max(processes, key=lambda process: process.cycles)
+    return process.name, process.cycles

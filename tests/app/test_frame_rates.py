@@ -1,0 +1,65 @@
+"""``throughput``: what it says of a build, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import lutloom
+from lutloom.build import CACHE
+from lutloom.core.errors import LutloomError
+from tests.app.commands import Invoke
+
+
+@pytest.fixture(autouse=True)
+def _compiler() -> None:
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        pytest.skip("needs g++")
+
+
+def test_rates_follow_from_the_slowest_process_and_the_clock(build: Path) -> None:
+    result = lutloom.throughput(build)
+    units = json.loads((build / "hls" / "design.json").read_text())["units"]
+    slowest = max(process["cycles"] for unit in units for process in unit["processes"])
+    assert result.clock_mhz == 100
+    assert slowest <= result.ideal.interval <= result.pessimistic.interval <= slowest + 40
+    assert result.rate(result.ideal) == 100e6 / result.ideal.interval
+    assert result.latency(result.ideal) == result.ideal.latency / 100e3
+    faster = lutloom.throughput(build, clock_mhz=250)
+    assert faster.rate(faster.ideal) == 2.5 * result.rate(result.ideal)
+    assert faster.ideal == result.ideal
+
+
+def test_what_is_printed_is_what_the_function_returns(invoke: Invoke, build: Path) -> None:
+    result = lutloom.throughput(build)
+    ended = invoke("throughput", build, "--clock-mhz", "50")
+    assert (ended.status, ended.err) == (0, "")
+    for what, cycles in (("ideal", result.ideal), ("pessimistic", result.pessimistic)):
+        rate = f"{50e6 / cycles.interval:,.1f} images/s at 50 MHz, {cycles.interval:,} cycles each"
+        assert f"{what}: {rate}" in ended.out
+    for load in result.ideal.loads:
+        assert re.search(rf"^{re.escape(load.name[:20])}.* {load.busy:,} ", ended.out, re.MULTILINE)
+
+
+def test_the_compiled_model_is_kept_beside_the_build(build: Path) -> None:
+    lutloom.throughput(build)
+    (library,) = (build / CACHE).glob("cycles-*.so")
+    assert library.stat().st_size > 0
+
+
+def test_without_a_compiler_it_says_what_is_missing(
+    build: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(LutloomError, match=r"^there is no C\+\+ compiler"):
+        lutloom.throughput(build)
+
+
+def test_a_directory_that_is_no_build_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LutloomError, match="is no build"):
+        lutloom.throughput(tmp_path)
