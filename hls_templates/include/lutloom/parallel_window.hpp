@@ -58,7 +58,7 @@ void row_window(hls::stream<ap_uint<CHANNELS * Codes::kInBits> >& in,
 
   for (int beat = 0; beat < BEATS; ++beat) {
 #pragma HLS PIPELINE II=1 style=flp
-#pragma HLS DEPENDENCE variable=memory type=inter direction=raw dependent=true distance=2
+#pragma HLS DEPENDENCE variable=memory type=inter direction=RAW dependent=true distance=2
     const bool gives = buffer.gives();
     const bool takes = buffer.takes();
     if (gives) {
@@ -152,7 +152,7 @@ void whole_window(
   // A pixel a beat, or none before and behind the image: pixel beat - kEarly.
   for (int beat = 0; beat < BEATS; ++beat) {
 #pragma HLS PIPELINE II=1 style=flp
-#pragma HLS DEPENDENCE variable=memory type=inter direction=raw dependent=true distance=2
+#pragma HLS DEPENDENCE variable=memory type=inter direction=RAW dependent=true distance=2
     // What leaves the registers of a kernel row goes to the memory, and comes back kDepth beats
     // later: it is read one beat before that, from the slot that is written next.
     const ap_uint<bits_for(Span::kDepth - 1)> next =

@@ -152,7 +152,7 @@ void disjoint_pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
   for (int beat = 0; beat < Rows::kSize * Columns::kSize * FOLDS; ++beat) {
 #pragma HLS PIPELINE II=1 style=flp
 // A result that the last beat wrote is `recent`: an entry is read two beats after it was written.
-#pragma HLS DEPENDENCE variable=line type=inter direction=raw dependent=true distance=2
+#pragma HLS DEPENDENCE variable=line type=inter direction=RAW dependent=true distance=2
     const ap_uint<PE * Policy::kInputBits> x = in.read();
     const bool is_seen = row.is_seen() && column.is_seen();
     const bool is_begun = row.is_first() && column.is_first();
@@ -225,7 +225,7 @@ void pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
 
   for (int beat = 0; beat < BEATS; ++beat) {
 #pragma HLS PIPELINE II=1 style=flp
-#pragma HLS DEPENDENCE variable=memory type=inter direction=raw dependent=true distance=2
+#pragma HLS DEPENDENCE variable=memory type=inter direction=RAW dependent=true distance=2
     const bool gives = buffer.gives();
     const bool takes = buffer.takes();
     if (gives) {

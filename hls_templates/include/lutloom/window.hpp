@@ -44,7 +44,7 @@ void window(hls::stream<ap_uint<SIMD * Codes::kInBits> >& in,
 
   for (int beat = 0; beat < BEATS; ++beat) {
 #pragma HLS PIPELINE II=1 style=flp
-#pragma HLS DEPENDENCE variable=memory type=inter direction=raw dependent=true distance=2
+#pragma HLS DEPENDENCE variable=memory type=inter direction=RAW dependent=true distance=2
     const bool gives = buffer.gives();
     const bool takes = buffer.takes();
     if (gives) {
