@@ -6,7 +6,7 @@
 //
 //   typedef Axis<32, 3, 1, 1, 1, 1, 32> Rows;       // size, kernel, stride, dilation, pad before,
 //   typedef Axis<32, 3, 1, 1, 1, 1, 32> Columns;    // spacing, results
-//   typedef LineBuffer<Rows, Columns, 4, 1, 270> Buffer;  // words a pixel, groups, depth
+//   typedef LineBuffer<Rows, Columns, 4, 1, 264> Buffer;  // words a pixel, groups, depth
 //   Word memory[Buffer::kDepth];                    // BIND_STORAGE type=ram_s2p
 //   Buffer buffer;
 //   for (int beat = 0; beat < BEATS; ++beat) {
@@ -120,8 +120,6 @@ struct LineBuffer {
   static constexpr int kRowWords = Columns::kSize * FOLDS;
   static constexpr int kImageWords = Rows::kSize * kRowWords;
   static constexpr int kWords = kImageWords + OVERHANG * FOLDS;
-  static constexpr int kTaps = Rows::kResults * Columns::kResults * Rows::kKernel *
-                               Columns::kKernel * FOLDS;
   static constexpr int kFirstWord = Rows::kFirst * kRowWords + Columns::kFirst * FOLDS;
   // Indices of words are used where they are those of words, or are limits of them.
   static constexpr int kIndexBits =
@@ -180,8 +178,7 @@ struct LineBuffer {
   bool takes() const {
 #pragma HLS INLINE
     const Index limit = group == GROUPS - 1 ? next_limit_ : this_limit_;
-    const bool is_free = written_ < low_limit_ && written_ < limit;
-    return written_ != int(kWords) && (!has_taps_ || is_free);
+    return written_ != int(kWords) && written_ < low_limit_ && written_ < limit;
   }
 
   bool is_masked() const {
