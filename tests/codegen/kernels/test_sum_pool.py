@@ -12,6 +12,7 @@ from lutloom.codegen.kernels.pools import is_disjoint
 from lutloom.core.ops import SumPool
 from lutloom.core.plan import Folding
 from lutloom.core.types import BIPOLAR, IntType, TensorType
+from tests.codegen.conftest import TYPES
 from tests.codegen.pooled_chains import pooled_chain, random_pool
 from tests.windows import random_image
 
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
 KERNEL = KERNELS["sum_pool"]
 
-SOME = (BIPOLAR, IntType(-8, 7), IntType(0, 3), IntType(-7, -1, 3), IntType(-100, 27))
-OTHERS = (IntType(-3, 3, 2), IntType(0, 12, 4), IntType(5, 5), IntType(-1, 0), BIPOLAR)
 
-
-@pytest.mark.parametrize(("seed", "elements"), [(0, SOME), (1, OTHERS), (2, SOME[::-1])])
+@pytest.mark.parametrize(("seed", "elements"), [(0, TYPES[::2]), (1, TYPES[1::2])])
 def test_windows_of_any_kind_agree_however_they_are_folded(
     seed: int,
     elements: tuple[IntType, ...],
