@@ -18,7 +18,7 @@ from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import with_arrays
 from lutloom.streamline.host_steps import host_program, without_batch
-from lutloom.streamline.layout import in_model_order, reordered, reshaped
+from lutloom.streamline.layout import reordered, reshaped
 from lutloom.streamline.pending_pool import (
     before,
     beneath,
@@ -268,18 +268,20 @@ def _is_worth_it(
 
 
 def _by_element(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled:
-    """Treat every element as a channel of its own."""
+    """Treat every element as a channel of its own, in the order in which they lie."""
     import numpy as np
 
-    steps = steps.transpose(tuple(y.axes.index(axis) for axis in range(len(y.shape))))
-    y = in_model_order(context.build, node, y)
-    size = (prod(y.shape),)
+    shape = context.build.types[y.value].shape
+    size = (prod(shape),)
     check_elements(node, size[0])
-    flat = reshaped(context.build, node, y, size)
-    flat_steps = compact(np.broadcast_to(steps, y.shape).reshape(size))
+    # As if the value's own axes were the model's, so that none of them moves.
+    own = replace(y, axes=tuple(range(len(shape))), shape=shape)
+    flat = reshaped(context.build, node, own, size)
+    flat_steps = compact(np.broadcast_to(steps, shape).reshape(size))
     value = _levels(node, flat, flat_steps, context)
     # No tensor of the model is flat: this value's meaning is recorded behind the next reshape.
-    return reshaped(context.build, node, _integers(value, flat), y.shape)
+    back = reshaped(context.build, node, _integers(value, flat), shape)
+    return replace(back, axes=y.axes, shape=y.shape)
 
 
 def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> str:
