@@ -39,10 +39,10 @@
 // - a word is taken while the slot it goes to holds nothing that is still to be read: taps of a
 //   group come in ascending order of their words, so the slots below the last tap given are free,
 //   unless a later group or window begins below it.
-// Two beats between taking and reading a word are what the DEPENDENCE says. It states the distance
-// that holds, and not `false`: the tool may then still order a read behind the write two beats
-// before it. In simulation, `step` proves it at every tap, and that the slot read holds the very
-// word that the tap is; in one beat the slots read and written differ.
+// Two beats between taking and reading a word are what the DEPENDENCE says: the distance that
+// holds, and not `false`, with which the tool might move a write behind the read of its word. In
+// simulation, `step` proves it at every tap, and that the slot read holds the very word that the
+// tap is; in one beat the slots read and written differ.
 #pragma once
 
 #include <ap_int.h>
