@@ -117,8 +117,8 @@ def execute(path: Path, x: Array) -> dict[str, Array]:
 
 @contextmanager
 def _quietly(path: Path) -> Iterator[None]:
-    """Turn whatever qonnx raises into a ``ModelError``, and drop its warnings."""
-    with _old_ir_version(), warnings.catch_warnings():
+    """Turn whatever qonnx raises into a ``ModelError``; drop its and ONNX Runtime's warnings."""
+    with _old_ir_version(), _only_errors(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about shapes and versions
         try:
             yield
@@ -278,6 +278,18 @@ def _dtype(wrapper: Any, name: str) -> np.dtype[Any]:  # noqa: ANN401 - as above
 
     (port,) = (port for port in wrapper.graph.input if port.name == name)
     return helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
+
+
+@contextmanager
+def _only_errors() -> Iterator[None]:
+    """Let ONNX Runtime write errors only: it warns of what qonnx asks it for, node by node."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(2)  # as it is from the start
 
 
 @contextmanager

@@ -63,7 +63,8 @@ def _stand_ins(node: NodeProto, graph: onnx.GraphProto) -> list[NodeProto]:
             return [helper.make_node(pool[0], [x], [y], **windows)]
         case "Conv" | "MaxPool" | "MaxPoolNHWC":
             kind = node.op_type.removesuffix("NHWC")
-            rank = 2 + len(attributes["kernel_shape"])
+            sizes = ("kernel_shape", "strides", "dilations")
+            rank = 2 + next((len(attributes[name]) for name in sizes if name in attributes), 2)
             return _channels_first(kind, attributes, list(node.input), y, rank=rank)
         case _:
             return [helper.make_node("Identity", [x], [y])]
