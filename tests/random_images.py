@@ -323,7 +323,8 @@ class _ImageNetwork(RandomNetwork):
             self.x = writer.node("GlobalMaxPool", [self.x])
             self._reshape_to((1,) * len(self.image), self.channels)
             return
-        can_more = writer.opset >= 10
+        is_plain = self.is_last and len(self.image) == 2 and dice.chance(0.4)
+        can_more = writer.opset >= 10 and not is_plain
         is_ceil = can_more and dice.chance(0.3)
         kernel, attributes, places = self._windows(ceil=is_ceil, pool=True, dilated=can_more)
         if not can_more:
@@ -331,8 +332,11 @@ class _ImageNetwork(RandomNetwork):
         written = self._written(attributes, kernel_shape=list(kernel))
         if is_ceil and attributes.get("auto_pad", "NOTSET") == "NOTSET":
             written["ceil_mode"] = 1
-        domain = CHANNELS_LAST_DOMAIN if self.is_last else ""
-        self.x = writer.node("MaxPool", [self.x], domain=domain, **written)
+        if is_plain:
+            self.x = writer.node("MaxPoolNHWC", [self.x], domain=writer.domain, **written)
+        else:
+            domain = CHANNELS_LAST_DOMAIN if self.is_last else ""
+            self.x = writer.node("MaxPool", [self.x], domain=domain, **written)
         self._reshape_to(tuple(map(len, places)), self.channels)
 
     def _mean(self) -> None:
@@ -363,8 +367,7 @@ class _ImageNetwork(RandomNetwork):
             self._channels_last()
             return count
         dice, writer, size = self.dice, self.writer, prod(self.image)
-        is_power = log2(size).is_integer() or not dice.powers_of_two
-        if dice.chance(0.35) and is_power:
+        if dice.chance(0.35) and self.has_exact_mean:
             axes = list(range(2, 2 + len(self.image)))
             if writer.opset >= 18 or dice.chance(0.5):
                 self.x = writer.node("GlobalAveragePool", [self.x])
@@ -473,9 +476,9 @@ class _ImageNetwork(RandomNetwork):
         dice, writer = self.dice, self.writer
         if not self.is_image:
             return
-        if dice.chance(0.25) and not dice.powers_of_two and not self.is_last:
-            self.x = writer.node("GlobalAveragePool", [self.x])
-            self._reshape_to((1,) * len(self.image), self.channels)
+        if dice.chance(0.2):
+            self._reduced()
+            return
         if dice.chance(0.3):
             rank = len(self.shape)
             moves = [0, rank, *range(1, rank)] if self.is_last else [0, *range(2, rank + 1), 1]
@@ -488,6 +491,27 @@ class _ImageNetwork(RandomNetwork):
         else:
             self.x = self._reshaped((width,))
         self.shape, self.is_last, self.batch_norm_domain = (width,), False, ""
+
+    @property
+    def has_exact_mean(self) -> bool:
+        """Whether floats hold the mean of the whole image."""
+        return log2(prod(self.image)).is_integer() or not self.dice.powers_of_two
+
+    def _reduced(self) -> None:
+        """Leave one number of each channel, by a reduction over the image."""
+        dice, writer = self.dice, self.writer
+        kinds = ["ReduceSum", "ReduceMax"] + ["ReduceMean"] * 2 * self.has_exact_mean
+        kind = dice.pick(kinds)
+        first = 1 if self.is_last else 2
+        axes = [*range(first, first + len(self.image))]
+        if dice.chance(0.3):
+            axes = [axis - len(self.shape) - 1 for axis in axes]
+        if writer.opset >= 18 or (writer.opset >= 13 and kind == "ReduceSum"):
+            inputs = [self.x, writer.constant(axes, np.int64)]
+            self.x = writer.node(kind, inputs, keepdims=0)
+        else:
+            self.x = writer.node(kind, [self.x], axes=axes, keepdims=0)
+        self.shape, self.is_last, self.batch_norm_domain = (self.channels,), False, ""
 
     def _functions(self) -> None:
         self._elementwise()

@@ -44,9 +44,9 @@ def global_max_pool(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
 
 
 def reduce_max(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """Return the largest along some axes of the image.
+    """Return the largest along some axes; one should stay as it is.
 
-    Raises ``ModelError`` where the channels are among them.
+    Raises ``ModelError`` where none does.
     """
     x = required_formula(node, inputs, 0, "a maximum")
     reduction = reduced_axes(node, inputs, x.shape)
@@ -60,15 +60,17 @@ def _largest_along(
     node: SourceNode, x: Formula, axes: tuple[int, ...], context: Context
 ) -> Formula:
     """Return the largest along ``axes``, which stay, of size 1."""
-    x = reordered(context.build, node, x, image_axes(node, len(x.shape)))
-    return _largest(node, x, windows_along(node, x, axes), context)
+    order, windows = windows_along(node, x, axes)
+    return _largest(node, reordered(context.build, node, x, order), windows, context)
 
 
 def _largest(node: SourceNode, x: Formula, windows: Windows, context: Context) -> Formula:
     """Return the largest of the windows of ``x``, whose value is ``[*image, C]``."""
     build = context.build
     op = MaxPool(windows.kernel, windows.stride, windows.dilation, windows.pads)
-    signs = signs_of(x)
+    below = build.pools.get(x.value)
+    is_real = below is not None and below.signs is None
+    signs = None if is_real else signs_of(x)
     value = build.pool(PendingPool(node, op, x, signs))
     shape = list(x.shape)
     for axis, size in zip(x.axes, build.types[value].shape, strict=True):

@@ -50,17 +50,24 @@ def reduced_axes(node: SourceNode, inputs: Inputs, shape: tuple[int, ...]) -> Re
     return Reduction(tuple(sorted(places)), left)
 
 
-def windows_along(node: SourceNode, x: Formula, axes: tuple[int, ...]) -> Windows:
-    """Return windows over the image of ``x``, whose channels are its axis 0, as large as it is
-    along ``axes``.
+def windows_along(
+    node: SourceNode, x: Formula, axes: tuple[int, ...]
+) -> tuple[tuple[int, ...], Windows]:
+    """Return the order of axes in which ``x`` is an image, and windows as large along ``axes``.
 
-    Raises ``ModelError`` where the channels are among them.
+    Channels come last: the model's axis 1, unless it is one of ``axes``.
+
+    Raises ``ModelError`` where every axis is.
     """
-    rank = len(x.shape) - 1
-    if 0 in axes or not rank:
+    rank = len(x.shape)
+    kept = [axis for axis in range(rank) if axis not in axes]
+    if not kept or rank == 1:
         raise ModelError(
             f"{node} takes the largest of several channels, which this version has no hardware for:"
             " take that of the pixels of an image"
         )
-    kernel = tuple(size if axis in axes else 1 for axis, size in enumerate(x.shape[1:], 1))
-    return Windows(kernel, (1,) * rank, (1,) * rank, (0,) * (2 * rank), (1,) * rank)
+    places = tuple(axis for axis in range(rank) if axis != kept[0])
+    kernel = tuple(x.shape[axis] if axis in axes else 1 for axis in places)
+    ones = (1,) * len(places)
+    windows = Windows(kernel, ones, ones, (0,) * (2 * len(places)), ones)
+    return (*places, kept[0]), windows

@@ -74,8 +74,9 @@ def test_every_operator_on_images_is_among_the_networks() -> None:
         Conv Conv.auto_pad Conv.dilations Conv.group Conv.pads Conv.strides
         ConvTranspose ConvTranspose.dilations ConvTranspose.group ConvTranspose.output_padding
         ConvTranspose.output_shape ConvTranspose.pads ConvTranspose.strides
-        GlobalAveragePool GlobalMaxPool Im2Col MaxPool MaxPool.auto_pad MaxPool.ceil_mode
-        MaxPool.dilations MaxPool.pads MaxPool.strides Pad QuantAvgPool2d ReduceMean Trunc
+        GlobalAveragePool GlobalMaxPool Im2Col MaxPoolNHWC
+        MaxPool MaxPool.auto_pad MaxPool.ceil_mode MaxPool.dilations MaxPool.pads MaxPool.strides
+        Pad QuantAvgPool2d ReduceMax ReduceMean ReduceSum Trunc
     """.split()
     assert [name for name in wanted if found[name] < 4] == []
     assert found["Trunc of 4 parameters"] > 3
@@ -101,3 +102,10 @@ def test_a_frame_around_means_of_other_divisors_is_refused(tmp_path: Path) -> No
     x = w.node("Pad", [x, w.constant([0, 0, 1, 0, 0, 1], np.int64)])
     with pytest.raises(ModelError, match="the scale of its input varies along another dimension"):
         compare(w.model(w.quant(x, 0.5), 1, 4), tmp_path, images(1, 4))
+
+
+@pytest.mark.parametrize("axes", [[1], [2], [3], [1, 2], [1, 3], [2, 3]])
+def test_the_largest_along_any_axes_but_all_is_exact(axes: list[int], tmp_path: Path) -> None:
+    w = Writer()
+    x = w.node("ReduceMax", [w.quant("x", 0.5, bits=4)], axes=axes, keepdims=0)
+    compare(w.model(w.quant(x, 0.75, bits=3), 2, 3, 4), tmp_path, images(2, 3, 4))

@@ -246,6 +246,13 @@ def test_two_pools_in_a_row_wait_for_one_quantizer(behind: Step, tmp_path: Path)
     assert operators(network)[:3] == [Threshold, MaxPool, MaxPool]
 
 
+def test_reals_that_are_pooled_twice_wait_for_levels_of_any_width(tmp_path: Path) -> None:
+    w = Writer(opset=20)
+    x = w.quant(pool(w, pool(w, gelu(w, w.quant("x", 0.25, bits=3)), strides=[1, 1])), 0.01, bits=8)
+    network, _ = compare(w.model(x, *SHAPE), tmp_path, images())
+    assert [type(node.op) for node in network.graph.nodes] == [Threshold, MaxPool, MaxPool]
+
+
 def test_what_is_pooled_may_differ_along_the_border(tmp_path: Path) -> None:
     """The offset of the input is cut off there: the largest is that of reals, not of integers."""
 
@@ -327,7 +334,7 @@ def test_axes_of_a_maximum_may_be_an_input(tmp_path: Path) -> None:
     [
         ([lambda w, x: pool(w, x, pads=[2, 0, 0, 0])], r"^MaxPool node .*: a window lies in the p"),
         ([lambda w, x: pool(w, x, kernel_shape=[9, 9])], r"^MaxPool node .* do not fit into"),
-        ([lambda w, x: w.node("ReduceMax", [x], axes=[1])], r"takes the largest of several chan"),
+        ([lambda w, x: w.node("ReduceMax", [x], axes=[1, 2, 3])], r"takes the largest of sev"),
         ([lambda w, x: w.node("ReduceMax", [x])], r"^ReduceMax node .* reduces the batch, which"),
         ([lambda w, x: w.node("Softmax", [x]), pool], r"^MaxPool node .* needs integers, but Soft"),
     ],
