@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.core.host import Count
 from lutloom.core.types import IntType
+from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.context import required_constant, required_formula
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.quantize import entered, thresholded
@@ -73,6 +74,8 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
         levels = IntType(first, first + height * count, height)
         last = Count(_in_float32(table), axis, first, height)
         return entered(node, x, last, levels, units, offsets, context)
+    if channels > 1 and x.classes and x.classes[x.axes.index(axis)] is not None:
+        x = expanded(node, x)
     place = [1] * len(x.shape)
     place[x.axes.index(axis)] = channels
     return thresholded(node, x, steps.reshape(place), units, offsets, context)

@@ -108,6 +108,14 @@ def test_bipolar_quantizers_and_tables_are_by_classes(tmp_path: Path) -> None:
         assert last(network).base.shape == (3, 3, 3)
 
 
+def test_tables_of_thresholds_along_an_axis_with_classes(tmp_path: Path) -> None:
+    """qonnx takes the last of three dimensions for the channels: here the signal's."""
+    w = Writer()
+    x = w.node("Conv", [shifted(w), weights(w, 3, 2, 3)], pads=[1, 1])
+    x = w.multi_threshold(x, np.linspace(-3, 3, 27).reshape(9, 3), 0.5, -1.0)
+    compare(w.model(x, 2, 9), tmp_path, images((2, 9)))
+
+
 def test_signals_have_classes_along_their_axis(tmp_path: Path) -> None:
     w = Writer()
     x = w.node("Conv", [shifted(w), weights(w, 3, 2, 3)], pads=[2, 1], dilations=[2])
