@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.bounded import Bounded, U, without_error
@@ -32,13 +33,35 @@ if TYPE_CHECKING:
 _ROUNDINGS = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FoldedConstant:
-    """A constant: ``value`` in float64, exactly where ``is_exact``, and as it was folded."""
+    """A constant as it was folded; what it stands for is computed where data meet it."""
 
-    value: Floats
-    is_exact: bool
     constant: Constant
+
+    @cached_property
+    def value(self) -> Floats:
+        """What it stands for, in float64: exactly where ``is_exact``."""
+        import numpy as np
+
+        array, grid = self.constant.array, self.constant.grid
+        if grid is None:
+            return array.astype(np.float64)
+        floats = np.array([float(value) for value in grid.scale.ravel()])
+        return np.broadcast_to(grid.integers * floats.reshape(grid.scale.shape), array.shape)
+
+    @cached_property
+    def is_exact(self) -> bool:
+        """Whether float64 holds it: integers of at most 29 bits times floats of at most 24."""
+        import numpy as np
+
+        grid = self.constant.grid
+        if grid is None:
+            return True
+        return int(np.abs(grid.integers).max(initial=0)) < 1 << 29 and all(
+            Fraction(float(exact)) == exact and exact.numerator.bit_length() <= 24
+            for exact in grid.scale.ravel().tolist()
+        )
 
     def bounded(self, floats: NDArray[Any] | None) -> Bounded | None:
         """Return it with the error of an executor's ``floats``; None where those are another."""
@@ -85,7 +108,7 @@ def fold_constants(source: Source) -> Mapping[str, FoldedConstant]:
             continue
         if constant is not None:
             found[node.outputs[0]] = constant
-    return {name: _valued(c) for name, c in found.items() if c.array.dtype.kind in "fiub"}
+    return {name: FoldedConstant(c) for name, c in found.items() if c.array.dtype.kind in "fiub"}
 
 
 def _folded(node: SourceNode, inputs: list[Constant | None], context: Context) -> Constant | None:
@@ -95,20 +118,3 @@ def _folded(node: SourceNode, inputs: list[Constant | None], context: Context) -
         symbol = RULES[node.domain, node.op_type](node, inputs, context)
         return symbol if isinstance(symbol, Constant) else None
     return fold(node, inputs, context.opset) if inputs else None
-
-
-def _valued(constant: Constant) -> FoldedConstant:
-    import numpy as np
-
-    if constant.grid is None:
-        return FoldedConstant(constant.array.astype(np.float64), is_exact=True, constant=constant)
-    integers, scale = constant.grid.integers, constant.grid.scale
-    floats = np.array([float(value) for value in scale.ravel()]).reshape(scale.shape)
-    value = np.broadcast_to(integers * floats, constant.array.shape)
-    # Integers of at most 29 bits times floats of at most 24: float64 holds the products.
-    largest = int(np.abs(integers).max(initial=0))
-    is_short = all(
-        Fraction(f) == exact and Fraction(f).numerator.bit_length() <= 24
-        for f, exact in zip(floats.ravel().tolist(), scale.ravel().tolist(), strict=True)
-    )
-    return FoldedConstant(value, is_short and largest < 1 << 29, constant)
