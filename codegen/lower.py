@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.errors import LutloomError
 from lutloom.core.graph import Graph, Node, fresh_name
-from lutloom.core.ops import Add, Conv, Depthwise, Duplicate, Linear, MatVec, Reshape, Window
+from lutloom.core.ops import (
+    Add,
+    Conv,
+    Depthwise,
+    Duplicate,
+    Linear,
+    MatVec,
+    MaxPool,
+    Reshape,
+    SumPool,
+    Window,
+)
 from lutloom.core.text import print_node
 from lutloom.core.types import Const
 
@@ -37,7 +48,8 @@ def lower(graph: Graph) -> Graph:
     A value with several readers (the graph's output is one) gets a ``duplicate``, whose
     results are ``NAME/copy0``, ``NAME/copy1``, ...; so the output's name may change.
 
-    Raises ``LoweringError`` for a graph with several inputs or outputs, or with nothing to do.
+    Raises ``LoweringError`` for a graph with several inputs or outputs, with windows over more than
+    two axes, or with nothing to do.
     """
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise LoweringError(
@@ -50,6 +62,8 @@ def lower(graph: Graph) -> Graph:
             f"there is nothing to build: the output {graph.outputs[0]} is the input"
             f" {next(iter(graph.inputs))} with nothing computed in between"
         )
+    for node in needed:
+        _check_axes(node)
     if is_lowered(graph) and len(needed) == len(graph.nodes):
         return graph
     names = set(graph.types)
@@ -91,6 +105,16 @@ def _first_obstacle(graph: Graph) -> str | None:
     return None
 
 
+def _check_axes(node: Node) -> None:
+    if not isinstance(node.op, Conv | Depthwise | MaxPool | SumPool | Window):
+        return
+    if node.op.windows.rank > 2:
+        raise LoweringError(
+            f"{node.name} has windows over {node.op.windows.rank} axes: this version builds those"
+            " over one or two"
+        )
+
+
 def _needed(graph: Graph) -> list[Node]:
     """Return the nodes that the outputs depend on, in their order."""
     wanted = set(graph.outputs)
@@ -127,11 +151,6 @@ def _convolution(node: Node, op: Conv, x: TensorType, names: set[str]) -> list[N
 
     channels, outputs = op.weights.shape[-2:]
     windows, image = op.windows, x.shape[:-1]
-    if len(image) > 2:
-        raise LoweringError(
-            f"{node.name} is a convolution over {len(image)} axes: this version builds those over"
-            " one or two"
-        )
     if channels == 1 and op.groups == outputs:
         weights = Const(op.weights.data.reshape(*windows.kernel, outputs))
         places = (op.stride, op.dilation, op.pads, op.spacing)

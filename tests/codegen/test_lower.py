@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,9 @@ from lutloom.core.ops import (
     Duplicate,
     Linear,
     MatVec,
+    MaxPool,
     Reshape,
+    SumPool,
     Threshold,
     TopK,
     Window,
@@ -25,6 +29,9 @@ from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim.reference import run
 from tests.graphs import random_inputs
 from tests.windows import ELEMENTS, random_conv, random_image, random_windows
+
+if TYPE_CHECKING:
+    from lutloom.core.op import Op
 
 X = TensorType(IntType(-4, 3), (4,))
 
@@ -203,10 +210,23 @@ def test_windows_avoid_names_of_the_model() -> None:
     ]
 
 
-def test_convolutions_over_volumes_are_refused() -> None:
-    op = Conv(Const(np.ones((1, 2, 1, 1, 1), int)), (1,) * 3, (1,) * 3, (0,) * 6, (1,) * 3, 1, 0)
-    with pytest.raises(LoweringError, match=r"^conv is a convolution over 3 axes: this version"):
-        lowered_conv(op, TensorType(IntType(0, 3), (2, 2, 2, 1)))
+@pytest.mark.parametrize(
+    "op",
+    [
+        Conv(Const(np.ones((1, 2, 1, 1, 1), int)), (1,) * 3, (1,) * 3, (0,) * 6, (1,) * 3, 1, 0),
+        MaxPool((2,) * 3, (2,) * 3, (1,) * 3, (0,) * 6),
+        SumPool((2,) * 3, (2,) * 3, (1,) * 3, (0,) * 6),
+    ],
+    ids=["conv", "max_pool", "sum_pool"],
+)
+def test_windows_over_volumes_are_refused(op: Op) -> None:
+    node = Node(("y",), op, ("x",))
+    graph = Graph({"x": TensorType(IntType(0, 3), (2, 2, 2, 1))}, (node,), ("y",))
+    with pytest.raises(
+        LoweringError,
+        match=r"^y has windows over 3 axes: this version builds those over one",
+    ):
+        lower(graph)
 
 
 @pytest.mark.parametrize(
