@@ -86,7 +86,7 @@ class WeightedSum:
         if bits > _MOST_MULTIPLIER_BITS or largest * widest > INT64_MAX:
             raise ModelError(
                 f"{self.node}: the scales of its input channels meet in multipliers of {bits} bits;"
-                " use one scale for the tensor, or powers of two"
+                " use one scale for the tensor, or powers of two, or put a quantizer between"
             )
 
     def offset(self, shifts: Rationals) -> Rationals:

@@ -39,7 +39,7 @@ def conv(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     Raises ``ModelError`` where data, weights and groups do not fit, and for what is no integers.
     """
     x = required_scaled(node, inputs, 0, "a convolution")
-    weights = required_constant(node, inputs, 1, "weights")
+    weights = required_constant(node, inputs, 1, "weight tensor")
     check_rank(node, x, weights)
     axes = image_axes(node, len(x.shape))
     # The weights have their filters where the data have their batch.

@@ -47,7 +47,7 @@ def conv_transpose(node: SourceNode, inputs: Inputs, context: Context) -> Symbol
     Raises ``ModelError`` where data, weights and groups do not fit, and for what is no integers.
     """
     x = required_scaled(node, inputs, 0, "a convolution")
-    weights = required_constant(node, inputs, 1, "weights")
+    weights = required_constant(node, inputs, 1, "weight tensor")
     check_rank(node, x, weights)
     groups = node.integer("group", 1)
     if groups < 1 or weights.array.shape[0] % groups:

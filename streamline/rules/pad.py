@@ -53,7 +53,10 @@ def pad(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
             f"{node} pads every dimension of {['N', *x.shape]}, and one should stay as it is: that"
             " of the channels"
         )
-    x = reordered(context.build, node, x, (*(a for a in x.axes if a != kept[-1]), kept[-1]))
+    # Channels lie last, or are the model's first dimension in a value that nobody has moved yet.
+    is_as_in_model = x.axes == tuple(range(len(x.axes)))
+    channels = kept[0] if is_as_in_model and kept[0] == 0 else kept[-1]
+    x = reordered(context.build, node, x, (*(a for a in x.axes if a != channels), channels))
     places = x.axes[:-1]
     ones = (1,) * len(places)
     pads = (*(befores[axis] for axis in places), *(behinds[axis] for axis in places))

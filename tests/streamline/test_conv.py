@@ -350,7 +350,7 @@ def built(layer: Callable[[Writer], str]) -> ModelProto:
         (built(of_floats), "a convolution needs quantized data, but the model's input reaches it"),
         (built(of_float_weights), r"weights are not quantized; .* \(brevitas.nn.QuantConv2d\)"),
         (built(of_activations), "Sigmoid node 'act' before it makes floats .* not followed by a"),
-        (built(of_weights_that_depend_on_data), "its weights depends on the data, which no fixed"),
+        (built(of_weights_that_depend_on_data), "its weight tensor depends on the data, which no fixed"),
         (built(of_scales_for_every_weight), "every weight has a scale of its own; use one"),
         (built(of_scales_along_the_image), "varies along another dimension than that of the sum"),
         (built(of_scales_that_meet_in_wide_multipliers), "meet in multipliers of .* bits; use one"),

@@ -136,6 +136,14 @@ def test_zeros_around_a_pool_of_what_is_not_negative_are_left_out(tmp_path: Path
     assert not any(isinstance(node.op, Window) for node in network.graph.nodes)
 
 
+def test_one_dimension_of_an_image_may_be_padded(tmp_path: Path) -> None:
+    w = Writer()
+    x = padded(w, w.quant("x", 0.5, bits=3), [0, 0, 2, 0, 0, 0, 1, 0], 0.25)
+    y = w.quant(conv(w, x), 2.0, bits=3)
+    network, _ = compare(w.model(y, 2, 3, 4), tmp_path, data(0, NIBBLE, 2, 3, 4), RawInput(NIBBLE))
+    assert names(network) == ["threshold", "conv", "border_threshold"]
+
+
 def test_a_dimension_of_channels_is_padded_where_another_one_stays(tmp_path: Path) -> None:
     w = Writer()
     y = w.quant(conv(w, padded(w, "x", [0, 1, 0, 1, 0, 0, 0, 0]), 3), 4.0, bits=3)
