@@ -33,7 +33,7 @@ def initializer(data: NDArray[np.integer[Any]], *, hexadecimal_bits: int = 0) ->
         digits = hexadecimal_bits // 4
         words = [f"0x{value:0{digits}x}" for value in data.ravel().tolist()]
     else:
-        words = [_decimal(value) for value in data.ravel().tolist()]
+        words = [decimal(value) for value in data.ravel().tolist()]
     # From the innermost dimension outwards, each group of words becomes one in braces.
     for size in data.shape[:0:-1]:
         words = [
@@ -62,6 +62,7 @@ def _broken(words: list[str]) -> Iterator[str]:
             yield from word.split(", ")
 
 
-def _decimal(value: int) -> str:
+def decimal(value: int) -> str:
+    """Return ``value``, of at most 64 bits, as a C++ expression."""
     # The magnitude of the least 64-bit number is no literal of a signed type.
     return str(value) if value != _INT64_MIN else f"({value + 1} - 1)"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, no_weights
 from lutloom.codegen.kernels.line_buffer import Axis, Schedule, Walk, axes_of, schedule
 from lutloom.core.plan import Folding, Memory
@@ -180,9 +181,9 @@ def _code(site: Site, folding: Folding) -> Code:
         "channels": _lanes(site, folding)[0][0],
         "taps": columns.kernel,
         "dilation": columns.dilation,
-        "base": base,
+        "base": decimal(base),
         "factor": factor,
-        "fill": fill,
+        "fill": decimal(fill),
         "storage": "" if folding.memory is Memory.AUTO else f" impl={folding.memory.value}",
     }
     if form is Form.WHOLE:

@@ -73,5 +73,5 @@ def test_overlapping_windows_take_a_tap_a_beat_or_a_word() -> None:
 
 def test_masked_taps_are_the_least_code() -> None:
     op = MaxPool((3, 3), (2, 2), (1, 1), (1, 1, 1, 1))
-    assert KERNEL.code(site(op, (5, 5, 2), IntType(-8, 7)), Folding()).facts["least"] == -8
-    assert KERNEL.code(site(op, (5, 5, 2), IntType(-9, -3, 3)), Folding()).facts["least"] == 0
+    assert KERNEL.code(site(op, (5, 5, 2), IntType(-8, 7)), Folding()).facts["least"] == "-8"
+    assert KERNEL.code(site(op, (5, 5, 2), IntType(-9, -3, 3)), Folding()).facts["least"] == "0"

@@ -269,3 +269,10 @@ def test_what_lies_between_kernel_rows_is_a_memory_if_it_is_worth_one(
     op = Window((3, 3), (1, 1), (1, 1), (0, pad, 0, pad), (1, 1), 1, -1)
     (x,) = site(op, (8, width, 1)).inputs
     assert Span(*axes_of(op.windows, x.shape[:-1])).slots == slots
+
+
+def test_the_least_of_64_bits_is_an_expression_that_every_compiler_takes() -> None:
+    widest = IntType(-(2**63), 2**63 - 1)
+    op = Window((2,), (1,), (1,), (1, 0), (1,), 1, widest.lo)
+    facts = KERNEL.code(site(op, (4, 1), widest), Folding()).facts
+    assert facts["fill"] == "(-9223372036854775807 - 1)"
