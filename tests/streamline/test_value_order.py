@@ -10,9 +10,13 @@ import pytest
 from lutloom.core.network import load_network, save_network
 from lutloom.core.ops import Add, Permute, Reshape
 from lutloom.core.types import IntType
+from lutloom.streamline.comparison import compare as compare_floats
+from lutloom.streamline.executor import execute
 from lutloom.streamline.importer import RawInput
+from lutloom.streamline.pipeline import streamline
+from lutloom.streamline.source import read_source
 from tests.exact import compare
-from tests.models import Writer
+from tests.models import Writer, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +133,23 @@ def test_a_flat_tensor_in_another_order_means_what_it_meant(tmp_path: Path) -> N
     assert load_network(tmp_path).meaning == network.meaning
     array = np.arange(80).reshape(2, 40)
     assert (entry.in_model_order(entry.in_value_order(array)) == array).all()
+
+
+def test_a_float_executor_is_compared_element_by_element_in_the_order_of_the_model(
+    tmp_path: Path,
+) -> None:
+    w = Writer()
+    y = w.quant(dense(w, w.quant(normalized(w, flat(w), 1, 40), 0.7, bits=3), 40), 20.0, bits=4)
+    path = write(w.model(y, *SHAPE), tmp_path)
+    network = streamline(path, RawInput(NIBBLE))
+    assert any(entry.split for entry in network.meaning.values())
+    data = integers(0, 200, *SHAPE)
+    tensors = execute(path, data.astype(np.float32))
+    comparison = compare_floats(network, read_source(path), tensors, network.encode(data))
+    assert len(comparison.layers) == 3
+    for layer in comparison.layers:
+        assert layer.differing == layer.explained < layer.elements // 100
+    assert not comparison.beyond
 
 
 def first_quantizer(w: Writer) -> str:
