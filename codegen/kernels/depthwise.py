@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import gcd
 
+from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels import pools
 from lutloom.codegen.kernels.kernel import (
     Code,
@@ -126,7 +127,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "storage": "",
             "is_disjoint": False,
             "is_uniform": starts.is_uniform,
-            "fill": _fill(site)[0],
+            "fill": decimal(_fill(site)[0]),
             **sums.facts(folding),
         },
         widest=layout.chunks * layout.chunk_bits,

@@ -122,7 +122,7 @@ ONES = np.where(np.arange(9 * 4).reshape(3, 3, 4) % 5, 1, -1)
 def test_padding_is_corrected_only_where_its_value_is_no_integer_of_the_input() -> None:
     as_minus_one = KERNEL.code(site(padded(ONES, -1), (6, 5, 4)), Folding(pe=4))
     assert as_minus_one.facts["is_uniform"]
-    assert as_minus_one.facts["fill"] == 0
+    assert as_minus_one.facts["fill"] == "0"
     as_zero = KERNEL.code(site(padded(ONES), (6, 5, 4)), Folding(pe=4))
     # Three classes of rows by three of columns.
     assert as_zero.tables[1].data.shape == (9, 4)
