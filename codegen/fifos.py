@@ -118,6 +118,11 @@ def fifo_depths(wiring: Wiring) -> Mapping[str, int]:
     written = {entering.value: _entering(wiring, entering, interval)}
     depths: dict[str, int] = {}
     for name, loop in loops.items():
+        if name in windows and (joint := incoming[name][0]).value in converters:
+            # The product reads a vector a word a cycle, whatever comes out of the converter.
+            site = site_of(wiring.graph, wiring.processes[name])
+            bits = site.op.matrix.shape[1] * joint.tensor.element.bits
+            depths[joint.value] = -(-bits // wiring.written_bits(joint))
         streams = incoming[windows.get(name, name)]
         passed = [
             _pass(converters.get(stream.value), written.pop(stream.value), interval)

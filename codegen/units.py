@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.streams import Stream, processes_of, streams_of
+from lutloom.core.ops import MatVec, Window
 
 if TYPE_CHECKING:
     from lutloom.core.graph import Graph
@@ -17,9 +18,11 @@ def cut(graph: Graph, limit: int = MOST_PROCESSES) -> tuple[tuple[str, ...], ...
     """Return the processes of a lowered ``graph`` as units, in order, of ``limit`` at most.
 
     A border is crossed by one stream only, so branches are never cut: a unit grows beyond the
-    limit where they leave no other choice.
+    limit where they leave no other choice. Nor is a window cut off from the product behind it,
+    which reads every pixel many times.
     """
-    names = list(processes_of(graph))
+    processes = processes_of(graph)
+    names = list(processes)
     position = {name: index for index, name in enumerate(names)}
 
     def crosses(stream: Stream, border: int) -> bool:
@@ -27,11 +30,19 @@ def cut(graph: Graph, limit: int = MOST_PROCESSES) -> tuple[tuple[str, ...], ...
         target = position[stream.target] if stream.target is not None else len(names)
         return source < border <= target
 
+    def may_cut(border: int) -> bool:
+        crossing = [stream for stream in streams if crosses(stream, border)]
+        if len(crossing) != 1:
+            return False
+        ends = (crossing[0].source, crossing[0].target)
+        source, target = (processes[name].op if name is not None else None for name in ends)
+        return not (isinstance(source, Window) and isinstance(target, MatVec))
+
     streams = streams_of(graph)
     units: list[tuple[str, ...]] = []
     first, last_border = 0, 0
     for border in range(1, len(names) + 1):
-        if sum(crosses(stream, border) for stream in streams) != 1:
+        if not may_cut(border):
             continue
         if border - first > limit and last_border > first:
             units.append(tuple(names[first:last_border]))

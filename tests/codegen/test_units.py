@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +10,7 @@ from lutloom.codegen import lower
 from lutloom.codegen.streams import streams_of
 from lutloom.codegen.units import cut
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Add, Threshold
+from lutloom.core.ops import Add, Conv, Threshold
 from lutloom.core.types import Const, IntType, TensorType
 
 X = TensorType(IntType(0, 3), (4,))
@@ -42,6 +45,17 @@ def test_units_are_joined_by_one_stream_each_and_no_larger_than_need_be(
     assert sorted(crossing) == [(i, i + 1) for i in range(len(units) - 1)]
     # A branch is a duplicate, a process and a sum, which stay together.
     assert all(len(unit) <= max(limit, 3) for unit in units)
+
+
+def test_a_window_stays_with_its_product() -> None:
+    image = TensorType(IntType(0, 3), (9, 9, 2))
+    weights = Const(np.ones((2, 2, 2, 2), np.int64))
+    conv = Conv(weights, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1), 1, 0)
+    names = [f"conv{index}" for index in range(4)]
+    nodes = [Node((name,), conv, (last,)) for last, name in pairwise(["x", *names])]
+    graph = lower(Graph({"x": image}, tuple(nodes), (names[-1],)))
+    assert cut(graph, 1) == tuple((f"{name}/window", name) for name in names)
+    assert [len(unit) for unit in cut(graph, 5)] == [4, 4]
 
 
 def test_a_small_design_is_one_unit() -> None:

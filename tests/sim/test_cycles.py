@@ -36,7 +36,7 @@ from lutloom.sim import csim
 from lutloom.sim.csim import CSimError
 from lutloom.sim.cycles import CycleModel, DeadlockError
 from lutloom.sim.reference import run
-from tests.codegen.conftest import Chain, random_plan, random_values
+from tests.codegen.conftest import Chain, image_graph, random_plan, random_values
 from tests.codegen.test_networks import quantizer
 
 if TYPE_CHECKING:
@@ -193,6 +193,21 @@ def test_planned_fifos_are_deep_enough_for_the_slowest_process(seed: int) -> Non
         deep = model.with_depths({fifo.name: 10**6 for fifo in model.fifos})
         assert deep.run(IDEAL).interval == slowest
         assert model.run(PESSIMISTIC).interval <= slowest + 20
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_designs_on_images_take_what_their_slowest_process_does(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = lower(image_graph(seed))
+    for plan in (default_plan(graph, cycles=300), planned(graph, random_plan(rng, graph))):
+        check_plan(graph, plan)
+        design = make_design(graph, plan, name="net")
+        model = CycleModel.of(design)
+        slowest = largest(design)
+        deep = model.with_depths({fifo.name: 10**6 for fifo in model.fifos})
+        assert deep.run(IDEAL).interval == slowest
+        # Windows that begin in the padding lose some cycles more.
+        assert model.run(PESSIMISTIC).interval <= slowest * 1.25 + 20
 
 
 def cnv() -> Graph:
