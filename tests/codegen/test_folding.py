@@ -9,12 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lutloom.codegen import check_plan, default_plan, largest_plan, legal_values, unfolded_plan
+from lutloom.codegen import (
+    check_plan,
+    default_plan,
+    largest_plan,
+    legal_values,
+    lower,
+    unfolded_plan,
+)
+from lutloom.codegen.folding import FEWEST_CYCLES, PRODUCT_BITS, default_cycles
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.streams import Wiring, site_of
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import MatVec, Threshold, TopK
+from lutloom.core.ops import Add, Conv, MatVec, MaxPool, Threshold, TopK
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 
@@ -155,3 +163,64 @@ def test_legal_values_are_listed_by_process() -> None:
     }
     with pytest.raises(PlanError, match=r"^the plan has an entry for fc9, but there is no such"):
         legal_values(TFC, "fc9")
+
+
+def image_net(channels: int, outputs: int, size: int) -> Graph:
+    """A convolution, a staircase and a pool."""
+    rng = np.random.default_rng(0)
+    weights = Const(rng.integers(-1, 2, size=(3, 3, channels, outputs)))
+    steps = Threshold(Const([[0]]), Const([0]), Const([[1]]))
+    nodes = (
+        Node(("conv",), Conv(weights, (1, 1), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0), ("x",)),
+        Node(("act",), steps, ("conv",)),
+        Node(("pool",), MaxPool((2, 2), (2, 2), (1, 1), (0, 0, 0, 0)), ("act",)),
+    )
+    return lower(Graph({"x": TensorType(IntType(0, 3), (size, size, channels))}, nodes, ("pool",)))
+
+
+@pytest.mark.parametrize("cycles", [2_000, 5_000, 20_000, 100_000, 400_000])
+def test_windows_give_the_words_that_their_product_reads(cycles: int) -> None:
+    graph = image_net(16, 24, 12)
+    plan = default_plan(graph, cycles=cycles)
+    window, product = plan.foldings["conv/window"], plan.foldings["conv"]
+    assert window.simd == product.simd
+    taken = 144 * (24 // product.pe) * (144 // product.simd)
+    assert taken <= cycles
+    # One tap at a time is fast enough. No less parallel product keeps to the cycles.
+    choices = [(pe, simd) for pe in (1, 2, 3, 4, 6, 8, 12, 24) for simd in (1, 2, 4, 8, 16)]
+    assert product.pe * product.simd == min(
+        pe * simd for pe, simd in choices if 144 * (24 // pe) * (144 // simd) <= cycles
+    )
+
+
+def test_the_cycles_that_are_aimed_at_follow_from_the_products() -> None:
+    assert default_cycles(TFC) == FEWEST_CYCLES
+    # Products of 2 bits with 2 bits, which count as 6.
+    products = 64 * 64 * 9 * 64 * 64
+    graph = image_net(64, 64, 64)
+    assert default_cycles(graph) == -(-products * 6 // PRODUCT_BITS)
+    kernel, name = KERNELS["matvec"], "conv"
+    (node,) = (node for node in graph.nodes if node.name == name)
+    taken = kernel.cycles(site_of(graph, node), default_plan(graph).foldings[name])
+    assert default_cycles(graph) / 2 <= taken <= default_cycles(graph)
+
+
+@pytest.mark.parametrize("plan", [unfolded_plan, default_plan, largest_plan])
+def test_automatic_plans_of_images_are_legal(plan: Callable[[Graph], Plan]) -> None:
+    for graph in (image_net(3, 5, 7), image_net(256, 512, 8), image_net(1, 1, 2)):
+        check_plan(graph, plan(graph))
+
+
+def test_fifos_are_deep_where_a_vector_waits_and_where_branches_meet() -> None:
+    graph = net((64, 64, 64), IntType(0, 3))
+    plan = unfolded_plan(graph)
+    # The next vector of fc1 waits while this one is multiplied with all rows.
+    assert 2 < plan.fifos["act0"] <= 64 + 2
+    square = image_net(2, 2, 6)
+    image = square.inputs["x"]
+    conv = next(node for node in square.nodes if node.name == "conv")
+    window = next(node for node in square.nodes if node.name == "conv/window")
+    around = Node(("sum",), Add(Const([[1], [1]])), ("conv", "x"))
+    met = lower(Graph({"x": image}, (window, conv, around), ("sum",)))
+    # A line of six pixels and a little more wait for the first window, but not the whole image.
+    assert 6 * 2 <= unfolded_plan(met).fifos["x/copy1"] < 36 * 2
