@@ -189,6 +189,7 @@ def test_convolutions_that_brevitas_exports_are_read(
     bits = {"weight_bit_width": 3, "weight_quant": Int8WeightPerChannelFloat}
     network = torch.nn.Sequential(
         nn.QuantIdentity(bit_width=4, return_quant_tensor=True),
+        torch.nn.ConstantPad1d((1, 0), 0.0) if rank == 1 else torch.nn.ZeroPad2d((1, 0, 0, 2)),
         conv(2, 4, 3, padding=1, bias=True, bias_quant=Int32Bias, **bits),
         norm(4),
         nn.QuantReLU(bit_width=3, return_quant_tensor=True),
@@ -198,12 +199,12 @@ def test_convolutions_that_brevitas_exports_are_read(
         norm(4),
         nn.QuantReLU(bit_width=4, return_quant_tensor=True),
         torch.nn.Flatten(),
-        nn.QuantLinear(4 * 4**rank, 3, bias=False, weight_bit_width=2),
+        nn.QuantLinear(4 * 6**rank, 3, bias=False, weight_bit_width=2),
     )
     shape = (2, *[6, 6][:rank])
     for _ in range(3):
         network.train()(torch.randn(8, *shape))
-    network[2].weight.data.normal_()  # type: ignore[operator]
+    network[3].weight.data.normal_()  # type: ignore[operator]
     proto = export_qonnx(
         network.eval(),
         torch.randn(1, *shape),
@@ -214,6 +215,7 @@ def test_convolutions_that_brevitas_exports_are_read(
     data = np.random.default_rng(3).normal(size=(6, *shape)).astype(np.float32)
     read, tally = compare(proto, tmp_path, data)
     assert [op.groups for op in convs(read)] == [1, 4, 2]
+    assert convs(read)[0].pads == ((2, 1) if rank == 1 else (1, 2, 3, 1))
     assert tally.quantized
     assert not any(isinstance(node.op, Permute) for node in read.graph.nodes)
 
