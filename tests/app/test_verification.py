@@ -144,3 +144,28 @@ def test_edits_that_change_no_number_pass_and_are_named(invoke: Invoke, build: P
     assert ended.status == 0
     assert "scripts/n_float_top.cfg" in ended.out
     assert "All stages agree on 3 images." in ended.out
+
+
+def test_batches_of_images_are_added_up(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = lutloom.verify(build, samples=7)
+    monkeypatch.setattr("lutloom.simulation.MOST_NUMBERS", 150)
+    monkeypatch.setattr("lutloom.stages._MOST_FLOATS", 100)
+    steps: list[str] = []
+    parts = lutloom.verify(build, samples=7, exact=4, on_step=steps.append)
+    assert [check for check in parts.checks if check.stage is not Stage.EXACT] == list(whole.checks)
+    exact = [check for check in parts.checks if check.stage is Stage.EXACT]
+    sizes = {check.subject: check.elements // 7 for check in whole.checks}
+    assert all(check.elements == 4 * sizes.get(check.subject, check.elements) for check in exact)
+    assert "Compared 7 of 7 images" in steps
+    assert sum(step.startswith("Compared") for step in steps) > 2
+
+
+def test_a_difference_has_the_number_of_its_image(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutate(build / "processes")
+    whole = lutloom.verify(build, samples=20, csim=False).first_failure
+    monkeypatch.setattr("lutloom.simulation.MOST_NUMBERS", 150)
+    part = lutloom.verify(build, samples=20, csim=False).first_failure
+    assert whole is not None
+    assert part == whole
