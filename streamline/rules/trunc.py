@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.rational import rationals
 from lutloom.core.rounding import Rounding
+from lutloom.core.types import INT64_MAX
 from lutloom.streamline.align import aligned, compact
 from lutloom.streamline.context import required, required_constant, required_formula
 from lutloom.streamline.curve import number
@@ -151,6 +152,11 @@ def _truncated(
     if ends is not None:
         lo = min(max(lo, ends[0]), ends[1])
         hi = max(min(hi, ends[1]), lo)
+    if max(-lo, hi) > INT64_MAX:
+        raise ModelError(
+            f"{node}: its levels lie beyond 64 bits, because its zero point does or its scale is"
+            " tiny: train or export the model again"
+        )
     steps: Rationals
     if hi - lo > MOST_STEPS:
         y = scale_and_shift(_of_integers(node, y, context), np.asarray(1 / power), rationals(0))

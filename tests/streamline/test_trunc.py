@@ -187,6 +187,7 @@ def decoded(network: Network, data: NDArray[np.float32]) -> NDArray[Any]:
     ("make", "message"),
     [
         (lambda w, x: trunc(w, x, 0.0, 0.0, 8, 4), r"^Trunc node .*: its scale is zero, infinite "),
+        (lambda w, x: trunc(w, x, 1.0, 1e30, 8, 4), r"^Trunc node .*: its levels lie beyond 64 b"),
         (lambda w, x: trunc(w, x, 1.0, 0.0, 8, 4.5), r"its bit widths should be integers from 1"),
         (lambda w, x: trunc(w, x, 1.0, 0.0, 8, -1.0, 4), r"have different signs, so that no power"),
         (lambda w, x: trunc(w, x, 1.0, 0.0, 8, 4, mode="sideways"), r"rounding mode 'sideways' is"),
