@@ -34,6 +34,7 @@ from rich.table import Table
 
 import lutloom
 from lutloom.codegen import default_plan
+from lutloom.codegen.cpp_tokens import Kind, tokenize
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.streams import processes_of, site_of
 from lutloom.core.ops import Depthwise, MatVec, SumPool
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _IN_CPP = ("cnv-1w1a", "cnv-1w2a", "cnv-2w2a", "vgg10", "kws", "mobilenet-0.25")
 _COLUMNS = 150
 _FRAMES = 3
+_FLOATS = {"float", "double", "half"}
 # How many times the cycles a frame of the automatic plan the second one aims at.
 _SLOWER = 4
 _NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
@@ -97,6 +99,16 @@ def widest_accumulator(processes: Graph) -> int:
     )
 
 
+def floating_names(project: Path) -> int:
+    """Return how often the synthesised sources of ``project`` name a type of floats."""
+    return sum(
+        token.synthesised and token.kind is Kind.NAME and token.text in _FLOATS
+        for folder in ("include", "src")
+        for path in (project / "hls" / folder).rglob("*.[ch]pp")
+        for token in tokenize(path.read_text(encoding="utf-8"))
+    )
+
+
 @dataclass
 class Tables:
     """What is printed at the end, filled row by row; and whether something differed."""
@@ -119,7 +131,8 @@ class Tables:
             ),
             make(
                 "network", "wall s", "CPU s", "peak MiB", "processes", "accumulator bits",
-                "host before", "behind", "numbers", "differ", "explained", "classes differ",
+                "floats in C++", "host before", "behind", "numbers", "differ", "explained",
+                "classes differ",
                 title="Compiled in a process of its own; the integer graph and qonnx's executor",
             ),
             make(
@@ -203,7 +216,8 @@ def compiled(network: Prepared, folder: Path) -> tuple[Build, Usage]:
 def show_compiled(network: Prepared, build: Build, usage: Usage, tables: Tables) -> None:
     """Compare the build with qonnx's executor, and add what was found and what it took."""
     result = lutloom.verify(build, network.inputs, samples=len(network.inputs), csim=False)
-    tables.failures += not result.passed
+    floats = floating_names(build.directory)
+    tables.failures += not (result.passed and floats == 0)
     layers = [check for check in result.checks if check.stage is lutloom.Stage.MODEL]
     classes = sum(check.differing for check in layers if check.subject == "classes")
     quantizers = [check for check in layers if check.subject in build.network.meaning]
@@ -214,6 +228,7 @@ def show_compiled(network: Prepared, build: Build, usage: Usage, tables: Tables)
         f"{usage.peak_mib:,.0f}",
         str(len(build.processes.nodes)),
         str(widest_accumulator(build.processes)),
+        str(floats),
         str(len(build.network.head)),
         str(len(build.network.tail)),
         f"{sum(check.elements for check in quantizers):,}",

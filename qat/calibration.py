@@ -25,7 +25,7 @@ import torch
 
 from lutloom.qat.brevitas_parts import QuantIdentity, QuantLinear, QuantReLU
 from lutloom.qat.models.norm import TensorNorm
-from lutloom.qat.run import trace_model
+from lutloom.qat.run import trace_model, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,7 +192,7 @@ def _fit_to(quantizer: Any, generator: torch.Generator) -> _Hook:  # noqa: ANN40
     scale = quantizer.act_quant.scale().detach().reshape(-1)
 
     def fit(norm: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
-        x = _values(inputs[0])
+        x = values_of(inputs[0])
         axes = [axis for axis in range(x.dim()) if axis != 1]
         norm.get_buffer("running_mean").copy_(x.mean(axes))
         norm.get_buffer("running_var").copy_(x.var(axes, unbiased=False))
@@ -210,7 +210,7 @@ def _fit_to(quantizer: Any, generator: torch.Generator) -> _Hook:  # noqa: ANN40
 
 def _centre(layer: Any, inputs: tuple[Any, ...]) -> None:  # noqa: ANN401 (a layer of Brevitas)
     """Make the mean of each output zero, or nearly."""
-    mean = _values(inputs[0]).mean(0)
+    mean = values_of(inputs[0]).mean(0)
     if layer.bias is not None:
         layer.bias.copy_(-layer.quant_weight().value @ mean)
         return
@@ -221,14 +221,9 @@ def _centre(layer: Any, inputs: tuple[Any, ...]) -> None:  # noqa: ANN401 (a lay
 
 
 def _fit_tensor_norm(norm: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
-    x = _values(inputs[0])
+    x = values_of(inputs[0])
     norm.get_buffer("running_mean").fill_(x.mean())
     norm.get_buffer("running_var").fill_(x.var(unbiased=False))
-
-
-def _values(x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas' of a quantizer)
-    values: torch.Tensor = x if isinstance(x, torch.Tensor) else x.value
-    return values
 
 
 def _uniform(generator: torch.Generator, count: int, low: float, high: float) -> torch.Tensor:

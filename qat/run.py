@@ -46,7 +46,7 @@ def trace_model(
     try:
         with torch.inference_mode():
             batches = [
-                _values(model(_tensor(pixels[start : start + batch_size])))
+                values_of(model(_tensor(pixels[start : start + batch_size])))
                 for start in range(0, len(pixels), batch_size)
             ]
             logits: NDArray[np.float32] = torch.cat(batches).numpy()
@@ -61,14 +61,15 @@ def _tensor(pixels: NDArray[np.float32]) -> torch.Tensor:
     return torch.from_numpy(np.array(pixels, np.float32))
 
 
-def _values(x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas' of a quantizer)
+def values_of(x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas' of a quantizer)
+    """Return ``x`` as a plain tensor."""
     values: torch.Tensor = x if isinstance(x, torch.Tensor) else x.value
     return values
 
 
 def _keep(batches: list[torch.Tensor]) -> Callable[[torch.nn.Module, object, Any], None]:
     """Return the hook that puts what a module gave into ``batches``."""
-    return lambda _, __, output: batches.append(_values(output))
+    return lambda _, __, output: batches.append(values_of(output))
 
 
 def classify(logits: NDArray[np.float32]) -> NDArray[np.int64]:
