@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.build import Build, load_build
+from lutloom.core.errors import LutloomError
 from lutloom.simulation import cache_of
 
 if TYPE_CHECKING:
     from lutloom.codegen.design import Design
     from lutloom.sim.cycles import Cycles
+
+
+class ClockError(LutloomError, ValueError):
+    """A clock that no hardware has."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ def throughput(build: str | Path | Build, *, clock_mhz: float | None = None) -> 
     Raises a ``LutloomError`` for a directory that is no build, for a design that stops because
     its FIFOs are too short, and where there is no compiler.
     """
+    if clock_mhz is not None and not 0 < clock_mhz < math.inf:
+        raise ClockError(f"the clock should be some MHz, not {clock_mhz}")
     from lutloom.codegen.timing import IDEAL, PESSIMISTIC
     from lutloom.sim.cycles import CycleModel
 

@@ -63,3 +63,9 @@ def test_without_a_compiler_it_says_what_is_missing(
 def test_a_directory_that_is_no_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LutloomError, match="is no build"):
         lutloom.throughput(tmp_path)
+
+
+@pytest.mark.parametrize("clock", [0, -100, float("nan"), float("inf")])
+def test_a_clock_that_no_hardware_has_is_refused(build: Path, clock: float) -> None:
+    with pytest.raises(LutloomError, match=r"^the clock should be some MHz, not -?\w+(\.0)?$"):
+        lutloom.throughput(build, clock_mhz=clock)
