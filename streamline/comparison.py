@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded
 from lutloom.streamline.differences import explain, nothing_known
 from lutloom.streamline.error_bound import follow
+from lutloom.streamline.errors import ModelError, show
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.index_comparison import unexplained_indices
 from lutloom.streamline.layer_comparison import (
@@ -132,6 +133,7 @@ def _compare_batch(
 ) -> Part:
     import numpy as np
 
+    _check_shapes(network, source, tensors, len(encoded))
     producers = {node.outputs[0]: node for node in source.nodes if node.outputs}
     followed = follow(
         source,
@@ -165,7 +167,13 @@ def _compare_batch(
         never = (values[name] != ours) & ~network.graph.types[name].element.holds(values[name])
         possible &= ~never.reshape(images, -1).any(axis=1)
     output = network.decode(values[network.output_value])
-    theirs = tensors[source.outputs[0].name].reshape(output.shape)
+    theirs = tensors[source.outputs[0].name]
+    if theirs.size != output.size:
+        raise ModelError(
+            f"{source.path}: qonnx's executor can't run the model: it gives its output the shape"
+            f" {list(theirs.shape)} instead of {list(output.shape)}"
+        )
+    theirs = theirs.reshape(output.shape)
     if output.dtype.kind == "i":
         wrong: Bools | None = unexplained_indices(output, theirs, source, followed)
     else:
@@ -177,6 +185,23 @@ def _compare_batch(
     outside = None if wrong is None else int(wrong.sum())
     beyond = _beyond(source, followed, constants) if own_floats else ()
     return Part(images, tuple(layers), output.size, agreeing, outside, beyond)
+
+
+def _check_shapes(network: Network, source: Source, tensors: Tensors, images: int) -> None:
+    """Raise ``ModelError`` where the executor's windows lie elsewhere than the standard says."""
+    import numpy as np
+
+    for name, meaning in network.meaning.items():
+        if not meaning.is_quantized or meaning.tensor not in tensors:
+            continue
+        shape = (images, *network.graph.types[name].shape)
+        wanted = meaning.in_model_order(np.broadcast_to(np.int64(0), shape)).shape
+        found = tensors[meaning.tensor].shape
+        if found != wanted:
+            raise ModelError(
+                f"{source.path}: qonnx's executor can't run the model: it gives"
+                f" {show(meaning.tensor)} the shape {list(found)} instead of {list(wanted)}"
+            )
 
 
 def merge(parts: Sequence[Part]) -> Comparison:

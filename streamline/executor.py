@@ -118,7 +118,7 @@ def execute(path: Path, x: Array) -> dict[str, Array]:
 @contextmanager
 def _quietly(path: Path) -> Iterator[None]:
     """Turn whatever qonnx raises into a ``ModelError``; drop its and ONNX Runtime's warnings."""
-    with _old_ir_version(), _only_errors(), warnings.catch_warnings():
+    with _old_ir_version(), _without_logs(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about shapes and versions
         try:
             yield
@@ -281,11 +281,11 @@ def _dtype(wrapper: Any, name: str) -> np.dtype[Any]:  # noqa: ANN401 - as above
 
 
 @contextmanager
-def _only_errors() -> Iterator[None]:
-    """Let ONNX Runtime write errors only: it warns of what qonnx asks it for, node by node."""
+def _without_logs() -> Iterator[None]:
+    """Let ONNX Runtime write nothing: errors are raised, and it warns of what qonnx asks for."""
     import onnxruntime
 
-    onnxruntime.set_default_logger_severity(3)
+    onnxruntime.set_default_logger_severity(4)
     try:
         yield
     finally:

@@ -161,3 +161,17 @@ def test_batches_are_added_up(tmp_path: Path) -> None:
         )
         assert one.largest_bound == other.largest_bound
         assert one.median_bound == other.median_bound
+
+
+def test_an_executor_that_lays_windows_elsewhere_is_named(tmp_path: Path) -> None:
+    """ONNX Runtime leaves dilations out where it finds the padding of a pool by itself."""
+    model = Writer()
+    x = model.quant("x", 0.5, bits=4)
+    attributes: dict[str, Any] = {"kernel_shape": [3, 2], "dilations": [2, 1], "strides": [1, 1]}
+    x = model.node("MaxPool", [x], auto_pad="SAME_UPPER", **attributes)
+    path = write(model.model(model.quant(x, 1.0, bits=3), 3, 2, 2), tmp_path)
+    data = np.ones((4, 3, 2, 2), np.float32)
+    network = streamline(path)
+    tensors = execute(path, data)
+    with pytest.raises(ModelError, match=r"executor can't run the model: it gives .* the shape "):
+        compare(network, read_source(path), tensors, network.encode(data))
