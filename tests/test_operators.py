@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from lutloom.codegen.kernels import KERNELS, NO_PROCESS
+from lutloom.codegen.schedules import SCHEDULES
+from lutloom.codegen.timing import PIPELINE_DEPTH
 from lutloom.core.ops import OPERATORS
 
 TESTS = Path(__file__).parent
@@ -51,6 +53,12 @@ def test_the_kernel_has_a_module_a_template_and_tests(name: str) -> None:
     assert TEMPLATES.joinpath("process", f"{name}.hpp.j2").is_file(), f"{name}: has no template"
     path = TESTS / "codegen" / "kernels" / f"test_{name}.py"
     assert path.is_file(), f"{name}: {path.relative_to(TESTS.parent)} is missing"
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_the_loop_is_known_to_the_model_of_throughput(name: str) -> None:
+    assert name in SCHEDULES
+    assert name in PIPELINE_DEPTH
 
 
 @pytest.mark.parametrize("name", PROCESSES)
