@@ -30,7 +30,7 @@ def infer_shapes(model: onnx.ModelProto) -> list[ValueInfoProto]:
     del hidden.graph.node[:]
     for node in model.graph.node:
         if node.domain in STANDARD_DOMAINS:
-            hidden.graph.node.append(node)
+            hidden.graph.node.append(_without_ceil(node, hidden))
         else:
             hidden.graph.node.extend(_stand_ins(node, hidden.graph))
     inferred = onnx.shape_inference.infer_shapes(hidden, data_prop=True).graph
@@ -42,6 +42,40 @@ def infer_shapes(model: onnx.ModelProto) -> list[ValueInfoProto]:
         for name in names
         if name
     ]
+
+
+def _without_ceil(node: NodeProto, model: onnx.ModelProto) -> NodeProto:
+    """Return ``node`` with a result of the shape that it has: a Reshape for a pool in `ceil_mode`.
+
+    ONNX counts a last window that begins behind the image, and ONNX Runtime does not compute it.
+    ``model`` holds what comes before.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    if node.op_type not in {"AveragePool", "MaxPool"} or not attributes.get("ceil_mode", 0):
+        return node
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    known = {entry.name: entry for entry in (*inferred.input, *inferred.value_info)}
+    x = known.get(node.input[0])
+    if x is None or attributes.get("auto_pad", b"NOTSET") not in {b"NOTSET", b""}:
+        return node
+    shape = [dim.dim_value for dim in x.type.tensor_type.shape.dim]
+    kernel = attributes["kernel_shape"]
+    ones = [1] * len(kernel)
+    pads = attributes.get("pads") or [0, 0] * len(kernel)
+    for axis, taps in enumerate(kernel):
+        stride = (attributes.get("strides") or ones)[axis]
+        extent = (attributes.get("dilations") or ones)[axis] * (taps - 1) + 1
+        before, size = pads[axis], shape[2 + axis]
+        results = -(-(size + before + pads[len(kernel) + axis] - extent) // stride) + 1
+        shape[2 + axis] = results - ((results - 1) * stride >= size + before)
+    sizes = f"{node.output[0]}/sizes"
+    model.graph.initializer.append(
+        helper.make_tensor(sizes, TensorProto.INT64, [len(shape)], shape)
+    )
+    return helper.make_node("Reshape", [node.input[0], sizes], [node.output[0]])
 
 
 def _stand_ins(node: NodeProto, graph: onnx.GraphProto) -> list[NodeProto]:

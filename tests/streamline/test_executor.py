@@ -9,6 +9,7 @@ import pytest
 
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor import execute, prepare
+from lutloom.streamline.pipeline import streamline
 from tests.models import Writer, write
 
 if TYPE_CHECKING:
@@ -85,3 +86,22 @@ def test_what_qonnx_can_not_run_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"qonnx's executor can't run the model: ") as error:
         execute(path, np.zeros((1, 2), np.float32))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pads"), [([2], [3], [0, 0]), ([3], [2], [1, 2]), ([3], [3], [2, 2])]
+)
+def test_windows_that_would_begin_behind_the_image_are_none(
+    tmp_path: Path, kind: str, kernel: list[int], stride: list[int], pads: list[int]
+) -> None:
+    """ONNX counts them among the results, ONNX Runtime does not; what follows has their shape."""
+    w = Writer()
+    x = w.quant("x", 0.25)
+    for _ in range(2):
+        x = w.node(kind, [x], kernel_shape=kernel, strides=stride, pads=pads, ceil_mode=1)
+        x = w.quant(w.binary("Mul", x, 1.0), 0.25)
+    path = write(w.model(x, 2, 12), tmp_path)
+    data = np.random.default_rng(0).normal(size=(3, 2, 12)).astype(np.float32)
+    network = streamline(path)
+    assert execute(path, data)[x].shape == (3, *network.output_shape)
