@@ -149,6 +149,13 @@ def _prepared(path: Path, model: onnx.ModelProto, batch: int, opset: int) -> Exe
     for port in [port for port in model.graph.input if port.name in constants]:
         model.graph.input.remove(port)
     known = infer_shapes(model)
+    shapes = {
+        entry.name: tuple(dim.dim_value for dim in entry.type.tensor_type.shape.dim)
+        for entry in known
+    }
+    for entry in known:
+        # ONNX and ONNX Runtime do not agree on all windows; nobody needs their sizes to run.
+        entry.type.tensor_type.ClearField("shape")
     outputs = {port.name for port in model.graph.output}
     model.graph.value_info.extend(entry for entry in known if entry.name not in outputs)
     model.graph.value_info.extend(
@@ -158,10 +165,6 @@ def _prepared(path: Path, model: onnx.ModelProto, batch: int, opset: int) -> Exe
     # Their numbers are among the constants; here qonnx would search them for every node.
     del model.graph.initializer[:]
     wrapper = ModelWrapper(model)
-    shapes = {
-        entry.name: tuple(dim.dim_value for dim in entry.type.tensor_type.shape.dim)
-        for entry in known
-    }
     constants[""] = None
     nodes = []
     for node in model.graph.node:

@@ -97,11 +97,23 @@ def _stand_ins(node: NodeProto, graph: onnx.GraphProto) -> list[NodeProto]:
             return [helper.make_node(pool[0], [x], [y], **windows)]
         case "Conv" | "MaxPool" | "MaxPoolNHWC":
             kind = node.op_type.removesuffix("NHWC")
-            sizes = ("kernel_shape", "strides", "dilations")
-            rank = 2 + next((len(attributes[name]) for name in sizes if name in attributes), 2)
+            pooled = attributes.get("kernel_shape")
+            rank = 2 + len(pooled) if pooled else _rank_of_weights(node, graph)
             return _channels_first(kind, attributes, list(node.input), y, rank=rank)
         case _:
             return [helper.make_node("Identity", [x], [y])]
+
+
+def _rank_of_weights(node: NodeProto, graph: onnx.GraphProto) -> int:
+    """Return the rank of a convolution's weights: that of the constant that they are made of."""
+    ranks = {entry.name: len(entry.dims) for entry in graph.initializer}
+    producers = {name: made for made in graph.node for name in made.output}
+    name = node.input[1]
+    while name in producers and producers[name].input:
+        name = producers[name].input[0]
+    if name in producers:  # a Constant node
+        return len(producers[name].attribute[0].t.dims)
+    return ranks.get(name, 4)
 
 
 def _channels_first(
