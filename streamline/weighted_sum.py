@@ -104,13 +104,13 @@ class WeightedSum:
         taps = prod(kernel)
         fan_in, outputs = self.integers.shape[-2:]
         matrices = self.integers.reshape(taps, fan_in, outputs)
-        rows = np.array(self.rows, dtype=object)
-        if shifts.shape[-1] == 1 and all(row == rows[0] for row in rows):
-            terms = (shifts * rows[0]).reshape(taps, -1, 1, 1)
+        if shifts.shape[-1] == 1 and all(row == 1 for row in self.rows):
+            terms = shifts.reshape(taps, -1, 1, 1)
             matrices = matrices.sum(axis=1, keepdims=True, dtype=np.int64)
         else:
             whole = np.broadcast_to(shifts, (*shifts.shape[:-1], fan_in * self.groups))
-            terms = (whole.reshape(taps, -1, self.groups, fan_in) * rows).astype(object)
+            rows = np.array(self.rows, dtype=object)
+            terms = np.asarray(whole.reshape(taps, -1, self.groups, fan_in) * rows)
         unit = common_divisor(set(terms.ravel().tolist())) or Fraction(1)
         total = _products(_integers(terms / unit), matrices)
         columns = np.array(self.columns, dtype=object)

@@ -105,7 +105,7 @@ def windowed(
     image = context.build.types[x.value].shape[:-1]
     fill, padding = integer_of(value, x, element), None
     if fill is None:
-        fill = 0 if 0 in element else element.lo
+        fill = element.lo
         padding = np.asarray(value - x.slope.reshape(-1) * fill)
     seen, classes = seen_by_taps(node, x, windows, image, padding)
     rank = windows.rank

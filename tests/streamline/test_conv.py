@@ -204,6 +204,30 @@ def test_the_integer_that_stands_for_zero_is_padding(tmp_path: Path) -> None:
     assert threshold.thresholds.shape[0] == 1
 
 
+def test_a_zero_far_from_the_data_makes_no_sum_wide(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    w = Writer()
+    weights = w.constant(rng.integers(-3, 4, (2, 1, 3, 3)))
+    y = w.quant(w.node("Conv", [w.binary("Sub", "x", 1000.0), weights], pads=[1] * 4), 999.0)
+    data = some_inputs(rng, NIBBLE, 1, 4, 5)
+    network, _ = compare(w.model(y, 1, 4, 5), tmp_path, data, RawInput(NIBBLE))
+    (op,) = ops(network, Conv)
+    assert op.fill == 0
+    assert ops(network, BorderThreshold)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_channels_that_say_nothing_are_padded_too(offset: float, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    w = Writer()
+    x = w.binary("Add", w.binary("Mul", "x", [[[0.0]], [[1.0]]]), offset)
+    weights = w.constant(rng.integers(-3, 4, (2, 2, 3, 3)))
+    y = w.quant(w.node("Conv", [x, weights], pads=[1] * 4), 2.0)
+    data = some_inputs(rng, NIBBLE, 2, 4, 5)
+    network, _ = compare(w.model(y, 2, 4, 5), tmp_path, data, RawInput(NIBBLE))
+    assert bool(ops(network, BorderThreshold)) == bool(offset)
+
+
 @pytest.mark.parametrize("filters", [1, 2, 3])
 def test_a_padded_depthwise_convolution_of_signs_leaves_padding_out(
     filters: int, tmp_path: Path
@@ -350,7 +374,10 @@ def built(layer: Callable[[Writer], str]) -> ModelProto:
         (built(of_floats), "a convolution needs quantized data, but the model's input reaches it"),
         (built(of_float_weights), r"weights are not quantized; .* \(brevitas.nn.QuantConv2d\)"),
         (built(of_activations), "Sigmoid node 'act' before it makes floats .* not followed by a"),
-        (built(of_weights_that_depend_on_data), "its weight tensor depends on the data, which no fixed"),
+        (
+            built(of_weights_that_depend_on_data),
+            "its weight tensor depends on the data, which no fixed",
+        ),
         (built(of_scales_for_every_weight), "every weight has a scale of its own; use one"),
         (built(of_scales_along_the_image), "varies along another dimension than that of the sum"),
         (built(of_scales_that_meet_in_wide_multipliers), "meet in multipliers of .* bits; use one"),

@@ -108,6 +108,23 @@ def test_channels_may_have_scales_and_offsets_of_their_own(scales: str, tmp_path
     assert names(network) == ["conv", "border_threshold"]
 
 
+@pytest.mark.parametrize("type_", [BIPOLAR, IntType(3, 18, 5)])
+def test_integers_that_are_never_zero_are_padded(type_: IntType, tmp_path: Path) -> None:
+    w = Writer()
+    x = padded(w, w.binary("Mul", "x", 0.25), [0, 0, 1, 2, 0, 0, 1, 0], 0.3)
+    y = w.quant(conv(w, x), 0.7, bits=3)
+    network, _ = compare(w.model(y, 2, 3, 4), tmp_path, data(0, type_, 2, 3, 4), RawInput(type_))
+    assert names(network) == ["conv", "border_threshold"]
+
+
+def test_numbers_of_any_size_add_up_exactly(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.binary("Add", w.binary("Mul", "x", 2.0**-40), 2.0**-60)
+    x = padded(w, x, [0, 0, 1, 2, 0, 0, 1, 0], 2.0**60)
+    y = w.quant(conv(w, x), 2.0**-38, bits=3)
+    compare(w.model(y, 2, 3, 4), tmp_path, data(0, NIBBLE, 2, 3, 4), RawInput(NIBBLE))
+
+
 def test_paddings_of_paddings_add_up(tmp_path: Path) -> None:
     w = Writer()
     x = w.quant("x", 0.5, bits=3)
