@@ -51,6 +51,18 @@ def random_windows(
         return windows
 
 
+def growing_windows(rng: np.random.Generator, image: tuple[int, ...]) -> Windows:
+    """Return windows of which there are more than pixels, as a transposed convolution has."""
+    rank = len(image)
+    ones = (1,) * rank
+    kernel = tuple(int(size) for size in rng.integers(1, 4, rank))
+    dilation = tuple(int(step) for step in rng.integers(1, 3, rank))
+    spacing = tuple(int(gap) for gap in rng.integers(2, 4, rank))
+    reach = [step * (size - 1) for step, size in zip(dilation, kernel, strict=True)]
+    pads = (*reach, *(int(r + rng.integers(3)) for r in reach))
+    return Windows(kernel, ones, dilation, pads, spacing)
+
+
 def seen(x: Array, windows: Windows, outside: int) -> Array:
     """Return what each window of ``x [batch, *image, C]`` sees, ``[batch, *results, taps, C]``.
 
@@ -155,19 +167,23 @@ def random_border_threshold(
     return BorderThreshold(Const(np.sort(table)), Const(base), Const(deltas), *classes)
 
 
-def random_image_op(rng: np.random.Generator, x: TensorType) -> Op:
-    """Return an operator on images, for a tensor of two or three dimensions."""
+def random_image_op(rng: np.random.Generator, x: TensorType, *, grows: bool = False) -> Op:
+    """Return an operator on images, for a tensor of two or three dimensions.
+
+    It ``grows``: its result has more pixels.
+    """
     image, channels = x.shape[:-1], x.channels
+    draw = growing_windows if grows else random_windows
     divisors = [n for n in range(1, channels + 1) if channels % n == 0]
     groups = int(rng.choice([1, *divisors]))
     fill = int(rng.choice([0, 0, x.element.lo, x.element.hi, int(rng.integers(-4, 5))]))
-    match int(rng.integers(7)):
+    match int(rng.integers(3 if grows else 7)):
         case 0:
-            return random_conv(rng, random_windows(rng, image), channels, groups, fill)
+            return random_conv(rng, draw(rng, image), channels, groups, fill)
         case 1:
-            return random_depthwise(rng, random_windows(rng, image), channels, fill)
+            return random_depthwise(rng, draw(rng, image), channels, fill)
         case 2:
-            w = random_windows(rng, image)
+            w = draw(rng, image)
             return Window(w.kernel, w.stride, w.dilation, w.pads, w.spacing, groups, fill)
         case 3:
             return random_pool(rng, image, MaxPool)

@@ -138,7 +138,8 @@ class Chain:
             self.threshold()
             self.append(Add(Const(self.rng.integers(-3, 4, size=(2, 1)))), before)
         else:
-            self.append(random_image_op(self.rng, x))
+            is_small = max(x.shape[:-1]) < 4
+            self.append(random_image_op(self.rng, x, grows=is_small))
 
     def matvec(self, rows: int, values: tuple[int, ...] | None = None) -> str:
         values = WEIGHTS[self.rng.integers(len(WEIGHTS))] if values is None else values
