@@ -46,12 +46,12 @@ class KeywordSpotting(nn.Module):
         self.quantize_input = input_quantizer()
         # left, right, above, below
         self.pad = nn.ZeroPad2d((1, 1, 4, 5))
+        size = ((frames[1] + 9 - 10) // 2 + 1, (frames[2] + 2 - 4) // 2 + 1)
         self.features = nn.Sequential()
         layer = conv2d(frames[0], width, (10, 4), bits.weights, stride=2)
         self.features.add_module("conv0", block(layer, activation(bits.activations)))
         for number in range(1, 1 + _BLOCKS):
             self.features.add_module(f"conv{number}", depthwise_separable(width, width, bits))
-        size = tuple((pixels + 1) // 2 for pixels in frames[1:])
         self.mean = TruncAvgPool2d(size, bit_width=8)
         self.flatten = nn.Flatten()
         self.classifier = linear(width, classes, bits.weights)

@@ -77,6 +77,13 @@ def test_a_reduced_network_has_the_layers_of_the_whole_one(name: str) -> None:
     assert paths[0] == paths[1]
 
 
+def test_a_keyword_spotter_takes_any_number_of_frames_and_coefficients() -> None:
+    for frames in ((1, 11, 7), (1, 12, 6), (2, 9, 5)):
+        model = KeywordSpotting(Bits(4, 4), width=3, frames=frames, classes=2).eval()
+        logits = run_model(model, np.zeros((1, *frames), np.float32))
+        assert logits.shape == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("name", "dynamo"),
     [
