@@ -11,6 +11,7 @@ import pytest
 from lutloom.core.graph import Graph
 from lutloom.core.ops import Conv, SumPool, Threshold
 from lutloom.core.types import Const
+from lutloom.sim.reference import run
 from lutloom.streamline.comparison import Comparison, compare, compare_batch, merge
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor import execute
@@ -175,3 +176,24 @@ def test_an_executor_that_lays_windows_elsewhere_is_named(tmp_path: Path) -> Non
     tensors = execute(path, data)
     with pytest.raises(ModelError, match=r"executor can't run the model: it gives .* the shape "):
         compare(network, read_source(path), tensors, network.encode(data))
+
+
+def test_a_bias_that_takes_everything_away_is_no_difference(tmp_path: Path) -> None:
+    """Zero in float32, without an error, and what float64 leaves of ``scale * integer + bias``."""
+    data, left = np.zeros((1, 7), np.float32), []
+    for scale in np.arange(0.1, 1.0, 0.05).tolist():
+        model = Writer()
+        x = model.quant("x", scale, 3.0, bits=4, signed=False)
+        weights = model.quant(model.constant(np.full((7, 2), 0.37)), 0.37, bits=4)
+        x = model.node("Gemm", [x, weights], alpha=-1.3637)
+        path = write(model.model(x, 7), tmp_path)
+        network = streamline(path)
+        assert not network.tail
+        assert compared(path, network, data).outside == 0
+        left.append(network.decode(run_graph(network, data)).any())
+    assert any(left), "the example has lost its point"
+
+
+def run_graph(network: Network, data: NDArray[Any]) -> NDArray[Any]:
+    values = run(network.graph, {network.input_value: network.encode(data)})
+    return values[network.output_value]
