@@ -309,6 +309,23 @@ def _children_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def show(
+    name: str, folder: Path, arguments: argparse.Namespace, console: Console, tables: Tables
+) -> None:
+    """Add all that is shown of the network ``name`` at its full size."""
+    console.print(f"{name}: ", end="")
+    network = prepare(name, FULL[name], arguments.images, folder)
+    show_model(network, tables)
+    console.print("compiling, ", end="")
+    build, usage = compiled(network, folder)
+    console.print("comparing with qonnx", end="")
+    show_compiled(network, build, usage, tables)
+    if arguments.csim and name in _IN_CPP:
+        console.print(", compiling its C++", end="")
+        show_cpp(network, build, folder, tables)
+    console.print()
+
+
 def main() -> None:
     """Print the tables, and end with an error if any number differs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -322,28 +339,20 @@ def main() -> None:
         if name not in FULL:
             parser.error(f"there is no network {name!r}: use one of {', '.join(FULL)}")
     console, tables = Console(width=_COLUMNS), Tables.empty()
-    for name in chosen:
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-            console.print(f"{name}: ", end="")
-            network = prepare(name, FULL[name], arguments.images, folder)
-            show_model(network, tables)
-            console.print("compiling, ", end="")
-            build, usage = compiled(network, folder)
-            console.print("comparing with qonnx", end="")
-            show_compiled(network, build, usage, tables)
-            if arguments.csim and name in _IN_CPP:
-                console.print(", compiling its C++", end="")
-                show_cpp(network, build, folder, tables)
-            console.print()
-    for name, recipe in SMALL.items():
-        if any(whole.startswith(name) for whole in chosen):
+    try:
+        for name in chosen:
             with tempfile.TemporaryDirectory() as place:
-                small = prepare(name, recipe, 32, Path(place))
-                show_exact(small, arguments.exact, Path(place), tables)
-    for table in (tables.models, tables.compiled, tables.exact, tables.cpp):
-        if table.row_count:
-            console.print(table, "")
+                show(name, Path(place), arguments, console, tables)
+        for name, recipe in SMALL.items():
+            if any(whole.startswith(name) for whole in chosen):
+                with tempfile.TemporaryDirectory() as place:
+                    small = prepare(name, recipe, 32, Path(place))
+                    show_exact(small, arguments.exact, Path(place), tables)
+    finally:
+        # what was found until Ctrl-C as well
+        for table in (tables.models, tables.compiled, tables.exact, tables.cpp):
+            if table.row_count:
+                console.print(table, "")
     console.print(f"{tables.failures} comparisons failed")
     raise SystemExit(bool(tables.failures))
 
