@@ -124,10 +124,6 @@ def _in_order_of_stream(network: Network, flatten: Node, permute: Node) -> Netwo
     members = _grown(graph, set(twins), lambda op: _is_by_element(op, size))
     borders = _readers(graph, members)
     entries = {name: network.meaning[name] for name in members if name in network.meaning}
-    has_place = all(entry.axes == (0,) and not entry.split for entry in entries.values())
-    outputs = members & set(graph.outputs)
-    if not has_place or not outputs <= entries.keys():
-        return network
     if not all(isinstance(node.op, Linear) for node in borders):
         return network
     # Element i of the permuted row is element origin[i] of the row before.

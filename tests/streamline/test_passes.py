@@ -212,6 +212,22 @@ def test_a_padding_between_gaps_lies_as_far_apart() -> None:
     assert np.array_equal(run(graph, inputs)["y"], run(after, inputs)["y"])
 
 
+def test_permutations_one_after_another_are_one() -> None:
+    nodes = (node("a", Permute((1, 2, 0)), "x"), node("b", Permute((1, 0, 2)), "a"))
+    graph = Graph({"x": PIXELS}, nodes, ("b",))
+    after = run_passes(graph)
+    assert [n.op for n in after.nodes] == [Permute((2, 1, 0))]
+    inputs = random_inputs(graph, 0)
+    assert np.array_equal(run(graph, inputs)["b"], run(after, inputs)["b"])
+
+
+def test_windows_in_groups_are_no_rows_of_a_convolution() -> None:
+    rows = Window((2, 1), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1), 2, 0)
+    linear = Linear(Const(np.arange(12).reshape(4, 3)))
+    graph = Graph({"x": PIXELS}, (node("w", rows, "x"), node("y", linear, "w")), ("y",))
+    assert run_passes(graph) is graph
+
+
 @pytest.mark.parametrize("groups", [1, 2, 4])
 def test_products_with_rows_of_windows_are_convolutions(groups: int) -> None:
     rng = np.random.default_rng(groups)

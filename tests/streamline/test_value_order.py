@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pytest
 
-from lutloom.core.network import load_network, save_network
-from lutloom.core.ops import Add, Permute, Reshape
-from lutloom.core.types import IntType
+from lutloom.core.graph import Graph, Node
+from lutloom.core.meaning import ValueMeaning
+from lutloom.core.network import Network, load_network, save_network
+from lutloom.core.ops import Add, Linear, Permute, Reshape
+from lutloom.core.types import Const, IntType, TensorType
 from lutloom.streamline.comparison import compare as compare_floats
 from lutloom.streamline.executor import execute
 from lutloom.streamline.importer import RawInput
 from lutloom.streamline.pipeline import streamline
 from lutloom.streamline.source import read_source
+from lutloom.streamline.value_order import without_permuted_input
 from tests.exact import compare
 from tests.models import Writer, write
 
@@ -23,8 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from lutloom.core.network import Network
 
     Array: TypeAlias = NDArray[Any]
 
@@ -222,6 +225,47 @@ def test_an_image_that_is_read_in_two_orders_is_permuted_on_the_fpga(tmp_path: P
     network, _ = compare(w.model(w.quant(y, 5.3), *SHAPE), tmp_path, data, RawInput(NIBBLE))
     assert network.graph.inputs[network.input_value].shape == SHAPE
     assert "permute" in moves(network)
+
+
+PERMUTED = Graph(
+    {"x": TensorType(NIBBLE, (2, 3))},
+    (
+        Node(("p",), Permute((1, 0)), ("x",)),
+        Node(("y",), Linear(Const([[1, 2], [3, 4]])), ("p",)),
+    ),
+    ("y",),
+)
+
+
+@pytest.mark.parametrize(
+    ("scales", "outputs", "is_absorbed"),
+    [(1, ("y",), True), (3, ("y",), False), (1, ("p",), False)],
+)
+def test_an_input_stays_where_its_channels_or_the_output_would_move(
+    scales: int, outputs: tuple[str, ...], is_absorbed: bool
+) -> None:
+    entry = ValueMeaning((Fraction(1),) * scales, (Fraction(0),), "t", "n", (0, 1), True)
+    whole = replace(entry, scale=(Fraction(1),))
+    graph = Graph(PERMUTED.inputs, PERMUTED.nodes, outputs)
+    meaning = {"x": entry, outputs[0]: whole}
+    network = Network(graph, meaning, (), (), "x", (2, 3), (3, 2), True, False)
+    after = without_permuted_input(network)
+    assert (after is not network) == is_absorbed
+    if is_absorbed:
+        assert after.meaning["x"].axes == (1, 0)
+        assert after.graph.inputs["x"].shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "shape", [(0, 2, 4, 5), (0, 2, -1), (0, 2, 1, 4, 5), (0, -1), (0, 2, 4, 5, 1)]
+)
+def test_offsets_along_the_border_move_with_their_elements(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    w = Writer()
+    x = conv(w, w.binary("Add", "x", [[[0.5]], [[0.3]], [[0.2]]]), 3, 2)
+    y = w.quant(w.reshape(x, shape), 5.3, bits=4)
+    compare(w.model(y, *SHAPE), tmp_path, integers(0, 20, *SHAPE), RawInput(NIBBLE))
 
 
 @pytest.mark.parametrize("axis", [2, 3])
