@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lutloom.core.types import Const, IntArray
+    from lutloom.core.types import Const, IntArray, TensorType
+    from lutloom.core.windows import Windows
 
 
 def type_of_sums(lows: Sequence[int], highs: Sequence[int], stride: int) -> IntType:
@@ -117,6 +119,19 @@ class TapSums:
         divisor = gcd(*self.divisors[seen].tolist())
         stride = x.step * divisor if x.count > 1 else 0
         return type_of_sums(lows.ravel().tolist(), highs.ravel().tolist(), stride)
+
+    def reach_in(self, windows: Windows, x: TensorType, fill: int) -> IntType:
+        """Return what ``reach`` does for ``windows`` over the image ``x [*image, C]``."""
+        key = (windows, x, fill)
+        if key not in self._reaches:
+            masks = windows.borders(x.shape[:-1]).masks
+            self._reaches[key] = self.reach(x.element, masks, fill)
+        return self._reaches[key]
+
+    @cached_property
+    def _reaches(self) -> dict[tuple[Windows, TensorType, int], IntType]:
+        # Every pass types a graph anew.
+        return {}
 
     def _ends(
         self, x: IntType, masks: NDArray[np.bool_], fill: int

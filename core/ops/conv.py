@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lutloom.core.exact import conv
 from lutloom.core.sums import TapSums
-from lutloom.core.types import Const, IntType, TensorType
+from lutloom.core.types import Const, TensorType
 from lutloom.core.windows import Windows
 
 if TYPE_CHECKING:
@@ -49,11 +49,6 @@ class Conv:
         """Sums of the weights of every tap."""
         return TapSums.of(self.weights.data.reshape(self.windows.taps, *self.weights.shape[-2:]))
 
-    @cached_property
-    def _reaches(self) -> dict[tuple[IntType, tuple[int, ...]], IntType]:
-        # Every pass types a graph anew.
-        return {}
-
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         """``[*image, C] -> [*results, M]``, as narrow as these very weights allow."""
         (x,) = inputs
@@ -63,11 +58,8 @@ class Conv:
             raise TypeError(
                 f"the weights are for {channels * self.groups} channels, but the input is {x}"
             )
-        key = (x.element, x.shape)
-        if key not in self._reaches:
-            masks = self.windows.borders(x.shape[:-1]).masks
-            self._reaches[key] = self.sums.reach(x.element, masks, self.fill)
-        return (TensorType(self._reaches[key], (*results, outputs)),)
+        element = self.sums.reach_in(self.windows, x, self.fill)
+        return (TensorType(element, (*results, outputs)),)
 
     def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """Return the sums, int64."""

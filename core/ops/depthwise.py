@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from lutloom.core.sums import TapSums
-from lutloom.core.types import Const, IntType, TensorType
+from lutloom.core.types import Const, TensorType
 from lutloom.core.windows import Windows, tap_views
 
 if TYPE_CHECKING:
@@ -40,21 +40,14 @@ class Depthwise:
         """Sums of the weights of every tap."""
         return TapSums.of(self.weights.data.reshape(self.windows.taps, 1, -1))
 
-    @cached_property
-    def _reaches(self) -> dict[tuple[IntType, tuple[int, ...]], IntType]:
-        return {}
-
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         """``[*image, C] -> [*results, C]``, as narrow as these very weights allow."""
         (x,) = inputs
         results = self.windows.results(x.shape[:-1])
         if x.channels != self.weights.shape[-1]:
             raise TypeError(f"the weights are for {self.weights.shape[-1]} channels, the input {x}")
-        key = (x.element, x.shape)
-        if key not in self._reaches:
-            masks = self.windows.borders(x.shape[:-1]).masks
-            self._reaches[key] = self.sums.reach(x.element, masks, self.fill)
-        return (TensorType(self._reaches[key], (*results, x.channels)),)
+        element = self.sums.reach_in(self.windows, x, self.fill)
+        return (TensorType(element, (*results, x.channels)),)
 
     def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """Return the sums, int64."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
 from typing import TYPE_CHECKING, ClassVar
 
-from lutloom.core.types import IntType, TensorType
+from lutloom.core.sums import type_of_sums
+from lutloom.core.types import TensorType
 from lutloom.core.windows import Windows, tap_views
 
 if TYPE_CHECKING:
@@ -36,11 +36,9 @@ class SumPool:
         image = x.shape[:-1]
         results = self.windows.results(image)
         counts = np.unique(self.windows.borders(image).masks.sum(axis=-1)).tolist()
-        lows = [count * x.element.lo for count in counts]
-        lo, hi = min(lows), max(count * x.element.hi for count in counts)
+        lows, highs = ([count * end for count in counts] for end in (x.element.lo, x.element.hi))
         stride = x.element.step if x.element.count > 1 and counts[-1] else 0
-        step = gcd(stride, hi - lo, *(low - lo for low in lows))
-        return (TensorType(IntType(lo, hi, step or 1), (*results, x.channels)),)
+        return (TensorType(type_of_sums(lows, highs, stride), (*results, x.channels)),)
 
     def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """Return the sums, int64."""
