@@ -10,7 +10,8 @@ with two exceptions:
 
 - products, and the reader of the input, are spread over most of the interval: what came sooner
   than it is wanted would have to be kept;
-- a window and the product behind it are one loop: a tap is given when it is multiplied.
+- a window and the product behind it are one loop, a tap being given when it is multiplied, unless
+  they would be slower than all else: so no FIFO holds every pixel many times.
 
 Pipelines, restarts and FIFOs take their cycles, on the safe side.
 """
@@ -20,7 +21,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.kernels.window import schedule_of
 from lutloom.codegen.schedules import Schedule, converter_schedule, process_schedule
 from lutloom.codegen.streams import Stream, Wiring, site_of
 from lutloom.codegen.timing import PESSIMISTIC
@@ -38,6 +38,8 @@ DEFAULT_DEPTH = 2
 # process that has waited never catches up, so that its FIFOs grow, too.
 _SPREAD = (15, 16)
 _TRANSIT = 1 + PESSIMISTIC.fifo_latency
+# What a window and its product may take longer together than the slowest process: a fiftieth.
+_LITTLE = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,11 @@ class _Loop:
     def rest(self) -> int:
         """Cycles from the last iteration of a frame to the first one of the next."""
         return PESSIMISTIC.stages[self.kind] + PESSIMISTIC.restart_gap
+
+    @property
+    def cycles(self) -> int:
+        """Cycles from a frame to the next, if nothing has to be waited for."""
+        return self.iterations + self.rest
 
     def times(
         self, interval: int, arrivals: list[IntArray]
@@ -97,18 +104,22 @@ class _Loop:
 
 def fifo_depths(wiring: Wiring) -> Mapping[str, int]:
     """Return the depths of the FIFOs that should be deeper than the default, by their values."""
-    windows = _windows(wiring)
-    loops = {
-        name: _loop(wiring, name, windows.get(name))
-        for name in wiring.processes
-        if name not in windows.values()
-    }
+    loops = {name: _loop(wiring, name) for name in wiring.processes}
     converters = {
         stream.value: _Loop.of(converter.kernel, converter_schedule(converter))
         for stream in wiring.streams
         if (converter := wiring.converter(stream)) is not None
     }
-    interval = max(loop.iterations + loop.rest for loop in (*loops.values(), *converters.values()))
+    slowest = max(loop.cycles for loop in (*loops.values(), *converters.values()))
+    windows: dict[str, str] = {}
+    for window, product in _windows(wiring):
+        joined = _joined(loops[window], loops[product], _vectors(wiring, product))
+        # Else they have to work at different images at a time.
+        if joined.cycles <= slowest + slowest // _LITTLE:
+            windows[product] = window
+            loops[product] = joined
+            del loops[window]
+    interval = max(slowest, *(loop.cycles for loop in loops.values()))
     incoming: dict[str | None, list[Stream]] = {}
     outgoing: dict[str | None, list[Stream]] = {}
     for stream in wiring.streams:
@@ -162,15 +173,23 @@ def _most_words(written: IntArray, read: IntArray, interval: int) -> int:
     return int(held.max())
 
 
-def _windows(wiring: Wiring) -> dict[str, str]:
-    """Return the windows whose words a product reads, by the product's name."""
-    found = {}
-    for stream in wiring.streams:
-        if stream.source is not None and stream.target is not None:
-            source, target = wiring.processes[stream.source], wiring.processes[stream.target]
-            if isinstance(source.op, Window) and isinstance(target.op, MatVec):
-                found[stream.target] = stream.source
-    return found
+def _windows(wiring: Wiring) -> list[tuple[str, str]]:
+    """Return the windows whose words a product reads, each with the product's name."""
+    ends = [(stream.source, stream.target) for stream in wiring.streams]
+    return [
+        (source, target)
+        for source, target in ends
+        if source is not None
+        and target is not None
+        and isinstance(wiring.processes[source].op, Window)
+        and isinstance(wiring.processes[target].op, MatVec)
+    ]
+
+
+def _vectors(wiring: Wiring, product: str) -> int:
+    """Return how many vectors of an image a product reads, each group's for itself."""
+    site = site_of(wiring.graph, wiring.processes[product])
+    return int(site.outputs[0].size // site.op.matrix.shape[0] * site.op.groups)
 
 
 def _entering(wiring: Wiring, stream: Stream, interval: int) -> IntArray:
@@ -183,39 +202,32 @@ def _entering(wiring: Wiring, stream: Stream, interval: int) -> IntArray:
     return written
 
 
-def _loop(wiring: Wiring, name: str, window: str | None) -> _Loop:
+def _loop(wiring: Wiring, name: str) -> _Loop:
     node, folding = wiring.processes[name], wiring.plan.foldings[name]
     site = site_of(wiring.graph, node)
     schedule = process_schedule(site, folding)
-    is_spread = isinstance(node.op, MatVec | Depthwise)
-    loop = _Loop.of(node.op.name, schedule, len(site.outputs), is_spread=is_spread)
-    if window is None:
-        return loop
-    steps = schedule_of(
-        site_of(wiring.graph, wiring.processes[window]), wiring.plan.foldings[window]
-    )
-    return _joined(steps.takes, steps.gives, steps.beats, loop, schedule)
+    is_spread = isinstance(node.op, MatVec | Depthwise | Window)
+    return _Loop.of(node.op.name, schedule, len(site.outputs), is_spread=is_spread)
 
 
-def _joined(
-    takes: IntArray, gives: IntArray, beats: int, product: _Loop, schedule: Schedule
-) -> _Loop:
+def _joined(window: _Loop, product: _Loop, vectors: int) -> _Loop:
     """Return the loop of a window and a product, which repeats itself every vector.
 
-    In its beats the window reads words and gives taps. When it has given a vector, it goes on to
-    the next one, but gives nothing until the product is done.
+    When the window has given a vector, it goes on to the next one, but gives nothing until the
+    product is done.
     """
     import numpy as np
 
-    vectors = gives.reshape(schedule.repeats, -1)
-    first, last = vectors[:, 0], vectors[:, -1]
-    idle = max(product.iterations // schedule.repeats - vectors.shape[1], 0)
+    gives = window.writes[0].reshape(vectors, -1)
+    first, last = gives[:, 0], gives[:, -1]
+    idle = max(product.iterations // vectors - gives.shape[1], 0)
     waits = np.maximum(idle - (first[1:] - last[:-1] - 1), 0)
     shifts = np.concatenate([[0], np.cumsum(waits)])
-    results = product.writes[0].reshape(schedule.repeats, -1)[0]
+    results = product.writes[0].reshape(vectors, -1)[0]
     writes = ((last + shifts)[:, None] + results - results[0]).reshape(-1)
+    (takes,) = window.reads
     reads = takes + shifts[np.maximum(np.searchsorted(first, takes, side="right") - 1, 0)]
     # While the product works at the last vector, the next image begins to come in.
-    behind = max(beats - 1 - int(last[-1]), idle - int(first[0]))
+    behind = max(window.iterations - 1 - int(last[-1]), idle - int(first[0]))
     end = int(last[-1] + shifts[-1]) + 1
     return _Loop(product.kind, end + behind, (reads,), (writes,), is_spread=True)

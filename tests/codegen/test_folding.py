@@ -224,3 +224,14 @@ def test_fifos_are_deep_where_a_vector_waits_and_where_branches_meet() -> None:
     met = lower(Graph({"x": image}, (window, conv, around), ("sum",)))
     # A line of six pixels and a little more wait for the first window, but not the whole image.
     assert 6 * 2 <= unfolded_plan(met).fifos["x/copy1"] < 36 * 2
+
+
+def test_fifos_hold_windows_only_where_their_product_would_wait_for_pixels() -> None:
+    # With that stride most of the cycles go into pixels that no window sees: meanwhile the product
+    # has to work.
+    for stride, is_waiting in (((5, 4), True), ((1, 1), False)):
+        weights = Const(np.ones((2, 2, 4, 4), np.int64))
+        conv = Conv(weights, stride, (1, 1), (0, 0, 0, 0), (1, 1), 1, 0)
+        image = TensorType(IntType(0, 3), (15, 15, 4))
+        graph = lower(Graph({"x": image}, (Node(("conv",), conv, ("x",)),), ("conv",)))
+        assert ("conv/window" in unfolded_plan(graph).fifos) == is_waiting
