@@ -121,8 +121,8 @@ def float_quant(w: Writer) -> ModelProto:
 
 
 def truncated_weights(w: Writer) -> ModelProto:
-    inputs = map(w.constant, (WEIGHTS, 1.0, 0.0, 4.0, 2.0))
-    weights = w.node("Trunc", list(inputs), domain=w.domain, name="t")
+    numbers = [w.constant(number) for number in (1.0, 0.0, 4.0, 2.0)]
+    weights = w.node("Trunc", [w.constant(WEIGHTS), *numbers], domain=w.domain, name="t")
     return w.model(w.node("MatMul", [w.quant("x"), weights]), 2)
 
 
