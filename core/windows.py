@@ -208,6 +208,13 @@ def _views(x: Array, windows: Windows, image: tuple[int, ...], axis: int) -> Ite
         yield from _views(x.take(pixels, axis=axis + 1), windows, image, axis + 1)
 
 
+def check_classes(rows: Const, columns: Const, counts: tuple[int, ...]) -> None:
+    """Raise ``TypeError`` unless both are classes of places, below ``counts``: one number each."""
+    for what, classes, count in zip(("rows", "columns"), (rows, columns), counts, strict=True):
+        if len(classes.shape) != 1 or classes.lo < 0 or classes.hi >= count:
+            raise TypeError(f"{what} should be classes below {count}, not {classes}")
+
+
 def class_indices(shape: tuple[int, ...], rows: Const, columns: Const) -> tuple[Array, Array]:
     """Return the classes of all places of a channels-last tensor, ``[H, 1]`` and ``[W]``.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lutloom.core.ops.threshold import Threshold
 from lutloom.core.types import Const, TensorType
-from lutloom.core.windows import class_indices
+from lutloom.core.windows import check_classes, class_indices
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
@@ -40,12 +40,7 @@ class BorderThreshold:
             raise TypeError(f"thresholds should have four dimensions, not {self.thresholds}")
         if self.base.shape != shape[:3]:
             raise TypeError(f"base should be {list(shape[:3])}, not {self.base}")
-        for what, classes, count in (
-            ("rows", self.rows, shape[0]),
-            ("columns", self.columns, shape[1]),
-        ):
-            if len(classes.shape) != 1 or classes.lo < 0 or classes.hi >= count:
-                raise TypeError(f"{what} should be classes below {count}, not {classes}")
+        check_classes(self.rows, self.columns, shape[:2])
         _ = self.shared
 
     @cached_property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lutloom.core.exact import matmul
 from lutloom.core.sums import WeightSums, type_of_sums
 from lutloom.core.types import Const, IntType, TensorType
-from lutloom.core.windows import class_indices
+from lutloom.core.windows import check_classes, class_indices
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
@@ -48,12 +48,7 @@ class MatVec:
         shape = self.border.shape
         if len(shape) != 3 or shape[2] not in (1, outputs) or 0 in shape:
             raise TypeError(f"border should be [classes, classes, {outputs} or 1], not {shape}")
-        for what, classes, count in (
-            ("rows", self.rows, shape[0]),
-            ("columns", self.columns, shape[1]),
-        ):
-            if len(classes.shape) != 1 or classes.lo < 0 or classes.hi >= count:
-                raise TypeError(f"{what} should be classes below {count}, not {classes}")
+        check_classes(self.rows, self.columns, shape[:2])
 
     @cached_property
     def sums(self) -> WeightSums:
