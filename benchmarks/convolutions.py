@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -78,15 +79,27 @@ class Usage:
 def measured(arguments: list[str]) -> Usage:
     """Run a command and return what it took. Raises ``RuntimeError`` with what it said."""
     with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
+        started, peak = time.perf_counter(), 0
         process = subprocess.Popen(arguments, stdout=said, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)
+        finished = 0
+        while not finished:
+            # The peak that wait4 tells is at least that of this process, from which it was forked.
+            peak = max(peak, _peak_kib(process.pid))
+            time.sleep(0.02)
+            finished, status, usage = os.wait4(process.pid, os.WNOHANG)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
             raise RuntimeError(said.read().decode(errors="replace"))
-    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Usage(wall, usage.ru_utime + usage.ru_stime, peak / 1024)
+
+
+def _peak_kib(process: int) -> int:
+    """Return the most memory that a process has had so far, 0 if it has ended."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return 0 if found is None else int(found[1])
 
 
 def widest_accumulator(processes: Graph) -> int:
