@@ -12,20 +12,10 @@ from math import gcd
 
 from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels import pools
-from lutloom.codegen.kernels.kernel import (
-    Code,
-    Kernel,
-    Lanes,
-    Legal,
-    Site,
-    Table,
-    divisors,
-    number_table,
-    unless_shared,
-)
+from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.sums import Sums
-from lutloom.codegen.packing import RomLayout, to_bits
+from lutloom.codegen.kernels.weights import weight_memory
 from lutloom.core.plan import Folding, Memory
 from lutloom.core.types import Const
 
@@ -98,27 +88,14 @@ def _code(site: Site, folding: Folding) -> Code:
     stored = sums.stored
     taps, channels = sums.weights.shape
     tiles = stored.encode(sums.stored_weights()).reshape(taps, channels // pe, pe)
-    layout = RomLayout.of(pe * stored.bits)
-    rom = Table(
-        "weights",
-        layout.entries(to_bits(tiles.swapaxes(0, 1).reshape(-1, pe), stored.bits)),
-        signed=False,
-        bits=layout.chunk_bits,
-        note=f"The weights of {taps} taps of {channels} channels in words of {pe} weights"
-        f" of {stored.bits} bits, {layout.group} in an entry.",
-        reshape=2 if layout.chunks > 1 else 0,
-        memory=folding.memory,
-        is_hexadecimal=True,
-    )
+    words = tiles.swapaxes(0, 1).reshape(-1, pe)
+    content = f"The weights of {taps} taps of {channels} channels in words of {pe}"
+    weights, entry_bits = weight_memory(words, stored, folding.memory, content)
     starts = _starts(site)
-    start_table = unless_shared(starts.values.reshape(-1, pe))
-    tables = [rom, number_table("starts", start_table, "What sums start from.", (2,))]
-    if not starts.is_uniform:
-        tables += starts.start_tables(channels // pe)
     rows, columns = pools.axes(site)
     walk = pools.walk(site, folding)
     return Code(
-        tables=tuple(tables),
+        tables=(weights, *starts.lane_tables("What sums start from.", channels // pe, pe)),
         facts={
             "rows": rows.arguments,
             "columns": columns.arguments,
@@ -130,7 +107,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "fill": decimal(_fill(site)[0]),
             **sums.facts(folding),
         },
-        widest=layout.chunks * layout.chunk_bits,
+        widest=entry_bits,
     )
 
 

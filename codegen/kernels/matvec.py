@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from lutloom.codegen.kernels.kernel import (
-    Code,
-    Kernel,
-    Lanes,
-    Legal,
-    Site,
-    Table,
-    divisors,
-    number_table,
-    unless_shared,
-)
+from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.sums import Sums
-from lutloom.codegen.packing import RomLayout, to_bits
+from lutloom.codegen.kernels.weights import weight_memory
 from lutloom.core.plan import Folding, Memory
 
 
@@ -69,18 +59,8 @@ def _code(site: Site, folding: Folding) -> Code:
     stored = sums.stored
     tiles = stored.encode(sums.stored_weights()).reshape(rows // pe, pe, columns // simd, simd)
     words = tiles.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
-    layout = RomLayout.of(pe * simd * stored.bits)
-    rom = Table(
-        "weights",
-        layout.entries(to_bits(words, stored.bits)),
-        signed=False,
-        bits=layout.chunk_bits,
-        note=f"The matrix [{rows}, {columns}] in words of {pe} x {simd} weights"
-        f" of {stored.bits} bits, {layout.group} in an entry.",
-        reshape=2 if layout.chunks > 1 else 0,
-        memory=folding.memory,
-        is_hexadecimal=True,
-    )
+    content = f"The matrix [{rows}, {columns}] in words of {pe} x {simd}"
+    weights, entry_bits = weight_memory(words, stored, folding.memory, content)
     totals = op.sums.positive + op.sums.negative
     starts = ByPlace.of(
         sums.starts(totals, op.border.data) - sums.counted(axis=1),
@@ -88,12 +68,8 @@ def _code(site: Site, folding: Folding) -> Code:
         op.columns.int64,
         site.inputs[0].shape,
     )
-    start_table = unless_shared(starts.values.reshape(-1, pe))
-    tables = [rom, number_table("starts", start_table, "What sums of rows start from.", (2,))]
-    if not starts.is_uniform:
-        tables += starts.start_tables(rows // pe)
     return Code(
-        tables=tuple(tables),
+        tables=(weights, *starts.lane_tables("What sums of rows start from.", rows // pe, pe)),
         facts={
             "rows": rows,
             "columns": columns,
@@ -102,7 +78,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "is_uniform": starts.is_uniform,
             **sums.facts(folding),
         },
-        widest=layout.chunks * layout.chunk_bits,
+        widest=entry_bits,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.kernels.kernel import Table, number_table
+from lutloom.codegen.kernels.kernel import Table, number_table, unless_shared
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
@@ -44,6 +44,15 @@ class ByPlace:
     def is_uniform(self) -> bool:
         """Whether all places share the constants."""
         return self.values.shape[:2] == (1, 1)
+
+    def lane_tables(self, note: str, folds: int, pe: int) -> tuple[Table, ...]:
+        """Return constants that differ by channel too as ``starts``, and where those of places are.
+
+        ``starts`` is ``[classes * folds, pe]``, or ``[1, 1]`` if all are equal.
+        """
+        table = unless_shared(self.values.reshape(-1, pe))
+        starts = number_table("starts", table, note, (2,))
+        return (starts,) if self.is_uniform else (starts, *self.start_tables(folds))
 
     def start_tables(self, folds: int) -> tuple[Table, Table]:
         """Return where the constants of rows and columns begin: each class has ``folds`` entries.
