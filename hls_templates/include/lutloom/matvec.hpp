@@ -69,7 +69,8 @@ void grouped_matvec(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in,
   ap_uint<bits_for(kGroupFolds - 1)> group_row = 0;
   ap_uint<bits_for(kColumnFolds - 1)> column = 0;
 
-  // tile = (vector * kRowFolds + row) * kColumnFolds + column, row = group * kGroupFolds + group_row
+  // tile = (vector * kRowFolds + row) * kColumnFolds + column,
+  // row = group * kGroupFolds + group_row
   for (int tile = 0; tile < VECTORS * kRowFolds * kColumnFolds; ++tile) {
 #pragma HLS PIPELINE II=1 style=flp
     ap_uint<SIMD * Product::kInputBits> x;

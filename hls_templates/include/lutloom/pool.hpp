@@ -215,7 +215,8 @@ template <typename Policy, typename Buffer, int BEATS, int PE, typename Start, i
 void pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
           hls::stream<ap_uint<PE * Policy::kResultBits> >& out,
           ap_uint<PE * Policy::kInputBits> (&memory)[Buffer::kDepth],
-          const Start (&starts)[CLASSES], const RowStart (&row_starts)[HEIGHT], const ColumnStart (&column_starts)[WIDTH]) {
+          const Start (&starts)[CLASSES], const RowStart (&row_starts)[HEIGHT],
+          const ColumnStart (&column_starts)[WIDTH]) {
 #pragma HLS INLINE
   static_assert(Buffer::kGroupWords == 1, "all taps of a word should follow one another");
   ap_uint<Policy::kResultBits> results[PE];

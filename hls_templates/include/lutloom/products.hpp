@@ -1,5 +1,5 @@
-// What matvec multiplies with: each policy says how wide its lanes are and gives the sum of N
-// products, `sum of weight[i] * code[i]`, as a tree of adders that are as wide as their sums.
+// What matvec and depthwise multiply with: each policy says how wide its lanes are and gives the
+// sum of N products, `sum of weight[i] * code[i]`, as a tree of adders as wide as their sums.
 #pragma once
 
 #include <ap_int.h>

@@ -18,7 +18,8 @@ namespace lutloom {
 template <typename Code, int OUT_BITS, long long FACTOR, int PE, typename Buffer, int BEATS,
           typename Start, int CLASSES, typename RowStart, int HEIGHT, typename ColumnStart,
           int WIDTH>
-void sum_pool(hls::stream<ap_uint<PE * Code::width> >& in, hls::stream<ap_uint<PE * OUT_BITS> >& out,
+void sum_pool(hls::stream<ap_uint<PE * Code::width> >& in,
+              hls::stream<ap_uint<PE * OUT_BITS> >& out,
               ap_uint<PE * Code::width> (&memory)[Buffer::kDepth],
               const Start (&starts)[CLASSES], const RowStart (&row_starts)[HEIGHT],
               const ColumnStart (&column_starts)[WIDTH]) {
