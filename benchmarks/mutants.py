@@ -374,8 +374,8 @@ MUTANTS = (
     Mutant(
         "sums of whole windows only in the type",
         "core/ops/sum_pool.py",
-        "lows = [count * x.element.lo for count in counts]",
-        "lows = [count * x.element.lo for count in counts[-1:]]",
+        "lows, highs = ([count * end for count in counts] for end in",
+        "lows, highs = ([count * end for count in counts[-1:]] for end in",
         _WINDOWS,
     ),
     Mutant(
