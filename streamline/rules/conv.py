@@ -27,6 +27,8 @@ from lutloom.streamline.weighted_sum import check_integers, weighted_sum
 from lutloom.streamline.window_attributes import check_axes, image_axes, windows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lutloom.core.windows import Windows
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
@@ -38,22 +40,41 @@ def conv(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
 
     Raises ``ModelError`` where data, weights and groups do not fit, and for what is no integers.
     """
-    x = required_scaled(node, inputs, 0, "a convolution")
-    weights = required_constant(node, inputs, 1, "weight tensor")
-    check_rank(node, x, weights)
-    axes = image_axes(node, len(x.shape))
+    return convolved(node, inputs, context, _kernel_first, windows_of)
+
+
+def _kernel_first(_: SourceNode, weights: Constant, axes: tuple[int, ...]) -> Constant:
     # The weights have their filters where the data have their batch.
     order = (*(axis + 1 for axis in axes), 0)
-    kernel_first = moved(weights, lambda array: array.transpose(order))
-    groups = groups_of(node, x.shape[axes[-1]], kernel_first)
+    return moved(weights, lambda array: array.transpose(order))
+
+
+def convolved(
+    node: SourceNode,
+    inputs: Inputs,
+    context: Context,
+    arranged: Callable[[SourceNode, Constant, tuple[int, ...]], Constant],
+    windows_on: Callable[[SourceNode, tuple[int, ...], tuple[int, ...]], Windows],
+) -> Symbol:
+    """Return the convolution of data, weights and bias, the ``inputs`` of ``node``.
+
+    ``arranged`` makes ``[*kernel, C / groups, M]`` of the weights, where ``axes`` are those of the
+    image; ``windows_on`` are those of a kernel on an image.
+    """
+    x = required_scaled(node, inputs, 0, "a convolution")
+    weights = required_constant(node, inputs, 1, "weight tensor")
+    _check_rank(node, x, weights)
+    axes = image_axes(node, len(x.shape))
+    weights = arranged(node, weights, axes)
+    groups = _groups_of(node, x.shape[axes[-1]], weights)
     x = reordered(context.build, node, x, axes)
     image = context.build.types[x.value].shape[:-1]
-    windows = windows_of(node, kernel_of(node, kernel_first), image)
-    y = convolution(node, x, kernel_first, windows, groups, context)
-    return with_bias(node, y, inputs)
+    windows = windows_on(node, _kernel_of(node, weights), image)
+    y = _sums_of_windows(node, x, weights, windows, groups, context)
+    return _with_bias(node, y, inputs)
 
 
-def check_rank(node: SourceNode, x: Scaled, weights: Constant) -> None:
+def _check_rank(node: SourceNode, x: Scaled, weights: Constant) -> None:
     """Refuse weights of another number of dimensions than the data, the batch among them."""
     if weights.array.ndim != len(x.shape) + 1 or not weights.array.size or len(x.shape) < 2:
         raise ModelError(
@@ -62,7 +83,7 @@ def check_rank(node: SourceNode, x: Scaled, weights: Constant) -> None:
         )
 
 
-def groups_of(node: SourceNode, channels: int, weights: Constant) -> int:
+def _groups_of(node: SourceNode, channels: int, weights: Constant) -> int:
     """Return how many groups there are; ``weights`` are ``[*kernel, C / groups, M]``."""
     groups = node.integer("group", 1)
     fan_in, outputs = weights.array.shape[-2:]
@@ -74,7 +95,7 @@ def groups_of(node: SourceNode, channels: int, weights: Constant) -> int:
     return groups
 
 
-def kernel_of(node: SourceNode, weights: Constant) -> tuple[int, ...]:
+def _kernel_of(node: SourceNode, weights: Constant) -> tuple[int, ...]:
     """Return the taps along each axis of ``weights [*kernel, C / groups, M]``."""
     kernel = weights.array.shape[:-2]
     said = node.integers("kernel_shape")
@@ -86,7 +107,7 @@ def kernel_of(node: SourceNode, weights: Constant) -> tuple[int, ...]:
     return kernel
 
 
-def convolution(
+def _sums_of_windows(
     node: SourceNode,
     x: Scaled,
     weights: Constant,
@@ -127,7 +148,7 @@ def convolution(
     )
 
 
-def with_bias(node: SourceNode, y: Scaled, inputs: Inputs) -> Scaled:
+def _with_bias(node: SourceNode, y: Scaled, inputs: Inputs) -> Scaled:
     """Return ``y`` and the constant third input of ``node``, one number a channel."""
     if len(inputs) < 3 or inputs[2] is None:
         return y

@@ -10,21 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline.constant_grids import moved
-from lutloom.streamline.context import required_constant, required_scaled
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.layout import reordered
-from lutloom.streamline.rules.conv import (
-    check_rank,
-    convolution,
-    groups_of,
-    kernel_of,
-    with_bias,
-)
+from lutloom.streamline.rules.conv import convolved
 from lutloom.streamline.window_attributes import (
     auto_pad,
     check_axes,
     fitting,
-    image_axes,
     numbers,
     one_an_axis,
     pads_of,
@@ -38,7 +29,7 @@ if TYPE_CHECKING:
     from lutloom.core.windows import Windows
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Symbol
+    from lutloom.streamline.symbols import Constant, Symbol
 
 
 def conv_transpose(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -46,22 +37,17 @@ def conv_transpose(node: SourceNode, inputs: Inputs, context: Context) -> Symbol
 
     Raises ``ModelError`` where data, weights and groups do not fit, and for what is no integers.
     """
-    x = required_scaled(node, inputs, 0, "a convolution")
-    weights = required_constant(node, inputs, 1, "weight tensor")
-    check_rank(node, x, weights)
+    return convolved(node, inputs, context, _arranged, _windows)
+
+
+def _arranged(node: SourceNode, weights: Constant, _: tuple[int, ...]) -> Constant:
     groups = node.integer("group", 1)
     if groups < 1 or weights.array.shape[0] % groups:
         raise ModelError(
             f"{node}: {weights.array.shape[0]} channels can't be in {groups} groups; export the"
             " model again"
         )
-    mirrored = moved(weights, lambda array: _mirrored(array, groups))
-    axes = image_axes(node, len(x.shape))
-    groups = groups_of(node, x.shape[axes[-1]], mirrored)
-    x = reordered(context.build, node, x, axes)
-    image = context.build.types[x.value].shape[:-1]
-    windows = _windows(node, kernel_of(node, mirrored), image)
-    return with_bias(node, convolution(node, x, mirrored, windows, groups, context), inputs)
+    return moved(weights, lambda array: _mirrored(array, groups))
 
 
 def _mirrored(array: NDArray[Any], groups: int) -> NDArray[Any]:
