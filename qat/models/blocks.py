@@ -6,6 +6,7 @@ activations of two and more are those of a ReLU.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +124,23 @@ def depthwise_separable(
     pointwise = conv2d(channels, outputs, 1, bits.weights)
     end = quantize if quantize is not None else activation(bits.activations)
     sequence.add_module("pointwise", block(pointwise, end))
+    return sequence
+
+
+def classifier(
+    inputs: int,
+    width: int,
+    classes: int,
+    bits: Bits,
+    quantizer: Callable[[int], nn.Module] = activation,
+) -> nn.Sequential:
+    """Return two fully connected layers of ``width`` neurons, and a bare one of ``classes``."""
+    sequence = nn.Sequential()
+    for number in range(2):
+        layer = linear(inputs, width, bits.weights)
+        sequence.add_module(f"linear{number}", block(layer, quantizer(bits.activations)))
+        inputs = width
+    sequence.add_module("linear2", linear(inputs, classes, bits.weights))
     return sequence
 
 

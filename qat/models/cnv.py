@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lutloom.qat.brevitas_parts import QuantIdentity
-from lutloom.qat.models.blocks import Bits, block, conv2d, input_quantizer, linear
+from lutloom.qat.models.blocks import Bits, block, classifier, conv2d, input_quantizer
 from lutloom.qat.models.norm import TensorNorm
 from lutloom.qat.quantizers import activation_quantizer
 
@@ -34,17 +34,12 @@ class Cnv(nn.Module):
         channels = IMAGE[0]
         for number, times in enumerate((1, 1, 2, 2, 4, 4)):
             layer = conv2d(channels, times * width, 3, bits.weights)
-            self.features.add_module(f"conv{number}", block(layer, _quantizer(bits)))
+            self.features.add_module(f"conv{number}", block(layer, _quantizer(bits.activations)))
             if number in (1, 3):
                 self.features.add_module(f"pool{number}", nn.MaxPool2d(2))
             channels = times * width
         self.flatten = nn.Flatten()
-        self.classifier = nn.Sequential()
-        for number in range(2):
-            layer = linear(channels, 8 * width, bits.weights)
-            self.classifier.add_module(f"linear{number}", block(layer, _quantizer(bits)))
-            channels = 8 * width
-        self.classifier.add_module("linear2", linear(channels, classes, bits.weights))
+        self.classifier = classifier(channels, 8 * width, classes, bits, _quantizer)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -54,8 +49,8 @@ class Cnv(nn.Module):
         return logits
 
 
-def _quantizer(bits: Bits) -> nn.Module:
+def _quantizer(bits: int) -> nn.Module:
     module: nn.Module = QuantIdentity(
-        act_quant=activation_quantizer(bits.activations), return_quant_tensor=True
+        act_quant=activation_quantizer(bits), return_quant_tensor=True
     )
     return module

@@ -19,10 +19,10 @@ from lutloom.qat.models.blocks import (
     Bits,
     activation,
     block,
+    classifier,
     conv2d,
     depthwise_separable,
     input_quantizer,
-    linear,
 )
 from lutloom.qat.models.norm import TensorNorm
 
@@ -55,12 +55,7 @@ class Vgg16(nn.Module):
                 channels, number = outputs, number + 1
             self.features.add_module(f"pool{stage}", nn.MaxPool2d(2))
         self.flatten = nn.Flatten()
-        self.classifier = nn.Sequential()
-        for index in range(2):
-            layer = linear(channels, 8 * width, bits.weights)
-            self.classifier.add_module(f"linear{index}", block(layer, activation(bits.activations)))
-            channels = 8 * width
-        self.classifier.add_module("linear2", linear(channels, classes, bits.weights))
+        self.classifier = classifier(channels, 8 * width, classes, bits)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:

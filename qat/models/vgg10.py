@@ -15,9 +15,9 @@ from lutloom.qat.models.blocks import (
     Bits,
     activation,
     block,
+    classifier,
     conv1d,
     input_quantizer,
-    linear,
 )
 from lutloom.qat.models.norm import TensorNorm
 
@@ -44,14 +44,8 @@ class Vgg10(nn.Module):
             self.features.add_module(f"pool{number}", nn.MaxPool1d(2))
             channels = width
         self.flatten = nn.Flatten()
-        self.classifier = nn.Sequential()
         channels = width * (length >> _CONVOLUTIONS)
-        for number in range(2):
-            layer = linear(channels, 2 * width, bits.weights)
-            module = block(layer, activation(bits.activations))
-            self.classifier.add_module(f"linear{number}", module)
-            channels = 2 * width
-        self.classifier.add_module("linear2", linear(channels, classes, bits.weights))
+        self.classifier = classifier(channels, 2 * width, classes, bits)
         self.norm = TensorNorm()
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
