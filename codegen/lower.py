@@ -7,7 +7,7 @@
     add(x0, x1, x2, ...)      =  add(add(x0, x1), x2), ...
     f(x), g(x)                =  x0, x1 = duplicate(x); f(x0), g(x1)
 
-Exact: the first two are the same sums, the last the same values.
+Exact: the first five are the same sums, the last the same values.
 """
 
 from __future__ import annotations

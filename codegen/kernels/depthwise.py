@@ -58,9 +58,7 @@ def _weight_bits(site: Site, folding: Folding) -> int:
 def _fill(site: Site) -> tuple[int, int]:
     """Return the code of masked taps, and what it stands for."""
     sums, fill = sums_of(site), site.op.fill
-    x = sums.x
-    is_of_type = x.lo <= fill <= x.hi and (fill - x.lo) % x.step == 0
-    if sums.step == 0 or not is_of_type:
+    if sums.step == 0 or fill not in sums.x:
         return 0, sums.base
     return (fill - sums.base) // sums.step, fill
 
@@ -101,6 +99,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "columns": columns.arguments,
             "buffer": walk.arguments,
             "beats": walk.beats,
+            # The plan's memory is that of the weights.
             "storage": "",
             "is_disjoint": False,
             "is_uniform": starts.is_uniform,

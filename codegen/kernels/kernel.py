@@ -123,6 +123,11 @@ def number_table(name: str, data: IntArray, note: str, complete: tuple[int, ...]
     return Table(name, data, signed, bits, note, complete)
 
 
+def storage(memory: Memory) -> str:
+    """Return what binds a buffer to ``memory``."""
+    return "" if memory is Memory.AUTO else f" impl={memory.value}"
+
+
 def unless_shared(table: IntArray) -> IntArray:
     """Return ``[folds, lanes, ...]``, cut to ``[1, 1, ...]`` where all channels are equal."""
     return table[:1, :1] if (table == table[:1, :1]).all() else table

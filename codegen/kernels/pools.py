@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from lutloom.codegen.kernels.kernel import Lanes, Legal, Site, divisors
+from lutloom.codegen.kernels.kernel import Lanes, Legal, Site, divisors, storage
 from lutloom.codegen.kernels.line_buffer import Axis, Walk, axes_of
 from lutloom.core.plan import Folding, Memory
 
@@ -66,8 +66,3 @@ def facts(site: Site, folding: Folding) -> dict[str, object]:
         return {**known, "is_disjoint": True, "folds": folds, "entries": columns.results * folds}
     steps = walk(site, folding)
     return {**known, "is_disjoint": False, "buffer": steps.arguments, "beats": steps.beats}
-
-
-def storage(memory: Memory) -> str:
-    """Return what binds a buffer to ``memory``."""
-    return "" if memory is Memory.AUTO else f" impl={memory.value}"

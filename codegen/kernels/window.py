@@ -18,7 +18,16 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.initializer import decimal
-from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, no_weights
+from lutloom.codegen.kernels.kernel import (
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    divisors,
+    no_weights,
+    storage,
+)
 from lutloom.codegen.kernels.line_buffer import Axis, Schedule, Walk, axes_of, schedule
 from lutloom.core.plan import Folding, Memory
 from lutloom.core.types import IntType
@@ -184,7 +193,7 @@ def _code(site: Site, folding: Folding) -> Code:
         "base": decimal(base),
         "factor": factor,
         "fill": decimal(fill),
-        "storage": "" if folding.memory is Memory.AUTO else f" impl={folding.memory.value}",
+        "storage": storage(folding.memory),
     }
     if form is Form.WHOLE:
         stretches = max(rows.kernel - 1, 1)
