@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,14 @@ def some(rng: np.random.Generator, among: Iterable[str]) -> str:
 
 def integers(rng: np.random.Generator, low: int, high: int, *shape: int) -> Const:
     return Const(rng.integers(low, high, shape, endpoint=True))
+
+
+def every_tensor(type_: TensorType) -> IntArray:
+    """Return every tensor of a type, as a batch."""
+    element = type_.element
+    values = range(element.lo, element.hi + 1, element.step)
+    rows = np.array(list(product(values, repeat=type_.size)), dtype=np.int64)
+    return rows.reshape(-1, *type_.shape)
 
 
 def random_threshold(rng: np.random.Generator, x: TensorType) -> Threshold:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from lutloom.core.ops import Conv, Depthwise
 from lutloom.core.types import BIPOLAR, INT64_MAX, Const, IntType, TensorType
+from tests.graphs import every_tensor
 from tests.windows import (
     ELEMENTS,
     random_conv,
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
 seeds = st.integers(0, 2**32 - 1)
-
-
-def every(type_: TensorType) -> IntArray:
-    """Return every tensor of a type, as a batch."""
-    element = type_.element
-    values = range(element.lo, element.hi + 1, element.step)
-    rows = np.array(list(product(values, repeat=type_.size)), dtype=np.int64)
-    return rows.reshape(-1, *type_.shape)
 
 
 def by_torch(x: IntArray, op: Conv) -> IntArray:
@@ -123,7 +115,7 @@ def test_the_type_of_a_convolution_is_exact_by_brute_force(seed: int, element: I
     x = TensorType(element, (*image, groups * int(rng.integers(1, 3))))
     assume(element.count**x.size <= 3000)
     op = random_conv(rng, random_windows(rng, image), x.channels, groups, int(rng.integers(-3, 4)))
-    (y,) = op.reference(every(x))
+    (y,) = op.reference(every_tensor(x))
     (type_,) = op.infer(x)
     assert type_ == TensorType(IntType.spanning(np.unique(y).tolist()), y.shape[1:])
 

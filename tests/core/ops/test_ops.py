@@ -25,21 +25,12 @@ from lutloom.core.ops import (
     TopK,
 )
 from lutloom.core.types import BIPOLAR, INT64_MAX, INT64_MIN, Const, IntType, TensorType
-from tests.graphs import ELEMENTS, graphs, random_inputs, random_op, random_threshold
+from tests.graphs import ELEMENTS, every_tensor, graphs, random_inputs, random_op, random_threshold
 
 if TYPE_CHECKING:
     from lutloom.core.op import Op
-    from lutloom.core.types import IntArray
 
 seeds = st.integers(0, 2**32 - 1)
-
-
-def every(type_: TensorType) -> IntArray:
-    """Return every tensor of a type, as a batch."""
-    element = type_.element
-    values = range(element.lo, element.hi + 1, element.step)
-    rows = np.array(list(product(values, repeat=type_.size)), dtype=np.int64)
-    return rows.reshape(-1, *type_.shape)
 
 
 @given(seeds, st.sampled_from(ELEMENTS), st.sampled_from([(2,), (1,), (2, 1)]))
@@ -50,7 +41,7 @@ def test_the_type_of_one_input_is_exact_by_brute_force(
     x = TensorType(element, shape)
     op = random_op(rng, x)
     arity = 2 if isinstance(op, Add) else 1
-    inputs = [every(x)] * arity
+    inputs = [every_tensor(x)] * arity
     if arity == 2:
         left, right = np.meshgrid(*[range(len(inputs[0]))] * 2)
         inputs = [inputs[0][left.ravel()], inputs[0][right.ravel()]]
