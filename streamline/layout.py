@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Formula
 
+    Groups: TypeAlias = list[tuple[list[int], list[int]]]
+
 F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
 
@@ -85,9 +87,6 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
         shape=shape,
         classes=tuple(behind.get(axis) for axis in axes) if behind else (),
     )
-
-
-Groups: TypeAlias = "list[tuple[list[int], list[int]]]"
 
 
 def _groups(old: tuple[int, ...], new: tuple[int, ...]) -> Groups:

@@ -65,7 +65,7 @@ class PendingPool:
         """Return the error for a ``reader`` that is no quantizer."""
         return ModelError(
             f"{self.node}: the largest of what is no integer is for a quantizer alone, and {reader}"
-            f" reads it; put a quantizer in front of the pool"
+            " reads it; put a quantizer in front of the pool"
         )
 
     def check_moves(self, *arrays: Rationals) -> None:
@@ -191,13 +191,9 @@ def turning(falls: NDArray[np.bool_], ends: IntArray | int, element: IntType) ->
 
     falls, ends = np.broadcast_arrays(falls, ends)
     sign, zero = np.where(falls, -1, 1), np.where(falls, ends, 0)
-    values = (
-        np.arange(element.lo, element.hi + 1, element.step)
-        if (element.count <= _MOST_LEVELS)
-        else None
-    )
-    if values is not None and element.count > 1:
-        table = np.broadcast_to(values[1:], (len(sign), element.count - 1))
+    if 1 < element.count <= _MOST_LEVELS:
+        reached = np.arange(element.lo + element.step, element.hi + 1, element.step)
+        table = np.broadcast_to(reached, (len(sign), len(reached)))
         base = zero + sign * element.lo
         return Threshold(Const(table), Const(base), Const((sign * element.step)[:, None]))
     lowest, highest = (np.array([bound]) for bound in _reach(sign, zero, element))
