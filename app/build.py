@@ -154,6 +154,19 @@ def changes(directory: Path) -> Changes:
     )
 
 
+def check_planned(directory: Path, changed: Changes) -> None:
+    """Check that the plan in ``directory`` is the one that its C++ was written for.
+
+    Raises ``BuildError`` otherwise.
+    """
+    if changed.is_replanned:
+        path = directory / PLAN
+        raise BuildError(
+            f"{path} is not the plan that the C++ was written for: compile the model again with"
+            f" --plan {path}"
+        )
+
+
 def manifest_text(build: Build, directory: Path) -> bytes:
     """Return build.json's text for ``build``, whose other files are all in ``directory``."""
     from lutloom import __version__

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lutloom.build import Build, load_build
+from lutloom.build import Build, changes, check_planned, load_build
 from lutloom.core.errors import LutloomError
 from lutloom.simulation import cache_of
 
@@ -25,7 +25,8 @@ class Throughput:
     """Clock cycles of a build whose input never runs dry, at ``clock_mhz``.
 
     ``ideal`` counts loops and FIFOs alone. ``pessimistic`` adds what synthesis decides, on the
-    safe side: pipelines, restarts, the time through a FIFO.
+    safe side: pipelines, restarts, the time through a FIFO. Where the plan makes FIFOs too short,
+    ``ideal`` may be the slower one: a pipeline has room for words too.
     """
 
     clock_mhz: float
@@ -47,8 +48,8 @@ def throughput(build: str | Path | Build, *, clock_mhz: float | None = None) -> 
     ``clock_mhz`` is the clock, by default that of the board it was compiled for. Nothing here
     comes from synthesis. It needs a C++ compiler.
 
-    Raises a ``LutloomError`` for a directory that is no build, for a design that stops because
-    its FIFOs are too short, and where there is no compiler.
+    Raises a ``LutloomError`` for a directory that is no build or whose plan was edited, for a
+    design that stops because its FIFOs are too short, and where there is no compiler.
     """
     if clock_mhz is not None and not 0 < clock_mhz < math.inf:
         raise ClockError(f"the clock should be some MHz, not {clock_mhz}")
@@ -56,6 +57,8 @@ def throughput(build: str | Path | Build, *, clock_mhz: float | None = None) -> 
     from lutloom.sim.cycles import CycleModel
 
     loaded = build if isinstance(build, Build) else load_build(build)
+    # Another plan is another design, which is nowhere.
+    check_planned(loaded.directory, changes(loaded.directory))
     model, cache = CycleModel.of(design_of(loaded)), cache_of(loaded)
     return Throughput(
         loaded.clock_mhz if clock_mhz is None else clock_mhz,

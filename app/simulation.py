@@ -137,7 +137,7 @@ def cache_of(build: Build) -> Path | None:
     """Return the directory for the compiled C++ of ``build``; None if it can't be written."""
     cache = build.directory / CACHE
     place = cache if cache.exists() else build.directory
-    return cache if os.access(place, os.W_OK) else None
+    return cache if place.is_dir() and os.access(place, os.W_OK) else None
 
 
 def classes(outputs: NDArray[Any]) -> NDArray[Any]:

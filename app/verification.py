@@ -16,7 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.build import PLAN, Build, BuildError, Changes, changes, load_build
+from lutloom.build import Build, BuildError, Changes, changes, check_planned, load_build
 from lutloom.core.errors import LutloomError
 from lutloom.data import load_images
 from lutloom.random_images import random_images
@@ -125,12 +125,7 @@ def verify(
     loaded = build if isinstance(build, Build) else load_build(build, strict=False)
     drop_report(loaded.directory)
     changed = changes(loaded.directory)
-    if changed.is_replanned:
-        path = loaded.directory / PLAN
-        raise BuildError(
-            f"{path} is not the plan that the C++ was written for: compile the model again with"
-            f" --plan {path}"
-        )
+    check_planned(loaded.directory, changed)
     for name in changed.missing:
         raise BuildError(f"{loaded.directory / name} is missing: compile the model again")
     files = (*changed.data, *changed.sources)

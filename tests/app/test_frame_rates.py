@@ -60,6 +60,32 @@ def test_without_a_compiler_it_says_what_is_missing(
         lutloom.throughput(build)
 
 
+def test_a_compiler_that_makes_nothing_is_named(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(build / CACHE, ignore_errors=True)
+    monkeypatch.setenv("CXX", "true")
+    with pytest.raises(LutloomError, match=r"^\S+true can't be run: it says that all is well"):
+        lutloom.throughput(build)
+
+
+def test_a_cache_that_is_no_directory_is_done_without(build: Path) -> None:
+    shutil.rmtree(build / CACHE, ignore_errors=True)
+    (build / CACHE).write_text("mine")
+    assert lutloom.throughput(build).ideal.interval > 0
+    assert (build / CACHE).read_text() == "mine"
+
+
+def test_a_plan_that_was_edited_has_no_design_to_model(build: Path) -> None:
+    plan = build / "plan.json"
+    text = json.loads(plan.read_text())
+    plan.write_text(json.dumps(text | {"word_bits": 8}))
+    with pytest.raises(
+        LutloomError, match=r"is not the plan that the C\+\+ was written for: compile"
+    ):
+        lutloom.throughput(build)
+
+
 def test_a_directory_that_is_no_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LutloomError, match="is no build"):
         lutloom.throughput(tmp_path)
