@@ -142,7 +142,7 @@ def _top_k(site: Site, folding: Folding) -> Schedule:
     return _schedule(1, period, site.inputs[0].size // channels)
 
 
-def _from_line_buffer(steps: line_buffer.Schedule, gives_a_word: slice) -> Schedule:
+def _from_line_buffer(steps: line_buffer.WalkSchedule, gives_a_word: slice) -> Schedule:
     """Return the schedule of a walk over windows that writes a word with some of its taps."""
     import numpy as np
 

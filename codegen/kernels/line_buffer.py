@@ -166,7 +166,7 @@ class Walk:
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule:
+class WalkSchedule:
     """The beats of a frame in which a loop takes each word, and gives each tap; both ascend."""
 
     takes: IntArray
@@ -174,7 +174,7 @@ class Schedule:
     beats: int
 
 
-def schedule(walk: Walk) -> Schedule:
+def schedule(walk: Walk) -> WalkSchedule:
     """Return when the loop takes words ``[words]`` and gives taps ``[taps]``, from beat 0.
 
     Words behind the image, which no input fills, are among them.
@@ -187,7 +187,7 @@ def schedule(walk: Walk) -> Schedule:
     free = runs.released(words - walk.depth)
     takes = words + np.maximum.accumulate(np.maximum(free - words, 0))
     gives = (runs.gives[:, None] + np.arange(runs.length, dtype=np.int64)).reshape(-1)
-    return Schedule(takes, gives, walk.beats)
+    return WalkSchedule(takes, gives, walk.beats)
 
 
 @lru_cache(maxsize=4096)
@@ -195,10 +195,10 @@ def least_depth(walk: Walk) -> int:
     """Return the least depth that loses no beat: from fewer rows where the others repeat them."""
     cut = _shortened(walk) if walk.words + walk.taps // walk.group_words > MANY else None
     if cut is not None:
-        shorter = Timing(cut.walk)
+        shorter = WalkTiming(cut.walk)
         if shorter.repeats(cut):
             return shorter.depth
-    return Timing(walk).depth
+    return WalkTiming(walk).depth
 
 
 MANY = 1 << 17
@@ -234,7 +234,7 @@ def _shortened(walk: Walk) -> _Cut | None:
     return _Cut(replace(walk, rows=shorter), 2 * border, cycle, words)
 
 
-class Timing:
+class WalkTiming:
     """When a walk's taps are given at the earliest, and when its words are taken at the latest.
 
     ``latest [words]`` keeps the frame's end, and every word in time for its first tap.

@@ -28,7 +28,7 @@ from lutloom.codegen.kernels.kernel import (
     no_weights,
     storage,
 )
-from lutloom.codegen.kernels.line_buffer import Axis, Schedule, Walk, axes_of, schedule
+from lutloom.codegen.kernels.line_buffer import Axis, Walk, WalkSchedule, axes_of, schedule
 from lutloom.core.plan import Folding, Memory
 from lutloom.core.types import IntType
 
@@ -119,14 +119,14 @@ def walk_of(site: Site, folding: Folding) -> Walk:
     return Walk(rows, columns, x.channels // folding.simd, groups)
 
 
-def schedule_of(site: Site, folding: Folding) -> Schedule:
+def schedule_of(site: Site, folding: Folding) -> WalkSchedule:
     """Return in which beats of its loop the process reads and writes each word."""
     import numpy as np
 
     if form_of(site, folding) is Form.WHOLE:
         span = Span(*_axes(site))
         pixels = np.arange(span.rows.size * span.columns.size, dtype=np.int64)
-        return Schedule(span.early + pixels, span.early + span.ends, span.beats)
+        return WalkSchedule(span.early + pixels, span.early + span.ends, span.beats)
     walk = walk_of(site, folding)
     steps = schedule(walk)
     # No word is read for those behind the image.

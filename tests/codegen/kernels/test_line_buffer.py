@@ -153,7 +153,7 @@ def test_the_schedule_is_that_of_the_loop(walk: Walk) -> None:
 def test_rows_that_repeat_themselves_need_not_be_counted(walk: Walk) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(line_buffer, "MANY", 0)
-        assert line_buffer.least_depth(walk) == line_buffer.Timing(walk).depth
+        assert line_buffer.least_depth(walk) == line_buffer.WalkTiming(walk).depth
 
 
 K3, SAME, NONE = (3, 3), (1, 1, 1, 1), (0, 0, 0, 0)
