@@ -19,7 +19,13 @@ from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor_shapes import infer_shapes
 from lutloom.streamline.folded_model import fold_functions
 from lutloom.streamline.rounding import rounding_named
-from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS, load_model, read_source
+from lutloom.streamline.source import (
+    INPUTS_OF_SECOND_TRUNC,
+    QUANTIZER_DOMAINS,
+    STANDARD_DOMAINS,
+    load_model,
+    read_source,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +41,6 @@ _SELECTIONS = ("ArgMax", "ArgMin", "TopK")
 _QONNX = "qonnx.custom_op.general"
 # Of one image only: qonnx lays out the windows of several in another order.
 _OF_ONE_IMAGE = frozenset({"Im2Col"})
-# Version 1 of Trunc has five.
-_INPUTS_OF_SECOND_TRUNC = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,7 +193,7 @@ def _run_node(
 
     version = opset
     if node.domain == _QONNX:
-        version = 2 if len(node.input) == _INPUTS_OF_SECOND_TRUNC else 1
+        version = 2 if len(node.input) == INPUTS_OF_SECOND_TRUNC else 1
     for name in node.output:
         if name:  # a place to put it, of which qonnx reads the shape
             tensors[name] = np.broadcast_to(np.float32(0), shapes[name])

@@ -18,6 +18,7 @@ from lutloom.core.host import round_by
 from lutloom.streamline.oracle_qonnx import nearest_power, shift_of_average
 from lutloom.streamline.oracle_quantizers import rounded
 from lutloom.streamline.rounding import rounding_named, step_up
+from lutloom.streamline.source import INPUTS_OF_SECOND_TRUNC
 
 if TYPE_CHECKING:
     from lutloom.core.rounding import Rounding
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 
 _ROUNDED_BEFORE = frozenset({"QuantAvgPool2d", "Trunc"})
-# Version 1 of Trunc has five.
-_INPUTS_OF_SECOND_TRUNC = 6
 _LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 # Edges are looked up in a table where the levels that occur span no more than this.
 _LONGEST_TABLE = 1 << 16
@@ -204,7 +203,7 @@ def name_of_unit(node: SourceNode) -> str:
     """Return the operand that is the step of a quantizer's grid; none for QuantAvgPool2d."""
     if node.op_type == "QuantAvgPool2d":
         return ""
-    is_second = node.op_type == "Trunc" and len(node.inputs) == _INPUTS_OF_SECOND_TRUNC
+    is_second = node.op_type == "Trunc" and len(node.inputs) == INPUTS_OF_SECOND_TRUNC
     return node.inputs[4 if is_second else 1]
 
 
@@ -222,14 +221,14 @@ def grid_of_levels(node: SourceNode, tensors: Tensors) -> tuple[Floats, Floats]:
     if len(node.inputs) <= 2:
         return unit, zero
     zero_point = np.asarray(tensors[node.inputs[2]], dtype=np.float64)
-    if node.op_type == "Trunc" and len(node.inputs) == _INPUTS_OF_SECOND_TRUNC:
+    if node.op_type == "Trunc" and len(node.inputs) == INPUTS_OF_SECOND_TRUNC:
         zero_point = zero_point / float(_powers(node, tensors)[0])
     return unit, zero_point
 
 
 def _range(node: SourceNode, tensors: Tensors) -> tuple[int, int]:
     """Return the lowest and highest level: one signed bit has -1 and 0 here."""
-    if node.op_type in _ROUNDED_BEFORE and len(node.inputs) != _INPUTS_OF_SECOND_TRUNC:
+    if node.op_type in _ROUNDED_BEFORE and len(node.inputs) != INPUTS_OF_SECOND_TRUNC:
         return -(1 << 61), 1 << 61
     width = tensors[node.inputs[5 if node.op_type == "Trunc" else 3]]
     bits = int(width.reshape(-1)[0])
@@ -251,7 +250,7 @@ def _powers(node: SourceNode, tensors: Tensors) -> list[Fraction]:
 
     if node.op_type == "QuantAvgPool2d":
         return [Fraction(2) ** shift_of_average(node.attributes)]
-    if len(node.inputs) != _INPUTS_OF_SECOND_TRUNC:
+    if len(node.inputs) != INPUTS_OF_SECOND_TRUNC:
         before, after = (int(tensors[name].reshape(-1)[0]) for name in node.inputs[3:5])
         return [Fraction(2) ** (before - after)]
     scale, wanted = (tensors[node.inputs[index]].astype(np.float64) for index in (1, 4))

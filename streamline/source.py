@@ -44,6 +44,9 @@ QUANTIZERS = frozenset(
 )
 """Of those domains' operators the ones whose results are levels of a grid."""
 
+INPUTS_OF_SECOND_TRUNC = 6
+"""Of ``Trunc`` in its version 2; version 1 has five."""
+
 _LONGEST_VALUE = 60
 
 

@@ -31,6 +31,7 @@ from lutloom.streamline.rounding import rounding_named, step_up
 from lutloom.streamline.rules.average_pool import pooled_sum, unclamped
 from lutloom.streamline.rules.quant import level_range, scale_of, zero_point_of
 from lutloom.streamline.scaling import scale_and_shift
+from lutloom.streamline.source import INPUTS_OF_SECOND_TRUNC
 from lutloom.streamline.steps import Steps
 from lutloom.streamline.symbols import Constant, Scaled
 from lutloom.streamline.window_attributes import fitting
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from lutloom.streamline.symbols import Formula, Symbol
 
 _HALF = Fraction(1, 2)
-_INPUTS_OF_VERSION_1 = 5
 # Beyond lies no number that is worth a bit.
 _MOST_BITS = 64
 
@@ -64,7 +64,7 @@ def trunc(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     except ValueError as error:
         raise ModelError(f"{node}: {error}") from error
     y = scale_and_shift(x, np.asarray(1 / scale), zero_point)
-    if len(inputs) == _INPUTS_OF_VERSION_1:
+    if len(inputs) != INPUTS_OF_SECOND_TRUNC:
         bits = _bits(node, inputs, 3) - _bits(node, inputs, 4)
         power = number(x, Fraction(2) ** bits).values
         return _truncated(node, y, power, mode, None, scale, -scale * zero_point, context)
