@@ -7,7 +7,7 @@ a window seen as a row would take as many times the memory as it has taps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -75,37 +75,19 @@ def convolved(x: Floats, weights: Floats, places: Places) -> Floats:
 
 
 def _convolution(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
-    """Bound ``Conv``; the bias may come first or last."""
+    """Bound ``Conv`` and ``ConvTranspose``; the bias may come first or last.
+
+    Results of the latter are sums of fewer products than its kernel has.
+    """
     import numpy as np
 
     groups = node.integer("group", 1)
+    # [M, C / groups, *kernel], transposed [C, M / groups, *kernel]; behind the split of axis 0
+    fan_in_and_outputs = (1, 2) if node.op_type == "ConvTranspose" else (2, 1)
 
     def arranged(weights: Floats) -> Floats:
-        # [M, C / groups, *kernel]
         split = weights.reshape(groups, -1, *weights.shape[1:])
-        return np.ascontiguousarray(np.moveaxis(split, (2, 1), (-2, -1)))
-
-    return _products(node, operands, arranged)
-
-
-def _transposed(node: SourceNode, operands: Operands, _: Tensors) -> Bounded:
-    """Bound ``ConvTranspose``, whose results are sums of fewer products than its kernel has."""
-    import numpy as np
-
-    groups = node.integer("group", 1)
-
-    def arranged(weights: Floats) -> Floats:
-        # [C, M / groups, *kernel]
-        split = weights.reshape(groups, -1, *weights.shape[1:])
-        return np.ascontiguousarray(np.moveaxis(split, (1, 2), (-2, -1)))
-
-    return _products(node, operands, arranged)
-
-
-def _products(
-    node: SourceNode, operands: Operands, arranged: Callable[[Floats], Floats]
-) -> Bounded:
-    import numpy as np
+        return np.ascontiguousarray(np.moveaxis(split, fan_in_and_outputs, (-2, -1)))
 
     x, weights = operands[:2]
     image, kernel = x.value.shape[2:], weights.value.shape[2:]
@@ -254,7 +236,7 @@ def _channels_last(bound: Bound) -> Bound:
 WINDOW_BOUNDS: Mapping[str, Bound] = {
     "AveragePool": _average_pool,
     "Conv": _convolution,
-    "ConvTranspose": _transposed,
+    "ConvTranspose": _convolution,
     "GlobalAveragePool": _average_pool,
     "GlobalMaxPool": _max_pool,
     "MaxPool": _max_pool,
