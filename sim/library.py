@@ -68,7 +68,8 @@ def compile_sources(
     _run([[compiler, "-shared", "-pthread", *objects, "-o", str(library)]], directory)
     if not library.is_file():
         raise CSimError(
-            f"{compiler} can't be run: it says that all is well, and makes nothing; name another one with CXX"
+            f"{compiler} can't be run: it says that all is well, and makes nothing; name another"
+            " one with CXX"
         )
     return library
 

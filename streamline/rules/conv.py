@@ -24,7 +24,7 @@ from lutloom.streamline.paddings import integer_of, seen_by_taps
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import ZERO, Scaled
 from lutloom.streamline.weighted_sum import check_integers, weighted_sum
-from lutloom.streamline.window_attributes import check_axes, image_axes, windows_of
+from lutloom.streamline.window_attributes import auto_pad, check_axes, image_axes, windows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +69,7 @@ def convolved(
     groups = _groups_of(node, x.shape[axes[-1]], weights)
     x = reordered(context.build, node, x, axes)
     image = context.build.types[x.value].shape[:-1]
+    _check_padded_once(node)
     windows = windows_on(node, _kernel_of(node, weights), image)
     y = _sums_of_windows(node, x, weights, windows, groups, context)
     return _with_bias(node, y, inputs)
@@ -79,7 +80,17 @@ def _check_rank(node: SourceNode, x: Scaled, weights: Constant) -> None:
     if weights.array.ndim != len(x.shape) + 1 or not weights.array.size or len(x.shape) < 2:
         raise ModelError(
             f"{node}: weights of the shape {list(weights.array.shape)} do not fit data of the shape"
-            f" {['N', *x.shape]}; both should have 3 or 4 dimensions"
+            f" {['N', *x.shape]}; both should have 3 or 4 dimensions, none of them 0"
+        )
+
+
+def _check_padded_once(node: SourceNode) -> None:
+    """Refuse pads in two ways: the standard allows one, and executors do not agree which."""
+    how, pads = auto_pad(node), node.integers("pads")
+    if how != "NOTSET" and pads and any(pads):
+        raise ModelError(
+            f"{node}: its pads {list(pads)} and its auto_pad {how} say two things; export the"
+            " model again"
         )
 
 

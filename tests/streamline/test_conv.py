@@ -357,7 +357,10 @@ def built(layer: Callable[[Writer], str]) -> ModelProto:
         (refused(weights=(2, 2, 3)), r"do not fit data of the shape \['N', 2, 4, 5\]; both should"),
         (refused(weights=(2, 3, 3, 3)), "2 channels in 1 groups do not fit 2 filters of 3"),
         (refused(weights=(3, 1, 3, 3), group=2), "2 channels in 2 groups do not fit 3 filters"),
+        (refused(weights=(0, 2, 3, 3)), "should have 3 or 4 dimensions, none of them 0"),
         (refused(group=0), "in 0 groups do not fit"),
+        (refused(pads=[1] * 4, auto_pad="VALID"), r"pads \[1, 1, 1, 1\] and .* VALID say two"),
+        (refused("ConvTranspose", pads=[0, 1, 0, 0], auto_pad="SAME_LOWER"), "say two things"),
         (refused(kernel_shape=[3, 2]), r"kernel_shape \[3, 2\] is not that of its weights, \[3, 3"),
         (
             refused(bias=3),
