@@ -81,6 +81,9 @@ def simulate(
     truth = None if labels is None else load_labels(labels, len(images))
     if output is not None and not Path(output).parent.is_dir():
         raise OutputError(f"{output} can't be written: {Path(output).parent} is no directory")
+    for source in (data, labels):
+        if output is not None and isinstance(source, str | Path) and _is_file(output, source):
+            raise OutputError(f"{output} is the input itself: write the outputs to another file")
     run = runner(loaded, engine)
     outputs = []
     size = images_at_once(network.graph, most=BATCH)
@@ -94,6 +97,11 @@ def simulate(
         save_array(Path(output), whole)
     correct = None if truth is None else int((classes(whole) == truth).sum())
     return Simulation(whole, correct, time.perf_counter() - started)
+
+
+def _is_file(output: str | Path, source: str | Path) -> bool:
+    """Return whether both are one file, by whatever path."""
+    return Path(output).exists() and Path(output).samefile(source)
 
 
 def runner(build: Build, engine: Engine) -> Runner:

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto
 
 import lutloom
+from lutloom.core.errors import LutloomError
 from lutloom.streamline.executor import execute
 from lutloom.streamline.source import read_source
 from tests.app.commands import Invoke, contents
@@ -169,3 +170,18 @@ def test_progress_counts_to_the_end(float_build: Path) -> None:
     data = np.ones((2500, 12), np.float32)
     lutloom.simulate(float_build, data, on_progress=lambda done, all_: seen.append((done, all_)))
     assert seen == [(1000, 2500), (2000, 2500), (2500, 2500)]
+
+
+@pytest.mark.parametrize("overwritten", ["data", "labels"])
+def test_the_outputs_do_not_replace_what_they_were_made_of(
+    overwritten: str, float_build: Path, models: Path, tmp_path: Path
+) -> None:
+    data, labels, link = (tmp_path / name for name in ("data.npy", "labels.npy", "link"))
+    shutil.copy(models / "float.npy", data)
+    np.save(labels, np.zeros(7, dtype=np.int64))
+    before = contents(tmp_path)
+    link.symlink_to(tmp_path / f"{overwritten}.npy")
+    with pytest.raises(LutloomError, match="link is the input itself: write the outputs to anoth"):
+        lutloom.simulate(float_build, data, labels=labels, output=link)
+    link.unlink()
+    assert contents(tmp_path) == before
