@@ -1,4 +1,7 @@
-"""Constants of the model brought into the order of axes of the value they are applied to."""
+"""Constants of the model brought into the order of axes of the value they are applied to.
+
+And the other way: along which of its axes they vary, and what shape it has in the model.
+"""
 
 from __future__ import annotations
 
@@ -96,3 +99,18 @@ def varying_axes(*arrays: Rationals | None) -> tuple[int, ...]:
             }
         )
     )
+
+
+def varies_in_place(*arrays: Rationals | None) -> bool:
+    """Whether any of ``arrays`` varies along another axis than the last."""
+    return any(
+        axis != array.ndim - 1
+        for array in arrays
+        if array is not None
+        for axis in varying_axes(array)
+    )
+
+
+def model_shape(axes: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the model's shape of a value of ``sizes``, whose axes are those ``axes`` of it."""
+    return tuple(sizes[axes.index(axis)] for axis in range(len(axes)))

@@ -16,7 +16,7 @@ from lutloom.core.host import Largest
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network
 from lutloom.core.types import IntType, TensorType
-from lutloom.streamline.align import varying_axes
+from lutloom.streamline.align import varies_in_place
 from lutloom.streamline.annotations import (
     annotated_input,
     check_constants,
@@ -226,7 +226,7 @@ def _remembered(node: SourceNode, x: Scaled, context: Context) -> Scaled:
     """Let the trail begin at a value that a rule has just made: it holds this very tensor."""
     if x.root:
         return x
-    if any(axis != len(x.shape) - 1 for axis in varying_axes(x.slope, x.offset)):
+    if varies_in_place(x.slope, x.offset):
         # No meaning that the host could apply: it is for a quantizer to read.
         return replace(x, root=x.value)
     context.build.record(x, node, is_quantized=False)

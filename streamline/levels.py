@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.rational import rationals
 from lutloom.core.types import IntType
-from lutloom.streamline.align import by_channel, compact
+from lutloom.streamline.align import by_channel, compact, varies_in_place
 from lutloom.streamline.border_classes import check_elements, expanded, spread
 from lutloom.streamline.border_steps import border_of
 from lutloom.streamline.deferred_sum import settled
@@ -26,7 +26,6 @@ from lutloom.streamline.pending_pool import (
     falling,
     turned,
     turning,
-    varies_in_place,
 )
 from lutloom.streamline.requantize import WideSteps, requantize
 from lutloom.streamline.staircase import Ramp, staircase

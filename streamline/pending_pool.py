@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import MaxPool, Permute, Requantize, Reshape, Threshold
 from lutloom.core.types import Const
-from lutloom.streamline.align import compact, varying_axes
+from lutloom.streamline.align import compact, model_shape, varies_in_place
 from lutloom.streamline.curve import expression_of
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import of
@@ -77,16 +77,6 @@ class PendingPool:
             )
 
 
-def varies_in_place(*arrays: Rationals | None) -> bool:
-    """Whether any of ``arrays`` varies along another axis than the last."""
-    return any(
-        axis != array.ndim - 1
-        for array in arrays
-        if array is not None
-        for axis in varying_axes(array)
-    )
-
-
 def signs_of(x: Formula) -> Signs | None:
     """Return where ``x`` rises and falls with its integers, or None where integers do not do."""
     return None if varies_in_place(*x.arrays) else trend(x)
@@ -106,12 +96,10 @@ def before(x: Formula, pool: PendingPool, build: GraphBuilder) -> Formula:
         ones = (1,) * len(source.shape)
         x = x.with_arrays(lambda array: array.reshape(ones))
         x = replace(x, axes=source.axes, shape=source.shape)
-    shape = list(x.shape)
-    for axis, size in zip(x.axes, build.types[source.value].shape, strict=True):
-        shape[axis] = size
+    shape = model_shape(x.axes, build.types[source.value].shape)
     if pool.signs is not None:
-        return replace(x, value=source.value, shape=tuple(shape))
-    at = replace(source, axes=x.axes, shape=tuple(shape), root=x.root, trail=x.trail)
+        return replace(x, value=source.value, shape=shape)
+    at = replace(source, axes=x.axes, shape=shape, root=x.root, trail=x.trail)
     match x, at:
         case Scaled(), Scaled():
             return _clamped(scale_and_shift(at, x.slope, x.offset), x.lower, x.upper)

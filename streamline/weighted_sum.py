@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lutloom.core.exact import matmul
 from lutloom.core.rational import common_divisor
 from lutloom.core.types import INT64_MAX
-from lutloom.streamline.align import by_channel, compact, varying_axes
+from lutloom.streamline.align import by_channel, compact, varies_in_place, varying_axes
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.weights import grid_of
 
@@ -54,7 +54,7 @@ class WeightedSum:
         """
         import numpy as np
 
-        if any(axis != x.slope.ndim - 1 for axis in varying_axes(x.slope)):
+        if varies_in_place(x.slope):
             raise ModelError(
                 f"{self.node}: the scale of its input varies along another dimension than that of"
                 " the sum; use one scale for the tensor, or put a quantizer between"

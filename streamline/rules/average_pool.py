@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import SumPool
 from lutloom.core.windows import Windows
-from lutloom.streamline.align import compact
+from lutloom.streamline.align import compact, model_shape, varies_in_place
 from lutloom.streamline.context import required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
 from lutloom.streamline.paddings import seen_by_taps
-from lutloom.streamline.pending_pool import varies_in_place
 from lutloom.streamline.rules.reduced_axes import reduced_axes
 from lutloom.streamline.symbols import Scaled
 from lutloom.streamline.window_attributes import image_axes, kernel_shape, pads_of, windows_of
@@ -110,9 +109,7 @@ def pooled_sum(
     image = build.types[x.value].shape[:-1]
     op = SumPool(windows.kernel, windows.stride, windows.dilation, windows.pads)
     value = build.add(node, "", op, (x.value,))
-    shape = list(x.shape)
-    for axis, size in zip(x.axes, build.types[value].shape, strict=True):
-        shape[axis] = size
+    shape = model_shape(x.axes, build.types[value].shape)
     inside = _inside(windows, image)
     divisors = [np.ones_like(counts) for counts in inside] if divisors is None else divisors
     offset, of_results = x.offset, [np.zeros_like(counts) for counts in inside]
@@ -141,7 +138,7 @@ def pooled_sum(
     )
     if all(index is None for index in borders):
         borders = ()
-    return Scaled(value, x.axes, tuple(shape), slope, offset, classes=borders)
+    return Scaled(value, x.axes, shape, slope, offset, classes=borders)
 
 
 def _along_axis(numbers: list[Fraction], axis: int, x: Scaled) -> Rationals:
@@ -203,7 +200,5 @@ def _along(
     y = replace(y, slope=np.asarray(y.slope * share), offset=np.asarray(y.offset * share))
     left = tuple(1 if axis in axes else size for axis, size in zip(order, whole, strict=True))
     y = reshaped(context.build, node, y, left)
-    shape = [0] * rank
-    for axis, size in zip(order, left, strict=True):
-        shape[axis] = size
-    return replace(y, axes=tuple(order[axis] for axis in y.axes), shape=tuple(shape))
+    shape = model_shape(order, left)
+    return replace(y, axes=tuple(order[axis] for axis in y.axes), shape=shape)

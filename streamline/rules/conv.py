@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lutloom.core.ops import Conv
 from lutloom.core.rational import rationals
 from lutloom.core.types import Const
-from lutloom.streamline.align import aligned, compact
+from lutloom.streamline.align import aligned, compact, model_shape
 from lutloom.streamline.constant_grids import moved
 from lutloom.streamline.context import required_constant, required_scaled
 from lutloom.streamline.errors import ModelError
@@ -145,14 +145,11 @@ def _sums_of_windows(
     places = (windows.stride, windows.dilation, windows.pads, windows.spacing)
     op = Conv(Const(integers), *places, groups, fill)
     value = build.add(node, "", op, (x.value,))
-    shape = list(x.shape)
-    for axis, size in zip(x.axes, build.types[value].shape, strict=True):
-        shape[axis] = size
     leading = (1,) * len(image)
     return Scaled(
         value,
         x.axes,
-        tuple(shape),
+        model_shape(x.axes, build.types[value].shape),
         compact(slope.reshape(*leading, -1)),
         sums.offset(seen),
         classes=classes,

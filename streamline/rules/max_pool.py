@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import MaxPool
 from lutloom.core.windows import Windows
+from lutloom.streamline.align import model_shape
 from lutloom.streamline.context import required_formula
 from lutloom.streamline.layout import reordered, reshaped
 from lutloom.streamline.pending_pool import PendingPool, signs_of
@@ -72,10 +73,8 @@ def _largest(node: SourceNode, x: Formula, windows: Windows, context: Context) -
     is_real = below is not None and below.signs is None
     signs = None if is_real else signs_of(x)
     value = build.pool(PendingPool(node, op, x, signs))
-    shape = list(x.shape)
-    for axis, size in zip(x.axes, build.types[value].shape, strict=True):
-        shape[axis] = size
-    y = replace(x, value=value, shape=tuple(shape), trail=(*x.trail, node))
+    shape = model_shape(x.axes, build.types[value].shape)
+    y = replace(x, value=value, shape=shape, trail=(*x.trail, node))
     if signs is None:
         return _real(y)
     if isinstance(y, Scaled) and not y.is_clamped:

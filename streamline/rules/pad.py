@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import Window
 from lutloom.core.rational import rationals
-from lutloom.streamline.align import compact
+from lutloom.streamline.align import compact, model_shape, varies_in_place
 from lutloom.streamline.context import required_constant, required_integers, required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered
 from lutloom.streamline.paddings import integer_of, seen_by_taps
-from lutloom.streamline.pending_pool import varies_in_place
 from lutloom.streamline.weighted_sum import check_integers
 from lutloom.streamline.window_attributes import check_axes, fitting
 
@@ -112,10 +111,6 @@ def windowed(
     places = (windows.stride, windows.dilation, windows.pads, windows.spacing)
     op = Window(windows.kernel, *places, 1, fill)
     result = context.build.add(node, "", op, (x.value,))
-    sizes = context.build.types[result].shape
-    shape = list(x.shape)
-    for axis, size in zip(x.axes, sizes, strict=True):
-        shape[axis] = size
     channels = x.shape[x.axes[-1]]
     rows = np.broadcast_to(seen, (*seen.shape[:-1], channels))
     rows = rows.transpose((*range(rank, 2 * rank), *range(rank), 2 * rank))
@@ -123,7 +118,7 @@ def windowed(
     return replace(
         x,
         value=result,
-        shape=tuple(shape),
+        shape=model_shape(x.axes, context.build.types[result].shape),
         slope=compact(slope.reshape((*[1] * rank, -1))),
         offset=compact(rows.reshape((*rows.shape[:rank], -1))),
         classes=classes,

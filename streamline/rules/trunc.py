@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _HALF = Fraction(1, 2)
 # Beyond lies no number that is worth a bit.
 _MOST_BITS = 64
+# The order of axes that puts the channels last.
+_IMAGES = {"NCHW": (1, 2, 0), "NHWC": (0, 1, 2)}
 
 
 def trunc(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -97,10 +99,6 @@ def quant_avg_pool(node: SourceNode, inputs: Inputs, context: Context) -> Symbol
     shift = max(0, most.bit_length() - obits)
     one, zero, power = (number(total, value).values for value in (1, 0, 2**shift))
     return _truncated(node, total, power, Rounding.FLOOR, None, one, zero, context)
-
-
-# The order of axes that puts the channels last.
-_IMAGES = {"NCHW": (1, 2, 0), "NHWC": (0, 1, 2)}
 
 
 def _bits(node: SourceNode, inputs: Inputs, index: int) -> int:
