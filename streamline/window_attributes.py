@@ -1,10 +1,11 @@
 """Where the windows of a Conv or a pool lie: the attributes of the standard as explicit pads.
 
 ``auto_pad`` and ``ceil_mode`` are other ways to say how many places lie before and behind the
-image. With ``auto_pad`` the attribute ``pads`` does not count. ``SAME_UPPER`` and ``SAME_LOWER``
-make ``ceil(size / stride)`` results of an axis, with the odd place behind or before the image;
-``VALID`` pads nothing. ``ceil_mode`` adds a window that the places do not fill, unless it would
-begin behind the image and its padding before; it says nothing where ``auto_pad`` does.
+image. With ``auto_pad`` the attribute ``pads`` does not count: of a convolution both are refused.
+``SAME_UPPER`` and ``SAME_LOWER`` make ``ceil(size / stride)`` results of an axis, with the odd
+place behind or before the image; ``VALID`` pads nothing. ``ceil_mode`` adds a window that the
+places do not fill, unless it would begin behind the image and its padding before; it says nothing
+where ``auto_pad`` does.
 """
 
 from __future__ import annotations
