@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lutloom.core.ops import MatVec
 from lutloom.core.types import Const, IntType, TensorType
-from tests.core.ops.test_conv import every
+from tests.graphs import every_tensor
 from tests.windows import ELEMENTS, random_matvec
 
 seeds = st.integers(0, 2**32 - 1)
@@ -52,7 +52,7 @@ def test_the_type_of_a_product_is_exact_by_brute_force(
     x = TensorType(element, shape)
     assume(element.count**x.size <= 3000)
     op = random_matvec(rng, shape, groups, has_border=has_border)
-    (y,) = op.reference(every(x))
+    (y,) = op.reference(every_tensor(x))
     assert op.infer(x)[0] == TensorType(IntType.spanning(np.unique(y).tolist()), y.shape[1:])
 
 

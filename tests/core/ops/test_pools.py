@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lutloom.core.ops import MaxPool, SumPool
 from lutloom.core.types import BIPOLAR, IntType, TensorType
-from tests.core.ops.test_conv import every
+from tests.graphs import every_tensor
 from tests.windows import ELEMENTS, random_image, random_pool, seen
 
 seeds = st.integers(0, 2**32 - 1)
@@ -70,7 +70,7 @@ def test_the_type_of_a_pool_is_exact_by_brute_force(
     x = TensorType(element, (*image, int(rng.integers(1, 3))))
     assume(element.count**x.size <= 3000)
     op = random_pool(rng, image, kind)
-    (y,) = op.reference(every(x))
+    (y,) = op.reference(every_tensor(x))
     assert op.infer(x)[0] == TensorType(IntType.spanning(np.unique(y).tolist()), y.shape[1:])
 
 
