@@ -81,7 +81,7 @@ def script(path: Path, text: str) -> Path:
         ("not there", "no-such-compiler is what CXX says, but not on the path"),
         ("fails", "can't be run"),
         ("refuses", "the C++ compiler refuses the generated sources"),
-        ("makes nothing", "C simulation can't read or write"),
+        ("makes nothing", "it says that all is well, and makes nothing"),
         ("not executable", "is what CXX says, but not on the path"),
     ],
 )
