@@ -19,8 +19,8 @@ from lutloom.codegen.packing import pack_frames, unpack_frames
 from lutloom.codegen.render import render
 from lutloom.codegen.units import MOST_PROCESSES
 from lutloom.core.types import IntType, TensorType
-from lutloom.sim.library import load_library
 from lutloom.sim.reference import check
+from lutloom.sim.shared_library import load_library
 from lutloom.sim.threads import threaded
 from lutloom.sim.toolchain import CSimError, find_ap_headers, find_compiler
 

@@ -27,7 +27,7 @@ from lutloom.codegen.schedules import (
 )
 from lutloom.codegen.timing import Timing
 from lutloom.core.errors import LutloomError
-from lutloom.sim.library import load_library
+from lutloom.sim.shared_library import load_library
 from lutloom.sim.toolchain import find_compiler
 
 if TYPE_CHECKING:

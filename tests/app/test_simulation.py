@@ -140,7 +140,7 @@ def test_what_was_compiled_is_kept_unless_it_is_damaged(
         raise AssertionError("compiled again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("lutloom.sim.library.compile_sources", fail)
+        patch.setattr("lutloom.sim.shared_library.compile_sources", fail)
         assert same(lutloom.simulate(build, data, engine=engine).outputs, wanted)
         library.write_bytes(library.read_bytes()[:-100])
         with pytest.raises(AssertionError, match="compiled again"):

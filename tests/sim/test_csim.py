@@ -137,7 +137,7 @@ def test_a_cached_design_is_not_compiled_again(
     def fail(*_: object) -> Path:
         pytest.fail("compiled again")
 
-    monkeypatch.setattr("lutloom.sim.library.compile_sources", fail)
+    monkeypatch.setattr("lutloom.sim.shared_library.compile_sources", fail)
     again = csim.build(project, cache=cache, compiler="g++")
     assert np.array_equal(again.run(INPUTS), first.run(INPUTS))
 
