@@ -100,7 +100,7 @@ def _factors(layer: Layer) -> str:
 
 def show_build(build: Build) -> None:
     """Print what was built and what to do with it."""
-    from lutloom.frame_rates import slowest
+    from lutloom.codegen.folding import slowest
     from lutloom.inspection import layers_of, widest_sum
 
     table = _table(("process", "PE", "SIMD", "memory", "multiplier", "comparison"))
@@ -115,7 +115,7 @@ def show_build(build: Build) -> None:
         )
     _console.print(table)
     _say_widest(widest_sum(layers_of(build.network.graph)))
-    name, cycles = slowest(build)
+    name, cycles = slowest(build.processes, build.plan)
     rate = f"at most {build.clock_mhz * 1e6 / cycles:,.1f} images/s at {build.clock_mhz} MHz"
     _say("rate", f"{rate} ({_shown(name)}: {cycles:,} cycles)")
     _say("built for", f"{build.board} ({build.part}); not yet synthesized with Vitis")

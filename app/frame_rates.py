@@ -12,7 +12,6 @@ from lutloom.core.errors import LutloomError
 from lutloom.simulation import cache_of
 
 if TYPE_CHECKING:
-    from lutloom.codegen.design import Design
     from lutloom.sim.cycles import Cycles
 
 
@@ -53,29 +52,17 @@ def throughput(build: str | Path | Build, *, clock_mhz: float | None = None) -> 
     """
     if clock_mhz is not None and not 0 < clock_mhz < math.inf:
         raise ClockError(f"the clock should be some MHz, not {clock_mhz}")
+    from lutloom.codegen.design import make_design
     from lutloom.codegen.timing import IDEAL, PESSIMISTIC
     from lutloom.sim.cycles import CycleModel
 
     loaded = build if isinstance(build, Build) else load_build(build)
     # Another plan is another design, which is nowhere.
     check_planned(loaded.directory, changes(loaded.directory))
-    model, cache = CycleModel.of(design_of(loaded)), cache_of(loaded)
+    design = make_design(loaded.processes, loaded.plan, name=loaded.name)
+    model, cache = CycleModel.of(design), cache_of(loaded)
     return Throughput(
         loaded.clock_mhz if clock_mhz is None else clock_mhz,
         model.run(IDEAL, cache=cache),
         model.run(PESSIMISTIC, cache=cache),
     )
-
-
-def design_of(build: Build) -> Design:
-    """Return the processes and streams that the C++ of ``build`` consists of."""
-    from lutloom.codegen.design import make_design
-
-    return make_design(build.processes, build.plan, name=build.name)
-
-
-def slowest(build: Build) -> tuple[str, int]:
-    """Return the process that takes most cycles an image, and how many, by its loop alone."""
-    processes = [p for unit in design_of(build).units for p in unit.processes]
-    process = max(processes, key=lambda process: process.cycles)
-    return process.name, process.cycles

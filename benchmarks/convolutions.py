@@ -36,8 +36,7 @@ from rich.table import Table
 import lutloom
 from lutloom.codegen import default_plan
 from lutloom.codegen.cpp_tokens import Kind, tokenize
-from lutloom.codegen.kernels import KERNELS
-from lutloom.codegen.streams import processes_of, site_of
+from lutloom.codegen.folding import slowest
 from lutloom.core.ops import Depthwise, MatVec, SumPool
 from lutloom.core.plan import Plan, print_plan
 from lutloom.qat.calibration import variety
@@ -293,7 +292,7 @@ def show_cpp(network: Prepared, build: Build, folder: Path, tables: Tables) -> N
         tables.cpp.add_row(
             network.name,
             what,
-            f"{slowest(build.processes, plan):,}",
+            f"{slowest(build.processes, plan)[1]:,}",
             f"{built:.1f}",
             f"{cpu:.1f}",
             str(len(inputs)),
@@ -302,17 +301,9 @@ def show_cpp(network: Prepared, build: Build, folder: Path, tables: Tables) -> N
         )
 
 
-def slowest(processes: Graph, plan: Plan) -> int:
-    """Return the cycles a frame of the process that takes most of them."""
-    return max(
-        KERNELS[node.op.name].cycles(site_of(processes, node), plan.foldings[name])
-        for name, node in processes_of(processes).items()
-    )
-
-
 def _plans(build: Build) -> dict[str, Plan]:
     """Return the automatic plan, and one with other lanes and other words at the borders."""
-    cycles = _SLOWER * slowest(build.processes, build.plan)
+    cycles = _SLOWER * slowest(build.processes, build.plan)[1]
     slower = default_plan(build.processes, cycles=cycles, word_bits=128)
     return {"automatic": build.plan, f"{_SLOWER} times slower": slower}
 

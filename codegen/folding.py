@@ -70,6 +70,20 @@ def settled_plan(graph: Graph, plan: Plan) -> Plan:
     return replace(plan, foldings=foldings)
 
 
+def slowest(graph: Graph, plan: Plan) -> tuple[str, int]:
+    """Return the process of the lowered ``graph`` that takes most cycles a frame, and how many.
+
+    By its loop alone: ``plan`` takes an image every so many cycles at best.
+    """
+    cycles = {
+        name: kernel.cycles(site, kernel.settled(site, plan.foldings[name]))
+        for name, node in processes_of(graph).items()
+        for site, kernel in ((site_of(graph, node), KERNELS[node.op.name]),)
+    }
+    name = max(cycles, key=cycles.__getitem__)
+    return name, cycles[name]
+
+
 def unfolded_plan(graph: Graph, *, word_bits: int = 64) -> Plan:
     """Return the plan that makes one product at a time everywhere: the smallest hardware."""
     check_lowered(graph)
@@ -329,5 +343,6 @@ __all__ = [
     "legal_choices",
     "legal_values",
     "settled_plan",
+    "slowest",
     "unfolded_plan",
 ]
