@@ -114,11 +114,7 @@ def pooled_sum(
     divisors = [np.ones_like(counts) for counts in inside] if divisors is None else divisors
     offset, of_results = x.offset, [np.zeros_like(counts) for counts in inside]
     if varies_in_place(offset):
-        zero = np.full(1, Fraction(0), dtype=object)
-        seen, classes = seen_by_taps(node, x, windows, image, zero)
-        offset = np.asarray(seen.sum(axis=tuple(range(windows.rank))))
-        for axis, index in enumerate(classes[: windows.rank]):
-            of_results[axis] = of_results[axis] if index is None else index
+        offset, of_results = _sums_of_offsets(node, x, windows, of_results)
         inside = [np.ones_like(counts) for counts in inside]
     slope, found = x.slope, []
     for axis, keys in enumerate(zip(inside, divisors, of_results, strict=True)):
@@ -127,9 +123,8 @@ def pooled_sum(
         if offset.shape[axis] > 1:
             offset = offset.take(own, axis=axis)
         slope = slope * _along_axis([Fraction(1, d) for d in by], axis, x)
-        offset = offset * _along_axis(
-            [Fraction(n, d) for n, d in zip(counts, by, strict=True)], axis, x
-        )
+        shares = [Fraction(n, d) for n, d in zip(counts, by, strict=True)]
+        offset = offset * _along_axis(shares, axis, x)
         found.append(None if len(first) == 1 else index.reshape(-1))
     slope, offset = compact(slope), compact(offset)
     borders = tuple(
@@ -139,6 +134,25 @@ def pooled_sum(
     if all(index is None for index in borders):
         borders = ()
     return Scaled(value, x.axes, shape, slope, offset, classes=borders)
+
+
+def _sums_of_offsets(
+    node: SourceNode, x: Scaled, windows: Windows, alone: Sequence[IntArray]
+) -> tuple[Rationals, list[IntArray]]:
+    """Return what the offsets of ``x``, which vary by place, add up to, with an entry a class.
+
+    The second result is the class of each result along each axis: that of ``alone`` where there
+    is only one.
+    """
+    import numpy as np
+
+    zero = np.full(1, Fraction(0), dtype=object)
+    image = tuple(x.shape[axis] for axis in x.axes)[:-1]
+    seen, classes = seen_by_taps(node, x, windows, image, zero)
+    of_results = list(alone)
+    for axis, index in enumerate(classes[: windows.rank]):
+        of_results[axis] = of_results[axis] if index is None else index
+    return np.asarray(seen.sum(axis=tuple(range(windows.rank)))), of_results
 
 
 def _along_axis(numbers: list[Fraction], axis: int, x: Scaled) -> Rationals:
