@@ -5,9 +5,10 @@
     conv(x, one a channel)    =  depthwise(x)
     conv(x, one tap)          =  matvec(x, weights transposed)
     add(x0, x1, x2, ...)      =  add(add(x0, x1), x2), ...
+    x[a:b], x[c:d]            =  split(x), where they don't overlap
     f(x), g(x)                =  x0, x1 = duplicate(x); f(x0), g(x1)
 
-Exact: the first five are the same sums, the last the same values.
+Exact: the first five are the same sums, the others the same values.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.splits import with_splits
 from lutloom.core.errors import LutloomError
 from lutloom.core.graph import Graph, Node, fresh_name
 from lutloom.core.ops import (
@@ -27,6 +29,7 @@ from lutloom.core.ops import (
     MatVec,
     MaxPool,
     Reshape,
+    Slice,
     SumPool,
     Window,
 )
@@ -69,7 +72,7 @@ def lower(graph: Graph) -> Graph:
     names = set(graph.types)
     nodes = [
         process
-        for node in needed
+        for node in with_splits(needed)
         for process in _processes(node, graph.types[node.inputs[0]], names)
     ]
     return _with_duplicates(graph, nodes, names)
@@ -91,7 +94,7 @@ def _first_obstacle(graph: Graph) -> str | None:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
     for node in graph.nodes:
-        if isinstance(node.op, Linear | Conv) or (
+        if isinstance(node.op, Linear | Conv | Slice) or (
             isinstance(node.op, Add) and len(node.inputs) != 2
         ):
             return f"{print_node(node)} is no process"

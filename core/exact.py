@@ -21,7 +21,7 @@ _FLOAT32_EXACT, _FLOAT64_EXACT = 2**24, 2**53
 
 
 def matmul(x: IntArray, weights: NDArray[np.integer]) -> IntArray:
-    """Return ``x @ weights`` exactly: ``[..., K] @ [K, M] -> [..., M]``.
+    """Return ``x @ weights`` exactly: ``[..., K] @ [K, M] -> [..., M]``, or a matrix each.
 
     Wraps like int64 where a sum leaves 64 bits; the types of a graph exclude that.
     """
@@ -29,7 +29,7 @@ def matmul(x: IntArray, weights: NDArray[np.integer]) -> IntArray:
 
     largest = max(int(x.max(initial=0)), -int(x.min(initial=0)))
     # A float64 sum of magnitudes is exact below 2^53, and never falls below it again.
-    bound = largest * np.abs(weights.astype(np.float64)).sum(axis=0).max(initial=0)
+    bound = largest * np.abs(weights.astype(np.float64)).sum(axis=-2).max(initial=0)
     if bound < _FLOAT32_EXACT:
         return (x.astype(np.float32) @ weights.astype(np.float32)).astype(np.int64)
     if bound < _FLOAT64_EXACT:

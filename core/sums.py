@@ -34,6 +34,17 @@ def type_of_sums(lows: Sequence[int], highs: Sequence[int], stride: int) -> IntT
     return IntType(lo, hi, step or 1)
 
 
+def type_of_products(a: IntType, b: IntType) -> IntType:
+    """Return the narrowest type of products of an integer of ``a`` and one of ``b``.
+
+    Raises ``ValueError`` where that takes more than 64 bits.
+    """
+    ends = [x * y for x in (a.lo, a.hi) for y in (b.lo, b.hi)]
+    # (a.lo + i s) * (b.lo + j t) = a.lo b.lo + i s b.lo + j t a.lo + i j s t
+    s, t = (x.step if x.count > 1 else 0 for x in (a, b))
+    return type_of_sums(ends, ends, gcd(s * b.lo, t * a.lo, s * t))
+
+
 @dataclass(frozen=True, eq=False)
 class WeightSums:
     """For every output: the sum of its positive weights, of its negative ones, their gcd."""

@@ -78,9 +78,17 @@ class IntType:
         >>> IntType(-1, 1, 2).including(0)
         IntType(lo=-1, hi=1, step=1)
         """
-        lo, hi = min(self.lo, value), max(self.hi, value)
-        stride = self.step if self.count > 1 else 0
-        return IntType(lo, hi, gcd(stride, self.lo - lo, value - lo, hi - lo) or 1)
+        return self.joined(IntType(value, value))
+
+    def joined(self, other: IntType) -> IntType:
+        """Return the narrowest type that holds all of this one and all of ``other``.
+
+        >>> IntType(-1, 1, 2).joined(IntType(3, 7, 4))
+        IntType(lo=-1, hi=7, step=2)
+        """
+        lo, hi = min(self.lo, other.lo), max(self.hi, other.hi)
+        strides = (type_.step for type_ in (self, other) if type_.count > 1)
+        return IntType(lo, hi, gcd(*strides, self.lo - lo, other.lo - lo, hi - lo) or 1)
 
     @property
     def is_offset_coded(self) -> bool:

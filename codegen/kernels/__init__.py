@@ -38,8 +38,8 @@ KERNELS: Mapping[str, Kernel] = MappingProxyType(
     }
 )
 
-# Operators that are no process: linear and conv are lowered to matvec and others, and a reshape is
+# Operators that are no process: linear, conv and slice are lowered to others, and a reshape is
 # a wire, since a stream has no shape.
-NO_PROCESS = frozenset({"conv", "linear", "reshape"})
+NO_PROCESS = frozenset({"conv", "linear", "reshape", "slice"})
 
 __all__ = ["KERNELS", "NO_PROCESS", "Code", "Kernel", "Legal", "Site", "Table"]
