@@ -22,7 +22,7 @@ from lutloom.streamline.bound_pieces import PIECE_BOUNDS
 from lutloom.streamline.bound_reductions import REDUCTION_BOUNDS
 from lutloom.streamline.bound_windows import QONNX_BOUNDS, WINDOW_BOUNDS, window_sum
 from lutloom.streamline.bounded import FLOAT64_MARGIN, TINY, Bounded, U, with_slack
-from lutloom.streamline.exact_element import before_quantizer, elements_of
+from lutloom.streamline.exact_element import before_quantizer, elements_of, origins_in
 from lutloom.streamline.level_edges import (
     edges_of,
     grid_of_levels,
@@ -30,6 +30,7 @@ from lutloom.streamline.level_edges import (
     name_of_unit,
 )
 from lutloom.streamline.oracle_values import OracleError
+from lutloom.streamline.origins import is_taking, taken
 from lutloom.streamline.source import STANDARD_DOMAINS
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def follow(
 
 
 def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Followed:
-    tensors, constants = exact.tensors, exact.constants
+    tensors = exact.tensors
     before: dict[str, Bounded] = {}
     beyond: dict[str, int] = {}
     data = {port.name for port in source.inputs}
@@ -92,13 +93,10 @@ def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Follo
             continue
         data.update(name for name in node.outputs if name)
         output = next(name for name in node.outputs if name)
-        for name in node.inputs:
-            if name in constants and name not in known:
-                bounded = constants[name].bounded(tensors.get(name))
-                if bounded is None:
-                    beyond[name] = constants[name].value.size
-                else:
-                    known[name] = bounded
+        _add_constants(node, exact, known, beyond)
+        if is_taking(node):
+            known.update(_taken(node, exact))
+            continue
         # Where to move them may be computed from shapes, which are no floats.
         names = node.inputs[:1] if node.op_type in MOVES else node.inputs
         operands = [known.get(name) for name in names if name]
@@ -122,6 +120,27 @@ def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Follo
         if output in tensors and (far := _far(known[output], tensors[output])):
             beyond[output] = far
     return Followed(before, known, beyond, exact)
+
+
+def _add_constants(
+    node: SourceNode, exact: Elements, known: dict[str, Bounded], beyond: dict[str, int]
+) -> None:
+    """Add what the constant operands of ``node`` are to ``known``, or to ``beyond``."""
+    for name in node.inputs:
+        if name in exact.constants and name not in known:
+            bounded = exact.constants[name].bounded(exact.tensors.get(name))
+            if bounded is None:
+                beyond[name] = exact.constants[name].value.size
+            else:
+                known[name] = bounded
+
+
+def _taken(node: SourceNode, exact: Elements) -> Mapping[str, Bounded]:
+    """Return the results of a node that takes elements of its first operand; none if not known."""
+    x = exact.known.get(node.inputs[0])
+    if x is None or node.inputs[0] not in exact.tensors:
+        return {}
+    return {name: taken(x, places) for name, places in origins_in(exact, node).items()}
 
 
 def _levels(node: SourceNode, y: Bounded | None, exact: Elements) -> Bounded | None:

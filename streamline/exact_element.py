@@ -27,10 +27,12 @@ from lutloom.streamline.level_edges import edges_of, name_of_unit
 from lutloom.streamline.oracle_functions import ELEMENTWISE
 from lutloom.streamline.oracle_operators import OPERATORS, over_root
 from lutloom.streamline.oracle_values import Known, Operation, OracleError, data
+from lutloom.streamline.origins import is_taking, origins
 from lutloom.streamline.source import STANDARD_DOMAINS
 from lutloom.streamline.window_taps import is_channels_last
 
 if TYPE_CHECKING:
+    from lutloom.core.types import IntArray
     from lutloom.streamline.bounded import Bounded, Floats, Tensors
     from lutloom.streamline.exact_windows import Elements as Where
     from lutloom.streamline.folded_constants import FoldedConstant
@@ -57,8 +59,11 @@ class Elements:
     given: Given
     forced: frozenset[str] | None
     """The outputs of quantizers whose levels are the executor's; None for all of them."""
+    opset: int
     vectors: dict[tuple[str, Index], tuple[list[int], int]] = field(default_factory=dict)
     """Rows and columns as integers times a power of two: many elements share them."""
+    origins: dict[SourceNode, Mapping[str, IntArray]] = field(default_factory=dict)
+    """Where the results of nodes that take elements have them from."""
 
     def is_forced(self, node: SourceNode) -> bool:
         """Whether the levels of a quantizer, or of an equal one on the same tensor, are taken."""
@@ -79,7 +84,7 @@ def elements_of(
 ) -> Elements:
     """Return what ``element`` reads from."""
     nodes = {name: node for node in source.nodes for name in node.outputs if name}
-    return Elements(nodes, tensors, known, constants, given, forced)
+    return Elements(nodes, tensors, known, constants, given, forced, source.opset)
 
 
 def element(model: Elements, name: str, index: Index) -> Fraction | None:
@@ -99,6 +104,8 @@ def element(model: Elements, name: str, index: Index) -> Fraction | None:
     node = model.nodes[name]
     if node.is_quantizer:
         return _quantized_element(model, node, index)
+    if is_taking(node):
+        return element(model, node.inputs[0], _origin(model, node, name, index))
     operators = _OPERATORS if node.domain in STANDARD_DOMAINS else _OF_QONNX
     evaluate = operators.get(node.op_type)
     try:
@@ -215,6 +222,18 @@ def _moved(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     return element(model, node.inputs[0], there)
 
 
+def origins_in(model: Elements, node: SourceNode) -> Mapping[str, IntArray]:
+    """Return where the results of ``node`` have their elements from, in its flat first operand."""
+    if node not in model.origins:
+        model.origins[node] = origins(node, model.tensors, model.opset)
+    return model.origins[node]
+
+
+def _origin(model: Elements, node: SourceNode, name: str, index: Index) -> Index:
+    place = int(origins_in(model, node)[name][index])
+    return tuple(int(i) for i in np.unravel_index(place, _shape(model, node)))
+
+
 def _transpose(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     axes = node.integers("perm") or tuple(reversed(range(len(index))))
     there = [0] * len(index)
@@ -236,9 +255,13 @@ def _concat(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
 
 def _matmul(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     left, right = node.inputs
-    if model.tensors[right].ndim != 2:
+    ranks = model.tensors[left].ndim, model.tensors[right].ndim
+    if min(ranks) < 2:
         return None
-    return _dot(model, (left, (*index[:-1], -1)), (right, (-1, index[-1])))
+    own, other = (
+        broadcast_index(index[:-2], model.tensors[name].shape[:-2]) for name in (left, right)
+    )
+    return _dot(model, (left, (*own, index[-2], -1)), (right, (*other, -1, index[-1])))
 
 
 def _gemm(model: Elements, node: SourceNode, index: Index) -> Fraction | None:

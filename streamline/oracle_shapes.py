@@ -123,8 +123,39 @@ def _concat(operation: Operation, inputs: Values) -> list[Value]:
 
 
 def _gather(operation: Operation, inputs: Values) -> list[Value]:
+    axis = operation.attributes.get("axis", 0)
+    if isinstance(inputs[0], Known) and not isinstance(inputs[1], Known):
+        return [_rows(known(inputs[0]), axis, data(inputs[1]))]
     x, indices = data(inputs[0]), known(inputs[1]).array
-    return [np.take(x, indices, axis_of(operation.attributes.get("axis", 0), x))]
+    return [np.take(x, indices, axis_of(axis, x))]
+
+
+def _rows(table: Known, axis: int, indices: Array) -> Array:
+    """Return the row of a constant for each of the integers of the data."""
+    if axis % table.array.ndim != 0:
+        raise OracleError("columns of a table, chosen by the data")
+    if any(index.denominator != 1 for index in indices.flat):
+        raise OracleError("a row between two others")
+    return np.take(table.reals(), indices.astype(np.int64), axis=0)
+
+
+def _expand(operation: Operation, inputs: Values) -> list[Value]:
+    x = data(inputs[0])
+    sizes = [int(size) for size in known(inputs[1]).array.ravel()]
+    if len(sizes) > x.ndim - 1:
+        raise OracleError("data are expanded by dimensions in front of the batch")
+    if len(sizes) == x.ndim - 1 and sizes[0] == operation.batch:
+        sizes[0] = 1  # as above
+    whole = np.broadcast_shapes(x.shape[1:], tuple(sizes))
+    return [np.broadcast_to(x, (len(x), *whole))]
+
+
+def _tile(_: Operation, inputs: Values) -> list[Value]:
+    x = data(inputs[0])
+    repeats = [int(repeat) for repeat in known(inputs[1]).array.ravel()]
+    if len(repeats) != x.ndim - 1 or repeats[0] != 1:
+        raise OracleError(f"data are repeated {repeats} times")
+    return [np.tile(x, (1, *repeats))]
 
 
 def _slice(operation: Operation, inputs: Values) -> list[Value]:
@@ -151,6 +182,7 @@ SHAPES: Mapping[str, Callable[[Operation, Values], list[Value]]] = {
     **dict.fromkeys(("Dropout", "Identity"), _as_is),
     "Cast": _cast,
     "Concat": _concat,
+    "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
     "Reshape": _reshape,
@@ -158,6 +190,7 @@ SHAPES: Mapping[str, Callable[[Operation, Values], list[Value]]] = {
     "Size": _size,
     "Slice": _slice,
     "Squeeze": _squeeze,
+    "Tile": _tile,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }

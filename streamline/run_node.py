@@ -23,6 +23,19 @@ def run_node(node: SourceNode, inputs: Sequence[Array | None], opset: int) -> Ar
 
     Raises ``ModelError`` with ONNX Runtime's reason.
     """
+    result = _run(node, inputs, opset, ["y"])[0]
+    check_folded(node, result)
+    return result
+
+
+def results_of(node: SourceNode, inputs: Sequence[Array | None], opset: int) -> list[Array]:
+    """Return all results of ``node``, as above."""
+    return _run(node, inputs, opset, [f"y{index}" for index in range(len(node.outputs))])
+
+
+def _run(
+    node: SourceNode, inputs: Sequence[Array | None], opset: int, outputs: Sequence[str]
+) -> list[Array]:
     import numpy as np
     import onnx
     import onnxruntime
@@ -40,10 +53,10 @@ def run_node(node: SourceNode, inputs: Sequence[Array | None], opset: int) -> Ar
             for name, x in feeds.items()
         ]
         graph = helper.make_graph(
-            [helper.make_node(node.op_type, names, ["y"], **attributes)],
+            [helper.make_node(node.op_type, names, outputs, **attributes)],
             "fold",
             ports,
-            [onnx.ValueInfoProto(name="y")],
+            [onnx.ValueInfoProto(name=name) for name in outputs],
         )
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR_VERSION
@@ -51,9 +64,7 @@ def run_node(node: SourceNode, inputs: Sequence[Array | None], opset: int) -> Ar
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-        result: Array = session.run(None, feeds)[0]
+        return list(session.run(None, feeds))
     except Exception as error:  # onnx and ONNX Runtime raise many unrelated classes
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise ModelError(f"{node} can't be evaluated: {reason}") from error
-    check_folded(node, result)
-    return result

@@ -18,6 +18,7 @@ from lutloom.streamline.error_free import lost_by_adding
 from lutloom.streamline.executor import execute
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.function_errors import FUNCTION_ERRORS
+from lutloom.streamline.origins import TAKING
 from lutloom.streamline.rule_table import RULES
 from lutloom.streamline.rules.quant import OTHER_QUANTIZERS
 from lutloom.streamline.source import STANDARD_DOMAINS, SourceNode, read_source
@@ -195,7 +196,7 @@ def test_a_shape_that_is_computed_stops_no_bound(tmp_path: Path) -> None:
 
 def test_every_operator_that_the_lowering_takes_has_a_bound() -> None:
     # Of shapes, which are no floats, and of indices, which have a comparison of their own.
-    others = {"ArgMax", "ArgMin", "TopK", "Gather", "Shape", "Slice"}
+    others = {"ArgMax", "ArgMin", "TopK", "Shape", *TAKING}
     refused = set(OTHER_QUANTIZERS)
     operators = {name for domain, name in RULES if domain in STANDARD_DOMAINS}
     assert operators - set(BOUNDS) - refused <= others
