@@ -104,62 +104,109 @@ class _Loop:
 
 def fifo_depths(wiring: Wiring) -> Mapping[str, int]:
     """Return the depths of the FIFOs that should be deeper than the default, by their values."""
-    loops = {name: _loop(wiring, name) for name in wiring.processes}
-    converters = {
-        stream.value: _Loop.of(converter.kernel, converter_schedule(converter))
-        for stream in wiring.streams
-        if (converter := wiring.converter(stream)) is not None
-    }
-    slowest = max(loop.cycles for loop in (*loops.values(), *converters.values()))
-    windows: dict[str, str] = {}
-    for window, product in _windows(wiring):
-        joined = _joined(loops[window], loops[product], _vectors(wiring, product))
-        # Else they have to work at different images at a time.
-        if joined.cycles <= slowest + slowest // _LITTLE:
-            windows[product] = window
-            loops[product] = joined
-            del loops[window]
-    interval = max(slowest, *(loop.cycles for loop in loops.values()))
-    incoming: dict[str | None, list[Stream]] = {}
-    outgoing: dict[str | None, list[Stream]] = {}
-    for stream in wiring.streams:
-        incoming.setdefault(stream.target, []).append(stream)
-        outgoing.setdefault(stream.source, []).append(stream)
-    (entering,) = outgoing[None]
-    written = {entering.value: _entering(wiring, entering, interval)}
-    depths: dict[str, int] = {}
-    for name, loop in loops.items():
-        if name in windows and (joint := incoming[name][0]).value in converters:
-            # The product reads a vector a word a cycle, whatever comes out of the converter.
-            site = site_of(wiring.graph, wiring.processes[name])
-            bits = site.op.matrix.shape[1] * joint.tensor.element.bits
-            depths[joint.value] = -(-bits // wiring.written_bits(joint))
-        streams = incoming[windows.get(name, name)]
-        passed = [
-            _pass(converters.get(stream.value), written.pop(stream.value), interval)
-            for stream in streams
-        ]
-        reads, writes = loop.times(interval, [times + _TRANSIT for times, _ in passed])
-        for stream, (times, words), read in zip(streams, passed, reads, strict=True):
-            bits = _most_words(times, read, interval) * wiring.read_bits(stream)
-            depth = words - (-bits // wiring.written_bits(stream))
-            if depth > DEFAULT_DEPTH:
-                depths[stream.value] = depth
-        for stream in outgoing[name]:
-            written[stream.value] = writes[stream.source_port]
-    ((leaving, times),) = written.items()
-    _, words = _pass(converters.get(leaving), times, interval)
-    if words > DEFAULT_DEPTH:
-        depths[leaving] = words
-    return depths
+    timetable = _Timetable.of(wiring)
+    made = timetable.make({})
+    if any(made.spare.values()):
+        # An input that is wanted late had better come late than wait in a FIFO.
+        made = timetable.make(made.spare)
+    return {value: depth for value, depth in made.depths.items() if depth > DEFAULT_DEPTH}
 
 
-def _pass(converter: _Loop | None, times: IntArray, interval: int) -> tuple[IntArray, int]:
-    """Return when words that are written at ``times`` leave the converter, and how many wait."""
-    if converter is None:
-        return times, 0
-    (read,), (written,) = converter.times(interval, [times + _TRANSIT])
-    return written, _most_words(times, read, interval)
+@dataclass(frozen=True)
+class _Made:
+    """What a timetable says: depths by value, and how much later each input could come."""
+
+    depths: Mapping[str, int]
+    spare: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Timetable:
+    """The loops of a plan, in order; ``windows`` are part of the loops of their products."""
+
+    wiring: Wiring
+    loops: Mapping[str, _Loop]
+    converters: Mapping[str, _Loop]
+    windows: Mapping[str, str]
+    interval: int
+
+    @staticmethod
+    def of(wiring: Wiring) -> _Timetable:
+        loops = {name: _loop(wiring, name) for name in wiring.processes}
+        converters = {
+            stream.value: _Loop.of(converter.kernel, converter_schedule(converter))
+            for stream in wiring.streams
+            if (converter := wiring.converter(stream)) is not None
+        }
+        entering = (_entering(wiring, stream) for stream in wiring.streams if stream.source is None)
+        slowest = max(loop.cycles for loop in (*loops.values(), *converters.values(), *entering))
+        windows: dict[str, str] = {}
+        for window, product in _windows(wiring):
+            joined = _joined(loops[window], loops[product], _vectors(wiring, product))
+            # Else they have to work at different images at a time.
+            if joined.cycles <= slowest + slowest // _LITTLE:
+                windows[product] = window
+                loops[product] = joined
+                del loops[window]
+        interval = max(slowest, *(loop.cycles for loop in loops.values()), 0)
+        return _Timetable(wiring, loops, converters, windows, interval)
+
+    def make(self, starts: Mapping[str, int]) -> _Made:
+        """Make the timetable, each input ``starts`` cycles later than it could."""
+        wiring, interval = self.wiring, self.interval
+        incoming: dict[str | None, list[Stream]] = {}
+        outgoing: dict[str | None, list[Stream]] = {}
+        for stream in wiring.streams:
+            incoming.setdefault(stream.target, []).append(stream)
+            outgoing.setdefault(stream.source, []).append(stream)
+        written: dict[str, IntArray] = {}
+        origins: dict[str, frozenset[str]] = {}
+        for stream in outgoing[None]:
+            _, (times,) = _entering(wiring, stream).times(interval, [])
+            written[stream.value] = times + starts.get(stream.value, 0)
+            origins[stream.value] = frozenset({stream.value})
+        spare: dict[str, int] = {}
+        depths: dict[str, int] = {}
+        for name, loop in self.loops.items():
+            if name in self.windows:
+                depths.update(self._joint(incoming[name][0]))
+            streams = incoming[self.windows.get(name, name)]
+            passed = [self._pass(stream, written.pop(stream.value)) for stream in streams]
+            arrivals = [times + _TRANSIT for times, _ in passed]
+            reads, writes = loop.times(interval, arrivals)
+            for stream, (times, words), read in zip(streams, passed, reads, strict=True):
+                bits = _most_words(times, read, interval) * wiring.read_bits(stream)
+                depths[stream.value] = words - (-bits // wiring.written_bits(stream))
+            inputs = [origins[stream.value] for stream in streams]
+            for origin, arrival, read in zip(inputs, arrivals, reads, strict=True):
+                # Where what comes of one input alone meets what comes of others.
+                if len(origin) == 1 and origin != frozenset().union(*inputs):
+                    (value,) = origin
+                    waits = int((read - arrival).min())
+                    spare[value] = min(waits, spare.get(value, waits))
+            for stream in outgoing[name]:
+                written[stream.value] = writes[stream.source_port]
+                origins[stream.value] = frozenset().union(*inputs)
+        for stream in incoming[None]:
+            _, depths[stream.value] = self._pass(stream, written[stream.value])
+        return _Made(depths, spare)
+
+    def _joint(self, stream: Stream) -> Mapping[str, int]:
+        """Return the depth of the FIFO between a window and its product, if it has a converter."""
+        if stream.value not in self.converters or stream.target is None:
+            return {}
+        # The product reads a vector a word a cycle, whatever comes out of the converter.
+        site = site_of(self.wiring.graph, self.wiring.processes[stream.target])
+        bits = site.op.matrix.shape[1] * stream.tensor.element.bits
+        return {stream.value: -(-bits // self.wiring.written_bits(stream))}
+
+    def _pass(self, stream: Stream, times: IntArray) -> tuple[IntArray, int]:
+        """Return when words written at ``times`` leave a converter, and how many wait for it."""
+        converter = self.converters.get(stream.value)
+        if converter is None:
+            return times, 0
+        (read,), (written,) = converter.times(self.interval, [times + _TRANSIT])
+        return written, _most_words(times, read, self.interval)
 
 
 def _most_words(written: IntArray, read: IntArray, interval: int) -> int:
@@ -192,14 +239,13 @@ def _vectors(wiring: Wiring, product: str) -> int:
     return int(site.outputs[0].size // site.op.matrix.shape[0] * site.op.groups)
 
 
-def _entering(wiring: Wiring, stream: Stream, interval: int) -> IntArray:
-    """Return when the words of the input come."""
+def _entering(wiring: Wiring, stream: Stream) -> _Loop:
+    """Return the loop in which the words of an input come."""
     import numpy as np
 
     frame = stream.tensor.size * stream.tensor.element.bits
     words = np.arange(-(-frame // wiring.written_bits(stream)), dtype=np.int64)
-    _, (written,) = _Loop("read_axis", len(words), (), (words,), is_spread=True).times(interval, [])
-    return written
+    return _Loop("read_axis", len(words), (), (words,), is_spread=True)
 
 
 def _loop(wiring: Wiring, name: str) -> _Loop:
