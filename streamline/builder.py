@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lutloom.core.errors import GraphError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.meaning import ValueMeaning
-from lutloom.core.ops import Conv, Linear, MaxPool, Permute, Reshape
+from lutloom.core.ops import Conv, Linear, MaxPool, Permute, Reshape, Upsample
 from lutloom.streamline.deferred_sum import DeferredSum, moved, unit_and_type
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.pending_pool import turning
@@ -163,19 +163,19 @@ class GraphBuilder:
     def _behind(self, source: str, node: SourceNode, suffix: str, op: Op) -> str:
         """Return the deferred sum ``source`` behind ``op``: that of its terms behind ``op``."""
         sum_ = self.deferred[source]
-        if not isinstance(op, Permute | Reshape):
+        if not isinstance(op, Permute | Reshape | Upsample):
             raise sum_.refusal(str(node))
         names = [self.add(node, suffix, op, (name,)) for name in sum_.factors]
         factors = dict(zip(names, moved(sum_, op, self.types[source].shape), strict=True))
         (type_,) = op.infer(self.types[source])
         return self._deferred(node, type_, DeferredSum(factors, sum_.node, sum_.because))
 
-    def record(self, x: Scaled, node: SourceNode, *, is_quantized: bool) -> None:
-        """Remember that the value of ``x`` holds the first result of ``node``."""
+    def record(self, x: Scaled, node: SourceNode, tensor: str, *, is_quantized: bool) -> None:
+        """Remember that the value of ``x`` holds ``tensor``, a result of ``node``."""
         self.meaning[x.value] = ValueMeaning(
             tuple(x.slope.ravel().tolist()),
             tuple(x.offset.ravel().tolist()),
-            tensor=node.outputs[0],
+            tensor=tensor,
             node=node.name,
             axes=x.axes,
             is_quantized=is_quantized,

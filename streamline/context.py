@@ -41,7 +41,9 @@ class Context:
 
 
 Inputs: TypeAlias = Sequence[Symbol | None]
-Rule: TypeAlias = "Callable[[SourceNode, Inputs, Context], Symbol]"
+Results: TypeAlias = "tuple[Symbol | None, ...]"
+"""Of a node with several outputs; None for one that is not computed."""
+Rule: TypeAlias = "Callable[[SourceNode, Inputs, Context], Symbol | Results]"
 
 
 def required(node: SourceNode, inputs: Inputs, index: int) -> Symbol:

@@ -36,6 +36,7 @@ from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scal
 if TYPE_CHECKING:
     from lutloom.core.host import HostProgram
     from lutloom.core.rational import Rationals
+    from lutloom.streamline.context import Results
 
 
 # Each node keeps the nodes since the last quantizer: their number is squared.
@@ -193,26 +194,31 @@ def _interpret(node: SourceNode, context: Context) -> None:
     quantizes = node.domain not in STANDARD_DOMAINS
     if is_constant or rule is not None:
         check_signature(node, context.opset)
-    symbol: Symbol
+    found: Symbol | Results
     if node.op_type == "Constant" and node.domain in STANDARD_DOMAINS:
-        symbol = constant_of(node)
+        found = constant_of(node)
     elif is_constant and not quantizes:
         constants = [symbol if isinstance(symbol, Constant) else None for symbol in inputs]
-        symbol = fold(node, constants, context.opset)
+        found = fold(node, constants, context.opset)
     elif rule is None:
         raise ModelError(_unknown(node))
     else:
-        symbol = rule(node, inputs, context)
+        found = rule(node, inputs, context)
+    results = found if isinstance(found, tuple) else (found,)
+    for name, symbol in zip(node.outputs, results, strict=False):
+        if symbol is not None and name:
+            context.symbols[name] = _kept(node, name, symbol, context)
+
+
+def _kept(node: SourceNode, name: str, symbol: Symbol, context: Context) -> Symbol:
+    """Return what the tensor ``name``, a result of ``node``, is from now on."""
     trail = getattr(symbol, "trail", ())
     if len(trail) > _LONGEST_TRAIL:
         raise ModelError(
             f"{node} is the last of {len(trail)} nodes in a row without a quantizer, more than any"
             " network needs: is the file damaged?"
         )
-    place = 1 if node.op_type == "TopK" and len(node.outputs) > 1 else 0
-    if isinstance(symbol, Scaled):
-        symbol = _remembered(node, symbol, context)
-    context.symbols[node.outputs[place]] = symbol
+    return _remembered(node, name, symbol, context) if isinstance(symbol, Scaled) else symbol
 
 
 def _further(reader: str, name: str, producer: SourceNode) -> str:
@@ -222,14 +228,14 @@ def _further(reader: str, name: str, producer: SourceNode) -> str:
     )
 
 
-def _remembered(node: SourceNode, x: Scaled, context: Context) -> Scaled:
+def _remembered(node: SourceNode, name: str, x: Scaled, context: Context) -> Scaled:
     """Let the trail begin at a value that a rule has just made: it holds this very tensor."""
     if x.root:
         return x
     if varies_in_place(x.slope, x.offset):
         # No meaning that the host could apply: it is for a quantizer to read.
         return replace(x, root=x.value)
-    context.build.record(x, node, is_quantized=False)
+    context.build.record(x, node, name, is_quantized=False)
     return replace(x, root=x.value)
 
 

@@ -44,7 +44,7 @@ MOST_STEPS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Uniform:
-    """``level = clamp(round(x / scale + zero_point), lo, hi)``, standing for
+    """``level = clamp(round(x / scale + zero_point) + shift, lo, hi)``, standing for
     ``unit * (level - zero_point)``; a ``rounding`` of None takes the sign instead: -1 or 1.
     """
 
@@ -55,6 +55,7 @@ class Uniform:
     unit: NDArray[Any]
     lo: int
     hi: int
+    shift: int = 0
 
     @property
     def type(self) -> IntType:
@@ -80,18 +81,21 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
     y = scale_and_shift(x, np.asarray(1 / scale), zero_point)
     steps = sign_steps() if quantizer.rounding is None else _reachable(quantizer, y, context)
     shared = np.full((1,) * len(x.shape), steps, dtype=object)
-    return thresholded(node, y, shared, unit, np.asarray(-unit * zero_point), context)
+    # Too many levels to be listed are counted without the shift, which the bias makes up for.
+    bias = unit * (quantizer.shift if isinstance(steps, WideSteps) else 0) - unit * zero_point
+    return thresholded(node, y, shared, unit, np.asarray(bias), context)
 
 
 def _reachable(quantizer: Uniform, y: Formula, context: Context) -> Steps | WideSteps:
     """Return the steps of the levels that ``y`` can come near to."""
     assert quantizer.rounding is not None
-    least, most = reach(beneath(y, context.build), context)
+    shift = quantizer.shift
+    least, most = (end + shift for end in reach(beneath(y, context.build), context))
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
     if hi - lo > MOST_STEPS:
-        return WideSteps(quantizer.rounding, lo, hi)
-    return rounding_steps(quantizer.rounding, lo, hi)
+        return WideSteps(quantizer.rounding, lo - shift, hi - shift)
+    return rounding_steps(quantizer.rounding, lo, hi, shift)
 
 
 def reach(y: Formula, context: Context) -> tuple[int, int]:
@@ -167,7 +171,7 @@ def thresholded(
 
 def named(node: SourceNode, x: Scaled, context: Context) -> Scaled:
     """Record what a quantizer's levels stand for; the trail of nodes begins anew behind it."""
-    context.build.record(x, node, is_quantized=True)
+    context.build.record(x, node, node.outputs[0], is_quantized=True)
     return replace(x, root=x.value, trail=())
 
 
@@ -182,7 +186,8 @@ def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
     if quantizer.rounding is None:
         last = Binarize(scale, zero_point)
     else:
-        last = Quantize(scale, zero_point, quantizer.lo, quantizer.hi, quantizer.rounding)
+        ends = quantizer.lo, quantizer.hi
+        last = Quantize(scale, zero_point, *ends, quantizer.rounding, quantizer.shift)
     blank = np.ones((1,) * len(x.shape), dtype=object)
     symbol = Scaled("", tuple(range(len(x.shape))), x.shape, blank, blank)
     unit = aligned(node, symbol, quantizer.unit, "scale")

@@ -29,7 +29,7 @@ from lutloom.streamline.symbols import Curve, HostFloat, Indices, Scaled
 if TYPE_CHECKING:
     from lutloom.core.rational import Rationals
     from lutloom.streamline.builder import GraphBuilder
-    from lutloom.streamline.context import Context, Inputs
+    from lutloom.streamline.context import Context, Inputs, Results
     from lutloom.streamline.symbols import Symbol
 
 _INCREASING = frozenset({"Dropout", "Erf", "Exp", "Identity", "Sigmoid", "Softplus", "Tanh"})
@@ -50,16 +50,14 @@ class Selection:
     """Whether the last of equal values is chosen, not the first."""
 
 
-def top_k(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """Return the indices of the largest or smallest; the values must be unused.
-
-    The result stands for the node's second output.
+def top_k(node: SourceNode, inputs: Inputs, context: Context) -> Results:
+    """Return the indices of the largest or smallest, the second result; the values must be unused.
     """
     if node.outputs[0] and context.users.get(node.outputs[0], 0):
         raise ModelError(
             f"{node}: its values are used; end the model before it, or use its indices only"
         )
-    return arg_max(node, inputs, context)
+    return None, arg_max(node, inputs, context)
 
 
 def arg_max(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
