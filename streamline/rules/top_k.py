@@ -51,8 +51,7 @@ class Selection:
 
 
 def top_k(node: SourceNode, inputs: Inputs, context: Context) -> Results:
-    """Return the indices of the largest or smallest, the second result; the values must be unused.
-    """
+    """Return the indices of the largest or smallest, as the second result: values have none."""
     if node.outputs[0] and context.users.get(node.outputs[0], 0):
         raise ModelError(
             f"{node}: its values are used; end the model before it, or use its indices only"
