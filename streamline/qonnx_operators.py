@@ -17,25 +17,33 @@ from lutloom.core.multiply_shift import ShiftRounding
 from lutloom.core.ops import (
     Add,
     BorderThreshold,
+    Concat,
     Conv,
     Depthwise,
     Duplicate,
     Linear,
+    Lookup,
+    MatMul,
     MatVec,
     MaxPool,
+    Multiply,
     Permute,
     Requantize,
     Reshape,
+    Slice,
+    Split,
     SumPool,
     Threshold,
     TopK,
+    Upsample,
     Window,
 )
 from lutloom.core.ops.requantize import numbers
 from lutloom.core.types import Const, IntType
 from lutloom.core.windows import class_indices
 from lutloom.streamline.finn_datatypes import datatype_name
-from lutloom.streamline.qonnx_site import NotQonnxError, Site, check_size
+from lutloom.streamline.qonnx_branches import write_branch
+from lutloom.streamline.qonnx_site import NotQonnxError, Site, check_size, largest
 from lutloom.streamline.qonnx_windows import write_windows
 from lutloom.streamline.qonnx_writer import QONNX
 from lutloom.streamline.up_steps import TooManyStepsError, in_one_direction, up_steps
@@ -48,6 +56,9 @@ if TYPE_CHECKING:
     from lutloom.core.graph import Node
     from lutloom.core.types import TensorType
     from lutloom.streamline.qonnx_writer import QonnxWriter
+
+# What ONNX does to integers as well as to floats.
+_MOVES = (Concat, Duplicate, Permute, Reshape, Slice, Split)
 
 # The layouts of channels-last data, by the number of dimensions without the batch.
 _LAYOUTS = {1: "NC", 2: "NWC", 3: "NHWC", 4: "NDHWC"}
@@ -66,8 +77,8 @@ def write_node(writer: QonnxWriter, node: Node, types: Mapping[str, TensorType])
     Raises ``NotQonnxError`` where they can't do so exactly.
     """
     site = Site(writer, node, types)
-    is_moved = isinstance(node.op, Reshape | Permute | Duplicate)
-    if is_moved and site.x in writer.indices:
+    is_moved = isinstance(node.op, _MOVES)
+    if is_moved and writer.indices.issuperset(node.inputs):
         writer.indices.update(node.results)
     elif not writer.indices.isdisjoint(node.inputs):
         raise NotQonnxError(f"QONNX can't say {node}: it computes with the indices of top_k")
@@ -78,6 +89,8 @@ def write_node(writer: QonnxWriter, node: Node, types: Mapping[str, TensorType])
             _matvec(site, op)
         case Conv() | Depthwise() | MaxPool() | SumPool() | Window() as op:
             write_windows(site, op)
+        case Concat() | Lookup() | MatMul() | Multiply() | Slice() | Split() | Upsample() as op:
+            write_branch(site, op)
         case BorderThreshold() as op:
             _border_threshold(site, op)
         case Threshold() as op:
@@ -97,7 +110,7 @@ def _product(site: Site, weights: NDArray[Any], name: str) -> None:
 
     site.check_constants(max(-int(weights.min()), int(weights.max())))
     magnitudes = np.abs(weights.astype(np.float64)).sum(axis=0)
-    site.check_sum(float(magnitudes.max()) * _largest(site.x_type.element))
+    site.check_sum(float(magnitudes.max()) * largest(site.x_type.element))
     constant = site.writer.integers(f"{site.y}/weights", weights)
     site.writer.node("MatMul", [site.x, constant], name)
 
@@ -125,10 +138,6 @@ def _matvec(site: Site, op: MatVec) -> None:
     _product(site, whole, sums)
     constant = site.writer.integers(f"{site.y}/border", border)
     site.writer.node("Add", [sums, constant], site.y)
-
-
-def _largest(element: IntType) -> int:
-    return max(-element.lo, element.hi)
 
 
 def _threshold(site: Site, op: Threshold, name: str) -> None:
@@ -228,7 +237,7 @@ def _requantize(site: Site, op: Requantize) -> None:
             raise NotQonnxError(f"QONNX can't say {site.node}: it rounds integers to even ones")
         b = b - (1 << (op.shift - 1))
     site.check_constants(max(abs(m)))
-    site.check_sum(float(max(_largest(x) * abs(m) + abs(b))))
+    site.check_sum(float(max(largest(x) * abs(m) + abs(b))))
     unit = 2.0**-op.shift
     steps: list[tuple[str, list[NDArray[Any] | float]]] = []
     if op.shift or (m != 1).any():
@@ -271,7 +280,7 @@ def _sum(site: Site, multipliers: Const) -> None:
     import numpy as np
 
     site.check_constants(max(-multipliers.lo, multipliers.hi))
-    sizes = [_largest(site.types[name].element) for name in site.node.inputs]
+    sizes = [largest(site.types[name].element) for name in site.node.inputs]
     magnitudes = np.abs(multipliers.data.astype(np.float64))
     reach = float((magnitudes.T @ np.array(sizes, dtype=np.float64)).max())
     site.check_sum(reach)

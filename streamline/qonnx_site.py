@@ -32,6 +32,11 @@ def check_size(what: object, type_: IntType) -> None:
         )
 
 
+def largest(element: IntType) -> int:
+    """Return the largest magnitude of the integers of ``element``, or 0."""
+    return max(-element.lo, element.hi)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where a node stands: its only or first input and result, and what to write to."""

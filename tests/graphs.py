@@ -11,20 +11,26 @@ from hypothesis import strategies as st
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import (
     Add,
+    Concat,
     Duplicate,
     Linear,
+    Lookup,
+    MatMul,
     MatVec,
+    Multiply,
     Permute,
     Requantize,
     Reshape,
+    Split,
     Threshold,
     TopK,
+    Upsample,
 )
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from tests.windows import random_image_op
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lutloom.core.op import Op
     from lutloom.core.types import IntArray
@@ -87,35 +93,66 @@ def random_requantize(rng: np.random.Generator, x: TensorType) -> Requantize:
     )
 
 
+TAKE_TWO = (Add, Concat, MatMul, Multiply)
+"""The operators that take two tensors, which may be alike."""
+
+
+def random_split(rng: np.random.Generator, x: TensorType) -> Split:
+    axis = int(rng.integers(len(x.shape)))
+    size = x.shape[axis]
+    inner = np.sort(rng.integers(0, size, 2 * int(rng.integers(0, 2)), endpoint=True))
+    pairs = [(0, size)] if not inner.size else [(0, int(inner[0])), (int(inner[1]), size)]
+    parts = [pair for pair in pairs if pair[0] < pair[1]] or [(0, size)]
+    return Split(axis, tuple(end for part in parts for end in part))
+
+
+def random_lookup(rng: np.random.Generator, x: TensorType) -> Lookup:
+    spare, width = rng.integers(0, 3, 2)
+    rows = x.element.hi - x.element.lo + 1 + 2 * int(spare)
+    return Lookup(integers(rng, -9, 9, rows, int(width) + 1), x.element.lo - int(spare))
+
+
+def random_branch_op(rng: np.random.Generator, x: TensorType) -> Op:
+    """Return an operator of parts, joins or products, for a tensor with axes."""
+    rank = len(x.shape)
+    axis = int(rng.integers(rank))
+    kinds = ["concat", "slice", "split", "upsample"] + ["matmul"] * (rank > 1)
+    match str(rng.choice(kinds)):
+        case "concat":
+            return Concat(axis)
+        case "slice":
+            return random_split(rng, x).parts[-1]
+        case "split":
+            return random_split(rng, x)
+        case "upsample":
+            return Upsample(tuple(int(f) for f in rng.integers(1, 3, rank)))
+    return MatMul()
+
+
 def random_op(rng: np.random.Generator, x: TensorType) -> Op:
     """Return an operator that takes one or two tensors like ``x``."""
     rank = len(x.shape)
     outputs = int(rng.integers(1, 4))
-    kinds = ["threshold", "reshape", "permute", "duplicate", "add", "requantize"]
+    makers: list[Callable[[], Op]] = [
+        lambda: random_threshold(rng, x),
+        lambda: random_requantize(rng, x),
+        lambda: Reshape((x.size,)) if rng.random() < 0.5 else Reshape((1, *x.shape)),
+        lambda: Permute(tuple(int(axis) for axis in rng.permutation(rank))),
+        lambda: Duplicate(int(rng.integers(2, 4))),
+        lambda: Add(integers(rng, -3, 3, 2, int(rng.choice([1, x.channels])))),
+        lambda: random_lookup(rng, x),
+        Multiply,
+    ]
     if rank:
-        kinds += ["linear", "matvec", "top_k"]
+        makers += [
+            lambda: Linear(integers(rng, -3, 3, x.channels, outputs)),
+            lambda: MatVec(integers(rng, -3, 3, outputs, x.channels)),
+            lambda: TopK(int(rng.integers(1, x.channels + 1))),
+        ]
+        makers += [lambda: random_branch_op(rng, x)] * 4
     if rank in (2, 3):
-        kinds += ["image"] * 7
-    match str(rng.choice(kinds)):
-        case "threshold":
-            return random_threshold(rng, x)
-        case "requantize":
-            return random_requantize(rng, x)
-        case "reshape":
-            return Reshape((x.size,)) if rng.random() < 0.5 else Reshape((1, *x.shape))
-        case "permute":
-            return Permute(tuple(int(axis) for axis in rng.permutation(rank)))
-        case "duplicate":
-            return Duplicate(int(rng.integers(2, 4)))
-        case "add":
-            return Add(integers(rng, -3, 3, 2, int(rng.choice([1, x.channels]))))
-        case "linear":
-            return Linear(integers(rng, -3, 3, x.channels, outputs))
-        case "matvec":
-            return MatVec(integers(rng, -3, 3, outputs, x.channels))
-        case "image":
-            return random_image_op(rng, x)
-    return TopK(int(rng.integers(1, x.channels + 1)))
+        makers += [lambda: random_image_op(rng, x)] * 7
+    return makers[rng.integers(len(makers))]()
 
 
 @st.composite
@@ -133,7 +170,7 @@ def graphs(draw: st.DrawFn) -> Graph:
         source = some(rng, types)
         op = random_op(rng, types[source])
         like = [name for name, t in types.items() if t.shape == types[source].shape]
-        reads = (source, some(rng, like)) if isinstance(op, Add) else (source,)
+        reads = (source, some(rng, like)) if isinstance(op, TAKE_TWO) else (source,)
         if len(free) < 4:
             break
         results = op.infer(*(types[name] for name in reads))
