@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,16 @@ def _every_word(site: Site, folding: Folding) -> Schedule:
     return _schedule(len(site.inputs), period, words)
 
 
+def _concat(site: Site, folding: Folding) -> Schedule:
+    # A round: words of the first input, then of the second, ...; each is written at once.
+    import numpy as np
+
+    axis, written = site.op.axis, 1 << len(site.inputs)
+    words = [prod(x.shape[axis:]) // folding.pe for x in site.inputs]
+    period = np.repeat([written | 1 << port for port in range(len(words))], words)
+    return _schedule(len(words), period.astype(np.uint32), prod(site.outputs[0].shape[:axis]))
+
+
 def _permute(site: Site, folding: Folding) -> Schedule:
     # A whole frame is read, then written.
     words = site.inputs[0].size // folding.pe
@@ -224,10 +235,12 @@ SCHEDULES: Mapping[str, Callable[[Site, Folding], Schedule]] = MappingProxyType(
     {
         "add": _every_word,
         "border_threshold": _every_word,
+        "concat": _concat,
         "depthwise": _channelwise,
         "duplicate": _every_word,
         "matvec": _matvec,
         "max_pool": _pool,
+        "multiply": _every_word,
         "permute": _permute,
         "requantize": _every_word,
         "sum_pool": _pool,

@@ -10,11 +10,13 @@ PIPELINE_DEPTH: Mapping[str, int] = MappingProxyType(
     {
         "add": 6,
         "border_threshold": 16,
+        "concat": 4,
         "depthwise": 16,
         "duplicate": 2,
         "gearbox": 4,
         "matvec": 16,
         "max_pool": 8,
+        "multiply": 12,
         "narrow": 2,
         "permute": 6,
         "read_axis": 2,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lutloom.core.types import IntArray
+    from lutloom.core.types import IntArray, IntType
 
 # A word of a stream or of a weight memory, in bits: what ap_int can be told to hold.
 WIDEST_WORD = 4096
@@ -114,6 +114,25 @@ def code_type(tensor: TensorType) -> str:
     return f"ap_{'' if element.is_signed else 'u'}int<{element.bits}>"
 
 
+def recoding(x: IntType, y: IntType) -> tuple[int, int]:
+    """Return ``base`` and ``factor``: the code of y is ``base + factor * (code of x)``.
+
+    All values of ``x`` should be values of ``y``.
+    """
+    start, step = (x.lo, x.step) if x.is_offset_coded else (0, 1)
+    origin, unit = (y.lo, y.step) if y.is_offset_coded else (0, 1)
+    if x.count == 1:
+        return (x.lo - origin) // unit, 0
+    return (start - origin) // unit, step // unit
+
+
+def linear(element: IntType) -> tuple[int, int]:
+    """Return ``base, step`` of ``value = base + step * code``; step 0 for a constant."""
+    if element.count == 1:
+        return element.lo, 0
+    return (element.lo, element.step) if element.is_offset_coded else (0, 1)
+
+
 def number_table(name: str, data: IntArray, note: str, complete: tuple[int, ...] = ()) -> Table:
     """Return ``data`` as a table of plain numbers in the narrowest machine words."""
     lo, hi = int(data.min()), int(data.max())
@@ -121,6 +140,15 @@ def number_table(name: str, data: IntArray, note: str, complete: tuple[int, ...]
     needed = max(hi.bit_length(), (~lo).bit_length() if signed else 0) + signed
     bits = next(b for b in (8, 16, 32, 64) if b >= needed)
     return Table(name, data, signed, bits, note, complete)
+
+
+def multiplier_policy(folding: Folding, narrower_bits: int) -> str:
+    """Return the policy of ``products.hpp`` that multiplies, by a factor of so many bits."""
+    multiplier = folding.multiplier
+    # Products of one or two bits are look-up tables, whatever the plan leaves open.
+    if multiplier is Multiplier.AUTO and narrower_bits <= 2:
+        multiplier = Multiplier.FABRIC
+    return f"{multiplier.value.capitalize()}Multiplier"
 
 
 def storage(memory: Memory) -> str:

@@ -26,11 +26,11 @@ from lutloom.codegen.kernels.kernel import (
     Site,
     divisors,
     no_weights,
+    recoding,
     storage,
 )
 from lutloom.codegen.kernels.line_buffer import Axis, Walk, WalkSchedule, axes_of, schedule
 from lutloom.core.plan import Folding, Memory
-from lutloom.core.types import IntType
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
@@ -131,15 +131,6 @@ def schedule_of(site: Site, folding: Folding) -> WalkSchedule:
     steps = schedule(walk)
     # No word is read for those behind the image.
     return replace(steps, takes=steps.takes[: walk.image_words])
-
-
-def recoding(x: IntType, y: IntType) -> tuple[int, int]:
-    """Return ``base`` and ``factor``: the code of y is ``base + factor * (code of x)``."""
-    start, step = (x.lo, x.step) if x.is_offset_coded else (0, 1)
-    origin, unit = (y.lo, y.step) if y.is_offset_coded else (0, 1)
-    if x.count == 1:
-        return (x.lo - origin) // unit, 0
-    return (start - origin) // unit, step // unit
 
 
 def _axes(site: Site) -> tuple[Axis, Axis]:

@@ -26,8 +26,10 @@ from lutloom.core.graph import Graph
 from lutloom.core.ops import (
     Add,
     BorderThreshold,
+    Concat,
     Conv,
     MaxPool,
+    Multiply,
     Permute,
     Requantize,
     SumPool,
@@ -118,8 +120,26 @@ def windows() -> Graph:
     return made.graph
 
 
+def products() -> Graph:
+    made = chain((4, 6))
+    before = made.last
+    made.threshold(IntType(-4, 3))
+    made.append(Multiply(), before)
+    return made.graph
+
+
+def moves() -> Graph:
+    """Elements that change places."""
+    made = chain((2, 3, 4))
+    first, second = made.threshold(IntType(-4, 3)), made.threshold(IntType(0, 3))
+    made.append(Concat(1), first, "x")
+    return made.graph
+
+
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "dense": dense,
+    "moves": moves,
+    "products": products,
     "requantized": requantized,
     "windows": windows,
 }

@@ -21,9 +21,11 @@ from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import (
     Add,
     BorderThreshold,
+    Concat,
     Conv,
     Linear,
     MaxPool,
+    Multiply,
     Permute,
     Requantize,
     Reshape,
@@ -301,10 +303,14 @@ def alone(kind: str) -> Graph:
         case "border_threshold":
             one = Const([0])
             net.append(BorderThreshold(table, Const([[[0]]]), table, one, one))
+        case "concat":
+            net.append(Concat(2), net.last)
         case "matvec":
             net.matvec(10)
         case "max_pool":
             net.append(MaxPool(*windows))
+        case "multiply":
+            net.append(Multiply(), net.last)
         case "permute":
             net.append(Permute((1, 0, 2)))
         case "requantize":

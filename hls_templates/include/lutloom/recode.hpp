@@ -1,4 +1,4 @@
-// Codes of one type as codes of another, which holds its values and one more: that of masked taps.
+// Codes of one type as codes of another, which holds its values; and that of masked taps.
 #pragma once
 
 #include <ap_int.h>
@@ -8,7 +8,7 @@
 namespace lutloom {
 
 // A code of OUT_BITS bits is `BASE + FACTOR * code`, that of masked taps FILL.
-template <typename In, int OUT_BITS, long long BASE, long long FACTOR, long long FILL>
+template <typename In, int OUT_BITS, long long BASE, long long FACTOR, long long FILL = 0>
 struct Recode {
   static constexpr int kInBits = In::width;
   static constexpr int kOutBits = OUT_BITS;
