@@ -16,12 +16,12 @@ from lutloom.codegen.kernels.kernel import (
     Legal,
     Site,
     divisors,
+    linear,
     no_weights,
     number_table,
     unless_shared,
 )
 from lutloom.core.plan import Folding
-from lutloom.core.types import IntType
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
@@ -40,13 +40,6 @@ def _operators(_site: Site, folding: Folding) -> int:
     return 2 * folding.pe
 
 
-def _linear(element: IntType) -> tuple[int, int]:
-    """Return ``base, step`` of ``value = base + step * code``; step 0 for a constant."""
-    if element.count == 1:
-        return element.lo, 0
-    return (element.lo, element.step) if element.is_offset_coded else (0, 1)
-
-
 def _code(site: Site, folding: Folding) -> Code:
     import numpy as np
 
@@ -54,7 +47,7 @@ def _code(site: Site, folding: Folding) -> Code:
     channels, pe = tensor.channels, folding.pe
     y = site.outputs[0].element
     offset, unit = (y.lo, y.step) if y.is_offset_coded else (0, 1)
-    ends = [_linear(x.element) for x in site.inputs]
+    ends = [linear(x.element) for x in site.inputs]
     # In Python integers: what is in between may be wider than the results.
     columns = np.broadcast_to(site.op.multipliers.int64, (2, channels)).T.tolist()
     factors = [

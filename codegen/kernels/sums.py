@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.kernels.kernel import multiplier_policy
 from lutloom.core.plan import Folding, Multiplier
 from lutloom.core.types import BIPOLAR, Const, IntType
 
@@ -92,16 +93,12 @@ class Sums:
 
     def facts(self, folding: Folding) -> dict[str, object]:
         """Return what the template needs to know about the products."""
-        multiplier = folding.multiplier
-        # Products of one or two bits are look-up tables, whatever the plan leaves open.
-        if multiplier is Multiplier.AUTO and min(self.stored.bits, self.x.bits) <= 2:
-            multiplier = Multiplier.FABRIC
         signed = "" if self.stored.is_signed else "u"
         return {
             "product": self.product,
             "factor": self.factor,
             "weight_type": f"ap_{signed}int<{self.stored.bits}>",
-            "multiplier": f"{multiplier.value.capitalize()}Multiplier",
+            "multiplier": multiplier_policy(folding, min(self.stored.bits, self.x.bits)),
         }
 
     def stored_weights(self) -> IntArray:
