@@ -117,13 +117,25 @@ class Transpose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantize:
-    """``clamp(round(x / scale + zero_point), lo, hi)``, int64: float32 like QONNX's Quant."""
+    """``clamp(round(x / scale + zero_point) + shift, lo, hi)``, int64, computed in float32.
+
+    QONNX's Quant adds its zero point before it rounds, ONNX's QuantizeLinear behind that.
+    """
 
     scale: Floats
     zero_point: Floats
     lo: int
     hi: int
     rounding: Rounding
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dequantize:
+    """``(x - zero_point) * scale`` of integers below 2^24, in float32."""
+
+    scale: Floats
+    zero_point: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,6 +177,7 @@ HostStep: TypeAlias = (
     | ToShape
     | Transpose
     | Quantize
+    | Dequantize
     | Binarize
     | Count
     | Largest
@@ -210,6 +223,8 @@ def _run(step: HostStep, x: Array) -> Array:
             return x.reshape(x.shape[0], *shape)
         case Transpose(axes):
             return np.asarray(x.transpose(0, *(axis + 1 for axis in axes)))
+        case Dequantize(scale, zero_point):
+            return np.asarray((x.astype(np.float32) - zero_point) * scale)
         case Quantize() | Binarize() | Count() | Largest():
             return _integers(step, x)
         case _:
@@ -220,9 +235,9 @@ def _integers(step: Quantize | Binarize | Count | Largest, x: Array) -> Array:
     import numpy as np
 
     match step:
-        case Quantize(scale, zero_point, lo, hi, rounding):
-            scaled = np.clip(x / scale + zero_point, lo, hi)
-            return round_by(rounding, scaled).astype(np.int64)
+        case Quantize(scale, zero_point, lo, hi, rounding, shift):
+            scaled = np.clip(x / scale + zero_point, lo - shift, hi - shift)
+            return np.asarray(round_by(rounding, scaled).astype(np.int64) + shift)
         case Binarize(scale, zero_point):
             return np.where(x / scale + zero_point >= 0, np.int64(1), np.int64(-1))
         case Count(thresholds, axis, first, height):

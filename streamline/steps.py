@@ -68,8 +68,8 @@ def sign_steps() -> Steps:
     return Steps((Fraction(0),), (True,), first=-1, height=2)
 
 
-def rounding_steps(mode: Rounding, lo: int, hi: int) -> Steps:
-    """Round by ``mode`` and clamp to ``lo .. hi``, in whichever order: they commute."""
+def rounding_steps(mode: Rounding, lo: int, hi: int, shift: int = 0) -> Steps:
+    """Round by ``mode``, add ``shift``, and clamp to ``lo .. hi``."""
     step = step_up(mode)
-    taken = [step(level) for level in range(lo, hi)]
+    taken = [step(level) for level in range(lo - shift, hi - shift)]
     return Steps(tuple(b for b, _ in taken), tuple(i for _, i in taken), lo, 1)
