@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import ceil, floor, lcm
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import Add, Permute, Reshape
+from lutloom.core.ops import Add, Permute, Reshape, Upsample
 from lutloom.core.types import Const, IntType, TensorType
 from lutloom.streamline.align import by_channel, compact
 from lutloom.streamline.errors import ModelError
@@ -79,14 +79,26 @@ def unit_and_type(
     return unit, TensorType(IntType(floor(least / unit), ceil(most / unit)), shape)
 
 
-def moved(sum_: DeferredSum, op: Permute | Reshape, shape: tuple[int, ...]) -> list[Rationals]:
+def moved(
+    sum_: DeferredSum, op: Permute | Reshape | Upsample, shape: tuple[int, ...]
+) -> list[Rationals]:
     """Return the factors behind ``op``, which is applied to values of the ``shape``."""
     import numpy as np
 
+    if isinstance(op, Upsample):
+        return [_repeated(factor, op.factors) for factor in sum_.factors.values()]
     if isinstance(op, Permute):
         return [factor.transpose(op.axes) for factor in sum_.factors.values()]
     whole = [np.broadcast_to(factor, shape) for factor in sum_.factors.values()]
     return [compact(factor.reshape(op.shape)) for factor in whole]
+
+
+def _repeated(factor: Rationals, counts: tuple[int, ...]) -> Rationals:
+    """Return ``factor`` with an entry for each place of a finer grid, along axes that have some."""
+    for axis, count in enumerate(counts):
+        if factor.shape[axis] > 1:
+            factor = factor.repeat(count, axis=axis)
+    return factor
 
 
 def settled(

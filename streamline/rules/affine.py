@@ -1,4 +1,4 @@
-"""Add, Sub, Mul, Div and Neg: affine maps, functions of one value, the sum of two branches."""
+"""Add, Sub, Mul, Div and Neg: affine maps, functions of one value, sums and products of two."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import Apply, Function, Numbers
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.join import join
+from lutloom.streamline.rules.product import product
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import Constant, Curve, Scaled
 
@@ -92,7 +93,7 @@ def _branches(node: SourceNode, left: Formula, right: Formula) -> tuple[Scaled, 
 
 
 def mul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
-    """``x * c``, or the product of two functions of one value."""
+    """``x * c``, or the product of two results or of two functions of one value."""
     left, right = required(node, inputs, 0), required(node, inputs, 1)
     match left, right:
         case (Scaled() | Curve() as x, Constant() as factor) | (
@@ -103,6 +104,8 @@ def mul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
             return scale_and_shift(x, factors, rationals(0)).after(node)
         case Scaled() | Curve(), Scaled() | Curve() if are_of_one_value(left, right):
             return diamond(node, Function.MULTIPLY, left, right)
+        case Scaled() | Curve(), Scaled() | Curve():
+            return product(node, left, right, context)
         case _:
             return host_only(node, inputs, context)
 

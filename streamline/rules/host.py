@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Symbol
 
-_SUMS = frozenset({"Add", "Sub", "Sum", "Mean"})
+_MEETING = frozenset({"Add", "Mul", "Sub", "Sum", "Mean"})
 
 
 def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
@@ -21,8 +21,8 @@ def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
 
     Two inputs may be data as well, if both begin at one tensor: ``x * softmax(x)``.
 
-    Raises ``ModelError`` if there are others, or none that is a float: sums are the only operators
-    that integers can meet in.
+    Raises ``ModelError`` if there are others, or none that is a float: integers meet in sums and
+    products alone.
     """
     data = [symbol for symbol in inputs if symbol is not None and not isinstance(symbol, Constant)]
     if len(data) == 2:
@@ -44,7 +44,7 @@ def host_only(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
 
 
 def _way_out(node: SourceNode) -> str:
-    if node.op_type in _SUMS:
+    if node.op_type in _MEETING:
         return ", and a host part is a chain; put a quantizer on each branch, so that integers meet"
     return ", which this version has no hardware and no host part for: leave it out of the model"
 

@@ -16,12 +16,15 @@ from lutloom.core.rational import common_divisor
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varying_axes
 from lutloom.streamline.border_classes import expanded
+from lutloom.streamline.broadcast import broadcast
+from lutloom.streamline.clamp_terms import terms_of
 from lutloom.streamline.deferred_sum import MOST_MULTIPLIER_BITS
-from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered
 from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lutloom.core.rational import Rationals
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.context import Context
@@ -29,53 +32,39 @@ if TYPE_CHECKING:
 
 
 def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sign: int) -> Scaled:
-    """Return ``left + sign * right``.
+    """Return ``left + sign * right``, whose shapes broadcast.
 
-    Raises ``ModelError`` if they differ in shape, or if a ReLU stands between an integer and the
-    sum.
+    Raises ``ModelError`` if they do not.
     """
     import numpy as np
 
-    if left.shape != right.shape:
-        raise ModelError(
-            f"{node} adds tensors of the shapes {['N', *left.shape]} and {['N', *right.shape]};"
-            " both should have the same: repeat the smaller one in the model"
-        )
-    for branch in (left, right):
-        if branch.is_clamped:
-            raise ModelError(
-                f"{node} adds floats: {branch.trail[-1]} clamps a branch that is not quantized"
-                " again; put a quantizer on that branch"
-            )
     build = context.build
-    left, right = expanded(node, left), expanded(node, right)
-    if left.axes != right.axes:
-        # Of two orders the model's own is that of an input or a flattened tensor: the other one
-        # puts channels last, as the layers around want them.
-        in_order = left.axes == tuple(range(len(left.axes)))
-        axes = right.axes if in_order else left.axes
-        left, right = (reordered(build, node, branch, axes) for branch in (left, right))
-    offset = compact(np.asarray(left.offset + sign * right.offset))
+    left, right = (expanded(node, x) for x in broadcast(node, left, right, context))
+    offsets: list[Rationals] = []
     factors: dict[str, Rationals] = {}
     for branch, factor in ((left, 1), (right, sign)):
-        for name, own in _terms(build, branch).items():
+        terms, shift = terms_of(node, branch, build)
+        offsets.append(np.asarray(shift * factor))
+        for name, own in terms.items():
             factors[name] = np.asarray(factors.get(name, 0) + own * factor)
+    return combination(node, factors, np.asarray(sum(offsets)), left, build)
+
+
+def combination(
+    node: SourceNode,
+    factors: Mapping[str, Rationals],
+    offset: Rationals,
+    like: Scaled,
+    build: GraphBuilder,
+) -> Scaled:
+    """Return ``sum(factors[name] * name) + offset``, of values whose axes are those of ``like``."""
+    offset = compact(offset)
     factors = {name: compact(own) for name, own in factors.items()}
     live = {name: own for name, own in factors.items() if own.any()}
     if len(live) < 2:
         name, slope = next(iter((live or factors).items()))
-        return _of_one(node, name, slope, offset, left, build)
-    return _sum(node, live, offset, left, build)
-
-
-def _terms(build: GraphBuilder, branch: Scaled) -> dict[str, Rationals]:
-    """Return the values that ``branch`` is a sum of, each with its scale."""
-    import numpy as np
-
-    deferred = build.deferred.get(branch.value)
-    if deferred is None:
-        return {branch.value: branch.slope}
-    return {name: np.asarray(f * branch.slope) for name, f in deferred.factors.items()}
+        return _of_one(node, name, slope, offset, like, build)
+    return _sum(node, live, offset, like, build)
 
 
 def _of_one(

@@ -364,10 +364,67 @@ def test_an_output_whose_numbers_vary_along_two_axes_is_refused(tmp_path: Path) 
         streamline(write(model, tmp_path))
 
 
-def test_shapes_that_would_be_broadcast_are_refused(tmp_path: Path) -> None:
+CLAMPS = [["Relu"], ["Clip"], ["Relu", "Mul"], ["Relu", "Clip"], ["Neg", "Relu", "Add"]]
+
+
+def clamped(w: Writer, x: str, kinds: list[str], scale: Any) -> str:  # noqa: ANN401 - any
+    for kind in kinds:
+        match kind:
+            case "Clip":
+                x = w.clip(x, -1.3, 2.6)
+            case "Mul":
+                x = w.binary("Mul", x, scale)
+            case "Add":
+                x = w.binary("Add", x, scale)
+            case _:
+                x = w.node(kind, [x])
+    return x
+
+
+@pytest.mark.parametrize("kinds", CLAMPS)
+@pytest.mark.parametrize("scale", [0.7, [0.3, -1.1], [0.0, 2.0]])
+@pytest.mark.parametrize("is_both", [False, True])
+def test_a_branch_may_be_clamped_without_a_quantizer(
+    kinds: list[str],
+    scale: Any,  # noqa: ANN401 - any
+    is_both: bool,
+    tmp_path: Path,
+) -> None:
+    """Of integers that a ReLU cuts off, what is left are integers, and one number beside them."""
     w = Writer()
     x = w.quant("x")
-    one = w.matmul(x, np.ones((3, 1)))
-    model = w.model(w.quant(w.node("Add", [x, one], name="sum")), 3)
-    with pytest.raises(ModelError, match=r"^Add node 'sum' adds tensors of the shapes \['N', 3\]"):
-        streamline(write(model, tmp_path), NIBBLE)
+    left = w.binary("Add", w.binary("Mul", w.matmul(x, [[1, 1], [0, 0]]), scale), [0.4, -0.9])
+    right = w.binary("Mul", w.matmul(x, [[0, 0], [1, 1]]), 0.45)
+    left = clamped(w, left, kinds, scale)
+    right = clamped(w, right, ["Clip"], 1) if is_both else right
+    model = w.model(w.matmul(quantized_sum(w, left, right, "Sub", 0.8, bits=4), np.eye(2)), 2)
+    data = np.indices((16, 16)).reshape(2, -1).T - 8
+    network, _ = compare(model, tmp_path, data, NIBBLE)
+    assert widest(network) < 32
+
+
+def test_a_relu_on_integers_without_offset_adds_one_value(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.3, bits=4)
+    y = w.node("Relu", [w.matmul(x, integers(0, 3, 3))])
+    x = w.matmul(quantized_sum(w, x, y), np.eye(3))
+    network, _ = compare(w.model(x, 3), tmp_path, integers(0, 60, 3), NIBBLE)
+    (add,) = [node for node in network.graph.nodes if isinstance(node.op, Add)]
+    assert len(add.inputs) == 2
+
+
+def test_a_clamp_that_no_integer_reaches_is_none(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", bits=4)
+    y = w.clip(w.binary("Mul", w.matmul(x, integers(0, 3, 3)), [0.0, 1.0, 0.01]), 20.0, 20.5)
+    x = w.matmul(quantized_sum(w, x, w.binary("Add", y, -20.0)), np.eye(3))
+    compare(w.model(x, 3), tmp_path, integers(0, 60, 3), NIBBLE)
+
+
+def test_a_branch_whose_clamped_numbers_differ_along_the_image_is_refused(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x")
+    y = w.node("Relu", [w.binary("Add", x, [[[0.5], [0.75]]])], name="relu")
+    model = w.model(quantized_sum(w, y, w.quant(x, bits=2)), 3, 2, 2)
+    with pytest.raises(ModelError, match=r"^Add node 'sum' adds floats: Relu node 'relu' clamps a"):
+        streamline(write(model, tmp_path))

@@ -259,17 +259,17 @@ def infinite_threshold(w: Writer) -> ModelProto:
     return w.model(w.multi_threshold(layer(w), [[0, NAN]]), 2)
 
 
-def clamp_before_sum(w: Writer) -> ModelProto:
-    relu = w.node("Relu", [layer(w)], name="act")
-    return w.model(w.node("Add", [relu, layer(w)], name="sum"), 2)
+def function_before_sum(w: Writer) -> ModelProto:
+    sigmoid = w.node("Sigmoid", [layer(w)], name="act")
+    return w.model(w.node("Add", [sigmoid, layer(w)], name="sum"), 2)
 
 
 def float_product_of_branches(w: Writer) -> ModelProto:
-    return w.model(w.node("Mul", [layer(w), layer(w)], name="gate"), 2)
+    return w.model(w.node("Mul", [layer(w), w.node("Softmax", [layer(w)])], name="gate"), 2)
 
 
-def quantized_product_of_branches(w: Writer) -> ModelProto:
-    return w.model(w.node("Mul", [w.quant(layer(w)), w.quant(layer(w))], name="gate"), 2)
+def quotient_of_branches(w: Writer) -> ModelProto:
+    return w.model(w.node("Div", [w.quant(layer(w)), w.quant(layer(w))], name="gate"), 2)
 
 
 def float_sum_of_branches(w: Writer) -> ModelProto:
@@ -394,9 +394,9 @@ def damaged_attribute(w: Writer) -> ModelProto:
         (constant_output, r"the output 'Neg_\d_out' is constant$"),
         (threshold_channels, r"it has thresholds for 3 channels, the data have 2$"),
         (infinite_threshold, r"its thresholds are no numbers: it holds NaN or infinity$"),
-        (clamp_before_sum, r"^Add node 'sum' adds floats: Relu node 'act' clamps a branch that is"),
-        (float_product_of_branches, r"^Mul node 'gate' combines two results as floats, .* host"),
-        (quantized_product_of_branches, r"^Mul node 'gate' combines two .*: leave it out of the"),
+        (function_before_sum, r"^Add node 'sum' adds floats: Sigmoid node 'act' before it is not "),
+        (float_product_of_branches, r"^Mul node 'gate' combines two .* put a quantizer on each br"),
+        (quotient_of_branches, r"^Div node 'gate' combines two results as floats, .*: leave it ou"),
         (float_sum_of_branches, r"^Add node 'sum' combines two results as floats, .* put a quanti"),
         (too_many_levels, r"^Quant node 'q' has \d+ levels within reach, .*: quantize to 12 bits$"),
         (last_argmax, r"^ArgMax node 'best' takes the last of equal values, which the host do"),

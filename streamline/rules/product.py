@@ -1,0 +1,84 @@
+"""``x * y``  =  ``s t (p + z) (q + w)``: products of two results, element by element.
+
+With ``x = s p + a`` and ``y = t q + b`` the scales multiply. Where ``z = a / s`` and ``w = b / t``
+are integers they are added to the integers first; else the product is the sum of ``p q``, ``p`` and
+``q`` with the factors ``s t``, ``s b`` and ``a t``, and of ``a b``. Exact: rational arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from lutloom.core.ops import Multiply, Requantize
+from lutloom.core.types import INT64_MAX, Const
+from lutloom.streamline.align import compact, varies_in_place
+from lutloom.streamline.border_classes import expanded
+from lutloom.streamline.broadcast import broadcast
+from lutloom.streamline.errors import ModelError
+from lutloom.streamline.rules.join import combination
+from lutloom.streamline.symbols import Curve, Scaled
+
+if TYPE_CHECKING:
+    from lutloom.core.types import IntType
+    from lutloom.streamline.builder import GraphBuilder
+    from lutloom.streamline.context import Context
+    from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Formula
+
+
+def product(node: SourceNode, left: Formula, right: Formula, context: Context) -> Scaled:
+    """Return ``left * right``, whose shapes broadcast.
+
+    Raises ``ModelError`` if they do not, or if one of them is no integer.
+    """
+    import numpy as np
+
+    build = context.build
+    factors = broadcast(node, whole(node, left), whole(node, right), context)
+    left, right = (shifted(node, expanded(node, x), build) for x in factors)
+    value = build.add(node, "", Multiply(), (left.value, right.value))
+    slope = np.asarray(left.slope * right.slope)
+    if not (left.offset.any() or right.offset.any()):
+        zero = np.full((1,) * slope.ndim, Fraction(0), dtype=object)
+        return Scaled(value, left.axes, left.shape, compact(slope), zero)
+    terms = {value: slope}
+    for x, y in ((left, right), (right, left)):
+        terms[x.value] = np.asarray(terms.get(x.value, 0) + x.slope * y.offset)
+    return combination(node, terms, np.asarray(left.offset * right.offset), left, build)
+
+
+def whole(node: SourceNode, x: Formula) -> Scaled:
+    """Return ``x``, which must be integers in disguise."""
+    if isinstance(x, Curve) or x.is_clamped:
+        raise ModelError(
+            f"{node} multiplies two results, and {x.trail[-1]} before it makes one of them that is"
+            " not quantized; put a quantizer behind it, so that integers meet"
+        )
+    return x
+
+
+def shifted(node: SourceNode, x: Scaled, build: GraphBuilder) -> Scaled:
+    """Return ``x`` with an offset of zero, if an integer that is added to its value does that."""
+    import numpy as np
+
+    if not x.offset.any() or varies_in_place(x.slope, x.offset):
+        return x
+    element = build.types[x.value].element
+    pairs = zip(*(a.ravel() for a in np.broadcast_arrays(x.offset, x.slope)), strict=True)
+    shares = [_share(offset, slope, element) for offset, slope in pairs]
+    integers = [share for share in shares if share is not None]
+    if len(integers) < len(shares):
+        return x
+    low, high = (Const([end + share for share in integers]) for end in (element.lo, element.hi))
+    shift = Requantize(Const([[1]]), Const([[share] for share in integers]), 0, low, high)
+    value = build.add(node, "/shifted", shift, (x.value,))
+    return replace(x, value=value, offset=compact(np.asarray(x.offset * 0)))
+
+
+def _share(offset: Fraction, slope: Fraction, element: IntType) -> int | None:
+    """Return ``offset / slope`` if that is an integer to add to those of ``element``."""
+    share = offset / slope if slope else offset
+    fits = share.denominator == 1 and max(-element.lo, element.hi) + abs(share) <= INT64_MAX
+    return share.numerator if fits and (slope or not offset) else None
