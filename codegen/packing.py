@@ -116,9 +116,13 @@ class RomLayout:
     group: int
 
     @classmethod
-    def of(cls, width: int) -> RomLayout:
-        """Return the layout that wastes the fewest bits a word; fewer, wider chunks on a tie."""
-        single = [cls(width, c, 1, c // width) for c in (64, 32, 16, 8) if c >= width]
+    def of(cls, width: int, *, is_sequential: bool = True) -> RomLayout:
+        """Return the layout that wastes the fewest bits a word; fewer, wider chunks on a tie.
+
+        Words that are not read one after the other have an entry each.
+        """
+        groups = {c: c // width if is_sequential else 1 for c in (64, 32, 16, 8) if c >= width}
+        single = [cls(width, c, 1, group) for c, group in groups.items()]
         several = [cls(width, c, -(-width // c), 1) for c in (64, 32, 16, 8) if c < width]
         return min(single + several, key=lambda layout: layout.wasted)
 

@@ -139,6 +139,25 @@ def _concat(site: Site, folding: Folding) -> Schedule:
     return _schedule(len(words), period.astype(np.uint32), prod(site.outputs[0].shape[:axis]))
 
 
+def _lookup(site: Site, folding: Folding) -> Schedule:
+    # An integer is read with the first word of its row.
+    folds = site.op.table.shape[1] // folding.pe
+    return _schedule(1, _where(folds, slice(1), slice(None)), site.inputs[0].size)
+
+
+def _split(site: Site, folding: Folding) -> Schedule:
+    # A round: every word is read, and written to the part that it lies in, if it lies in one.
+    import numpy as np
+
+    x, axis = site.inputs[0], site.op.axis
+    places = np.arange(x.shape[axis])
+    masks = np.ones(len(places), np.uint32)
+    for port, part in enumerate(site.op.parts, 1):
+        masks[(places >= part.start) & (places < part.stop)] |= np.uint32(1 << port)
+    period = masks.repeat(prod(x.shape[axis + 1 :]))[:: folding.pe]
+    return _schedule(1, period, prod(x.shape[:axis]))
+
+
 def _permute(site: Site, folding: Folding) -> Schedule:
     # A whole frame is read, then written.
     words = site.inputs[0].size // folding.pe
@@ -151,6 +170,19 @@ def _top_k(site: Site, folding: Folding) -> Schedule:
     folds = channels // folding.pe
     period = _where(folds + k - 1, slice(folds), slice(folds - 1, None))
     return _schedule(1, period, site.inputs[0].size // channels)
+
+
+def _upsample(site: Site, folding: Folding) -> Schedule:
+    # A word with an element that has not come before is read when it is written.
+    import numpy as np
+
+    shape, factors = site.inputs[0].shape, site.op.factors
+    is_new = np.ones(1, bool)
+    for size, factor in zip(shape, factors, strict=True):
+        is_first = np.arange(size * factor) % factor == 0
+        is_new = (is_new[:, None] & is_first).reshape(-1)
+    is_read = is_new.reshape(-1, folding.pe).any(axis=1)
+    return _schedule(1, np.where(is_read, 0b11, 0b10).astype(np.uint32))
 
 
 def _from_line_buffer(steps: line_buffer.WalkSchedule, gives_a_word: slice) -> Schedule:
@@ -238,14 +270,17 @@ SCHEDULES: Mapping[str, Callable[[Site, Folding], Schedule]] = MappingProxyType(
         "concat": _concat,
         "depthwise": _channelwise,
         "duplicate": _every_word,
+        "lookup": _lookup,
         "matvec": _matvec,
         "max_pool": _pool,
         "multiply": _every_word,
         "permute": _permute,
         "requantize": _every_word,
+        "split": _split,
         "sum_pool": _pool,
         "threshold": _every_word,
         "top_k": _top_k,
+        "upsample": _upsample,
         "window": _window,
     }
 )

@@ -1,4 +1,4 @@
-"""The weights of a process: a memory of words, each as many weights as a cycle needs."""
+"""The memories of a process: words of as many constants as a cycle needs, in machine words."""
 
 from __future__ import annotations
 
@@ -20,12 +20,27 @@ def weight_memory(
     ``content`` begins the table's note: what is in words of how many weights.
     """
     layout = RomLayout.of(words.shape[1] * stored.bits)
+    note = f"{content} weights of {stored.bits} bits, {layout.group} in an entry."
+    return _table("weights", words, stored.bits, layout, memory, note)
+
+
+def word_memory(
+    name: str, words: IntArray, bits: int, memory: Memory, note: str
+) -> tuple[Table, int]:
+    """Return codes ``words [n, lanes]`` of ``bits`` as a memory with an entry for each word."""
+    layout = RomLayout.of(words.shape[1] * bits, is_sequential=False)
+    return _table(name, words, bits, layout, memory, note)
+
+
+def _table(
+    name: str, words: IntArray, bits: int, layout: RomLayout, memory: Memory, note: str
+) -> tuple[Table, int]:
     table = Table(
-        "weights",
-        layout.entries(to_bits(words, stored.bits)),
+        name,
+        layout.entries(to_bits(words, bits)),
         signed=False,
         bits=layout.chunk_bits,
-        note=f"{content} weights of {stored.bits} bits, {layout.group} in an entry.",
+        note=note,
         reshape=2 if layout.chunks > 1 else 0,
         memory=memory,
         is_hexadecimal=True,

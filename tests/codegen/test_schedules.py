@@ -28,12 +28,14 @@ from lutloom.core.ops import (
     BorderThreshold,
     Concat,
     Conv,
+    Lookup,
     MaxPool,
     Multiply,
     Permute,
     Requantize,
     SumPool,
     TopK,
+    Upsample,
     Window,
 )
 from lutloom.core.types import Const, IntType, TensorType
@@ -125,14 +127,18 @@ def products() -> Graph:
     before = made.last
     made.threshold(IntType(-4, 3))
     made.append(Multiply(), before)
+    made.threshold(IntType(-4, 3))
+    made.append(Lookup(Const(np.arange(8 * 12).reshape(8, 12)), -4))
     return made.graph
 
 
 def moves() -> Graph:
     """Elements that change places."""
     made = chain((2, 3, 4))
-    first, second = made.threshold(IntType(-4, 3)), made.threshold(IntType(0, 3))
-    made.append(Concat(1), first, "x")
+    made.threshold(IntType(-4, 3))
+    made.append(Concat(1), "x")
+    made.append(Upsample((1, 2, 1)))
+    made.append(Upsample((2, 3, 2)))
     return made.graph
 
 

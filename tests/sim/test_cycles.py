@@ -24,6 +24,8 @@ from lutloom.core.ops import (
     Concat,
     Conv,
     Linear,
+    Lookup,
+    MatVec,
     MaxPool,
     Multiply,
     Permute,
@@ -40,11 +42,13 @@ from lutloom.sim.cycles import CycleModel, DeadlockError
 from lutloom.sim.reference import run
 from tests.codegen.conftest import Chain, image_graph, random_plan, random_values
 from tests.codegen.test_networks import quantizer
+from tests.graphs import TAKE_TWO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lutloom.codegen.design import Design
+    from lutloom.core.op import Op
 
 
 @pytest.fixture(autouse=True)
@@ -292,39 +296,37 @@ def test_the_default_plan_of_cnv_comes_up_to_what_it_aims_at() -> None:
         assert slowest <= cycles.interval <= slowest * 1.01
 
 
+ONE, WINDOWS = Const([0]), ((2, 3), (1, 2), (1, 1), (0, 1, 0, 1))
+ALONE: dict[str, Op] = {
+    "add": Add(Const([[1], [1]])),
+    "border_threshold": BorderThreshold(
+        Const([[[[1, 2]]]]), Const([[[0]]]), Const([[[[1, 2]]]]), ONE, ONE
+    ),
+    "concat": Concat(2),
+    "duplicate": Add(Const([[1], [1]])),
+    "lookup": Lookup(Const(np.arange(24).reshape(4, 6))),
+    "matvec": MatVec(Const(np.arange(120).reshape(10, 12) % 5 - 2)),
+    "max_pool": MaxPool(*WINDOWS),
+    "multiply": Multiply(),
+    "permute": Permute((1, 0, 2)),
+    "requantize": Requantize(Const([[1]]), Const([[0]]), 1, Const([0]), Const([1])),
+    "sum_pool": SumPool(*WINDOWS),
+    "top_k": TopK(3),
+}
+
+
 def alone(kind: str) -> Graph:
     """A graph with a process of ``kind`` and no more than it needs around it."""
     net = chain(0, (6, 7, 12))
-    rng, table = net.rng, Const([[[[1, 2]]]])
-    windows = ((2, 3), (1, 2), (1, 1), (0, 1, 0, 1))
-    match kind:
-        case "add" | "duplicate":
-            net.append(Add(Const([[1], [1]])), net.last)
-        case "border_threshold":
-            one = Const([0])
-            net.append(BorderThreshold(table, Const([[[0]]]), table, one, one))
-        case "concat":
-            net.append(Concat(2), net.last)
-        case "matvec":
-            net.matvec(10)
-        case "max_pool":
-            net.append(MaxPool(*windows))
-        case "multiply":
-            net.append(Multiply(), net.last)
-        case "permute":
-            net.append(Permute((1, 0, 2)))
-        case "requantize":
-            net.append(Requantize(Const([[1]]), Const([[0]]), 1, Const([0]), Const([1])))
-        case "sum_pool":
-            net.append(SumPool(*windows))
-        case "threshold":
-            net.count(IntType(0, 5))
-        case "top_k":
-            net.append(TopK(3))
-        case "depthwise" | "window":
-            groups = 12 if kind == "depthwise" else 1
-            weights = rng.integers(-1, 2, size=(3, 2, 12 // groups, 12))
-            net.append(Conv(Const(weights), (1, 2), (1, 1), (1, 0, 0, 1), (1, 1), groups, 0))
+    if kind == "threshold":
+        net.count(IntType(0, 5))
+    elif kind in ALONE:
+        op = ALONE[kind]
+        net.append(op, *[net.last] * isinstance(op, TAKE_TWO))
+    else:
+        groups = 12 if kind == "depthwise" else 1
+        weights = net.rng.integers(-1, 2, size=(3, 2, 12 // groups, 12))
+        net.append(Conv(Const(weights), (1, 2), (1, 1), (1, 0, 0, 1), (1, 1), groups, 0))
     return lower(net.graph)
 
 
