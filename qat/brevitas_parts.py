@@ -28,6 +28,7 @@ with warnings.catch_warnings():
         QuantIdentity,
         QuantLinear,
         QuantReLU,
+        QuantSigmoid,
         TruncAdaptiveAvgPool2d,
         TruncAvgPool2d,
     )
@@ -45,6 +46,7 @@ __all__ = [
     "QuantIdentity",
     "QuantLinear",
     "QuantReLU",
+    "QuantSigmoid",
     "QuantType",
     "RestrictValueType",
     "ScalingImplType",

@@ -66,7 +66,8 @@ class LevelUse:
 class Variety:
     """What a network makes of data: the levels of its activations, and its classes.
 
-    ``classes`` are those that occurred with how often, the most frequent first.
+    ``classes`` are those that occurred with how often, the most frequent first; of a model with
+    logits for each pixel, of all pixels.
     """
 
     activations: tuple[LevelUse, ...]
@@ -74,11 +75,13 @@ class Variety:
 
 
 def random_images(shape: tuple[int, ...], count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Return bytes (count, *shape) for a shape (C, H, W) or (C, L): no two images of one kind.
+    """Return bytes (count, *shape) for a shape (C, H, W), (C, L) or (L,): no two of one kind.
 
     Each is a mixture of waves of few directions and periods, with a colour, a contrast and a noise
     of its own: images of noise alone look all the same behind a global mean.
     """
+    if len(shape) == 1:
+        return random_images((1, *shape), count, seed)[:, 0]
     rng = np.random.default_rng(seed)
     places = np.stack(np.meshgrid(*(np.linspace(0, 1, size) for size in shape[1:]), indexing="ij"))
     images = np.empty((count, *shape), np.uint8)
@@ -98,22 +101,21 @@ def calibrate(model: torch.nn.Module, inputs: NDArray[np.float32], seed: int = 0
     """Draw the batch norms and the channels' scales of ``model``, for ``inputs`` (N, ...).
 
     What is drawn depends on ``seed`` alone, the statistics on the inputs. The logits of each class
-    are centred by the last layer's bias, or where it has none by its weights. The model is left in
-    evaluation mode. Raises ValueError if there is no linear layer.
+    are centred by the last linear layer's bias, or where it has none by its weights; not those of a
+    model without one, such as one that makes an image of an image. The model is left in evaluation
+    mode.
     """
     generator = torch.Generator().manual_seed(seed)
     model.eval()
     data = torch.from_numpy(np.array(inputs, np.float32))
     linears = [module for module in model.modules() if isinstance(module, QuantLinear)]
-    if not linears:
-        raise ValueError("there is no linear layer whose logits could be centred")
     with torch.inference_mode():
         _draw_scales(model, generator)
         hooks = [
             norm.register_forward_pre_hook(_fit_to(quantizer, generator))
             for norm, quantizer in _norms_with_quantizers(model, data[:1])
         ]
-        hooks.append(linears[-1].register_forward_pre_hook(_centre))
+        hooks += [layer.register_forward_pre_hook(_centre) for layer in linears[-1:]]
         hooks += [
             module.register_forward_pre_hook(_fit_tensor_norm)
             for module in model.modules()
@@ -130,8 +132,10 @@ def variety(model: torch.nn.Module, inputs: NDArray[np.float32]) -> Variety:
     """Return which levels and classes occur for ``inputs`` (N, ...)."""
     logits, traces = trace_model(model, inputs, batch_size=16)
     modules = dict(model.named_modules())
-    activations = tuple(_use(name, modules[name], values) for name, values in traces.items())
-    classes = Counter(np.argmax(logits, axis=1).tolist())
+    activations = tuple(
+        _use(name, modules[name.partition(":")[0]], values) for name, values in traces.items()
+    )
+    classes = Counter(np.argmax(logits, axis=1).ravel().tolist())
     return Variety(activations, tuple(classes.most_common()))
 
 

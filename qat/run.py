@@ -31,26 +31,34 @@ def trace_model(
 ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
     """Return the logits as ``run_model`` does, and what each quantizer of data gave, (N, ...).
 
-    The quantizers are named by their modules: ``layers.quantize0``.
+    The quantizers are named by their modules: ``layers.quantize0``. One that branches share is used
+    several times, which are told apart: ``layers.quantize0``, ``layers.quantize0:1`` and so on.
     """
     if batch_size < 1 or len(pixels) == 0:
         raise ValueError(f"{len(pixels)} images in batches of {batch_size}: use at least one each")
     was_training = model.training
     model.eval()
-    traces: dict[str, list[torch.Tensor]] = {}
-    hooks = [
-        module.register_forward_hook(_keep(traces.setdefault(name, [])))
+    quantizers = [
+        (name, module)
         for name, module in model.named_modules()
         if isinstance(module, QuantIdentity | QuantReLU)
     ]
+    traces: dict[str, list[NDArray[np.float32]]] = {}
+    # what each quantizer gave for one batch, in the order of its uses
+    uses: dict[str, list[NDArray[np.float32]]] = {name: [] for name, _ in quantizers}
+    hooks = [module.register_forward_hook(_keep(uses[name])) for name, module in quantizers]
     try:
         with torch.inference_mode():
-            batches = [
-                values_of(model(_tensor(pixels[start : start + batch_size])))
-                for start in range(0, len(pixels), batch_size)
-            ]
-            logits: NDArray[np.float32] = torch.cat(batches).numpy()
-            return logits, {name: torch.cat(parts).numpy() for name, parts in traces.items()}
+            batches = []
+            for start in range(0, len(pixels), batch_size):
+                logits = values_of(model(_tensor(pixels[start : start + batch_size])))
+                batches.append(logits.numpy())
+                for name, values in uses.items():
+                    for use, own in enumerate(values):
+                        traces.setdefault(f"{name}:{use}" if use else name, []).append(own)
+                    values.clear()
+        traced = {name: np.concatenate(parts) for name, parts in traces.items()}
+        return np.concatenate(batches), traced
     finally:
         for hook in hooks:
             hook.remove()
@@ -67,9 +75,9 @@ def values_of(x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas' o
     return values
 
 
-def _keep(batches: list[torch.Tensor]) -> Callable[[torch.nn.Module, object, Any], None]:
-    """Return the hook that puts what a module gave into ``batches``."""
-    return lambda _, __, output: batches.append(values_of(output))
+def _keep(uses: list[NDArray[np.float32]]) -> Callable[[torch.nn.Module, object, Any], None]:
+    """Return the hook that puts what a module gave into ``uses``."""
+    return lambda _, __, output: uses.append(values_of(output).numpy())
 
 
 def classify(logits: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -24,7 +24,6 @@ from lutloom.qat.brevitas_parts import (
     Int32Bias,
     QuantConv2d,
     QuantConvTranspose2d,
-    QuantIdentity,
     QuantReLU,
     TruncAdaptiveAvgPool2d,
     TruncAvgPool2d,
@@ -38,9 +37,9 @@ from lutloom.qat.models.blocks import (
     conv1d,
     conv2d,
     linear,
+    signed,
 )
 from lutloom.qat.quantizers import (
-    activation_quantizer,
     channel_weight_quantizer,
     weight_quantizer,
 )
@@ -57,14 +56,6 @@ if TYPE_CHECKING:
 
 IMAGE, SIGNAL = (4, 12, 11), (4, 20)
 CHANNELS = 4
-
-
-def signed(bits: int) -> nn.Module:
-    """Return a quantizer of activations that is symmetric around zero."""
-    module: nn.Module = QuantIdentity(
-        act_quant=activation_quantizer(bits), return_quant_tensor=True
-    )
-    return module
 
 
 def ten_bits() -> nn.Module:

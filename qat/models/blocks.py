@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from lutloom.qat.brevitas_parts import (
@@ -26,6 +27,7 @@ from lutloom.qat.quantizers import (
     relu_quantizer,
     weight_quantizer,
 )
+from lutloom.qat.run import values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,34 @@ def input_quantizer(bits: int = 8) -> nn.Module:
     return module
 
 
-def activation(bits: int, channel_shape: tuple[int, ...] = ()) -> nn.Module:
-    """Return the quantizer between two layers; ``channel_shape`` gives it a scale a channel."""
-    module: nn.Module
+def activation(bits: int, channel_shape: tuple[int, ...] = (), *, limit: float = 1.0) -> nn.Module:
+    """Return the quantizer between two layers; ``channel_shape`` gives it a scale a channel.
+
+    Of two bits and more, ``limit`` is its largest value.
+    """
     if bits == 1:
-        module = QuantIdentity(act_quant=activation_quantizer(1), return_quant_tensor=True)
-    else:
-        quantizer = relu_quantizer(bits, channel_shape=channel_shape)
-        module = QuantReLU(act_quant=quantizer, return_quant_tensor=True)
+        return signed(1)
+    quantizer = relu_quantizer(bits, limit, channel_shape)
+    module: nn.Module = QuantReLU(act_quant=quantizer, return_quant_tensor=True)
     return module
+
+
+def signed(bits: int, limit: float = 1.0) -> nn.Module:
+    """Return a quantizer that is symmetric around zero, with the largest value ``limit``."""
+    module: nn.Module = QuantIdentity(
+        act_quant=activation_quantizer(bits, limit), return_quant_tensor=True
+    )
+    return module
+
+
+def added(*branches: Any) -> torch.Tensor:  # noqa: ANN401 (tensors, or Brevitas' of a quantizer)
+    """Return the sum of branches of one shape, whose quantizers may differ in their scales."""
+    return sum((values_of(x) for x in branches[1:]), start=values_of(branches[0]))
+
+
+def joined(*branches: Any) -> torch.Tensor:  # noqa: ANN401 (tensors, or Brevitas' of a quantizer)
+    """Return the channels of ``branches``, one after the other."""
+    return torch.cat([values_of(x) for x in branches], dim=1)
 
 
 def conv2d(

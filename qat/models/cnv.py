@@ -13,10 +13,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lutloom.qat.brevitas_parts import QuantIdentity
-from lutloom.qat.models.blocks import Bits, block, classifier, conv2d, input_quantizer
+from lutloom.qat.models.blocks import (
+    Bits,
+    block,
+    classifier,
+    conv2d,
+    input_quantizer,
+    signed,
+)
 from lutloom.qat.models.norm import TensorNorm
-from lutloom.qat.quantizers import activation_quantizer
 
 IMAGE = (3, 32, 32)
 
@@ -34,12 +39,12 @@ class Cnv(nn.Module):
         channels = IMAGE[0]
         for number, times in enumerate((1, 1, 2, 2, 4, 4)):
             layer = conv2d(channels, times * width, 3, bits.weights)
-            self.features.add_module(f"conv{number}", block(layer, _quantizer(bits.activations)))
+            self.features.add_module(f"conv{number}", block(layer, signed(bits.activations)))
             if number in (1, 3):
                 self.features.add_module(f"pool{number}", nn.MaxPool2d(2))
             channels = times * width
         self.flatten = nn.Flatten()
-        self.classifier = classifier(channels, 8 * width, classes, bits, _quantizer)
+        self.classifier = classifier(channels, 8 * width, classes, bits, signed)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -47,10 +52,3 @@ class Cnv(nn.Module):
         features = self.features(self.quantize_input(2.0 * pixels - 1.0))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(features)))
         return logits
-
-
-def _quantizer(bits: int) -> nn.Module:
-    module: nn.Module = QuantIdentity(
-        act_quant=activation_quantizer(bits), return_quant_tensor=True
-    )
-    return module

@@ -1,19 +1,36 @@
-"""The convolutional networks, whole and reduced: what they are built by, and what they take."""
+"""The networks, whole and reduced: what they are built by, and what they take.
+
+``FULL`` and ``SMALL`` are chains of convolutions, ``BRANCHED`` and ``SMALL_BRANCHED`` have branches
+or give images.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from lutloom.qat.calibration import calibrate, random_images
+from lutloom.qat.models.attention import AttentionNet
+from lutloom.qat.models.autoencoder import Autoencoder
 from lutloom.qat.models.blocks import Bits
 from lutloom.qat.models.cnv import Cnv
+from lutloom.qat.models.detector import Detector
 from lutloom.qat.models.keyword_spotting import KeywordSpotting
 from lutloom.qat.models.mobilenet import MobileNet
+from lutloom.qat.models.mobilenet_v2 import MobileNetV2
+from lutloom.qat.models.resnet8 import ResNet8
+from lutloom.qat.models.resnet18 import ResNet18
+from lutloom.qat.models.resnet50 import ResNet50
+from lutloom.qat.models.shufflenet import ShuffleNetV2
+from lutloom.qat.models.squeeze_excite import SqueezeExciteNet
+from lutloom.qat.models.squeezenet import SqueezeNet
+from lutloom.qat.models.super_resolution import ResizeConvolution, SubPixel
+from lutloom.qat.models.unet import UNet
 from lutloom.qat.models.vgg import Vgg16
 from lutloom.qat.models.vgg10 import Vgg10
 
@@ -79,5 +96,65 @@ SMALL: Mapping[str, Recipe] = {
         lambda: KeywordSpotting(Bits(4, 4), width=6, frames=(1, 13, 6)), (1, 13, 6), *_SIGNED
     ),
     "mobilenet": Recipe(lambda: MobileNet(4, alpha=1 / 8, image=32, classes=10), (3, 32, 32)),
+}
+"""The same networks with few channels and small images: for tests, and for the exact oracle."""
+
+_FOUR = Bits(4, 4)
+
+BRANCHED: Mapping[str, Recipe] = {
+    "resnet8": Recipe(lambda: ResNet8(_FOUR), (3, 32, 32)),
+    "autoencoder": Recipe(lambda: Autoencoder(_FOUR), (640,), *_SIGNED),
+    "squeeze-excite": Recipe(lambda: SqueezeExciteNet(_FOUR), (3, 32, 32)),
+    "attention": Recipe(lambda: AttentionNet(_FOUR), (3, 32, 32)),
+    "espcn": Recipe(lambda: SubPixel(_FOUR), (1, 64, 64)),
+    "resize-conv": Recipe(lambda: ResizeConvolution(_FOUR), (1, 64, 64)),
+    "unet": Recipe(lambda: UNet(_FOUR), (3, 64, 64)),
+    "unet-transposed": Recipe(lambda: UNet(_FOUR, transposed=True, shared=False), (3, 64, 64)),
+    "detector": Recipe(lambda: Detector(_FOUR, joined=True), (3, 96, 96)),
+    "shufflenet": Recipe(lambda: ShuffleNetV2(_FOUR, image=96), (3, 96, 96)),
+    "squeezenet": Recipe(lambda: SqueezeNet(_FOUR), (3, 96, 96)),
+    "mobilenet-v2": Recipe(lambda: MobileNetV2(_FOUR, alpha=0.35, image=96), (3, 96, 96)),
+    "resnet18": Recipe(lambda: ResNet18(_FOUR), (3, 32, 32)),
+    "resnet18-separate": Recipe(lambda: ResNet18(_FOUR, shared=False), (3, 32, 32)),
+    "resnet50-1w2a": Recipe(lambda: ResNet50(Bits(1, 2)), (3, 224, 224)),
+    "resnet50-2w2a": Recipe(lambda: ResNet50(Bits(2, 2)), (3, 224, 224)),
+}
+"""Networks with branches, and those that give images, at their published sizes."""
+
+_TINY_V2 = partial(MobileNetV2, _FOUR, alpha=1 / 8, image=32, classes=10, last_width=24)
+_TINY_SHUFFLE = partial(
+    ShuffleNetV2, _FOUR, width=8, last_width=16, repeats=(3, 2, 2), image=32, classes=10
+)
+
+SMALL_BRANCHED: Mapping[str, Recipe] = {
+    "resnet8": Recipe(lambda: ResNet8(_FOUR, width=4, image=16), (3, 16, 16)),
+    "autoencoder": Recipe(lambda: Autoencoder(_FOUR, bands=24), (24,), *_SIGNED),
+    "squeeze-excite": Recipe(lambda: SqueezeExciteNet(_FOUR, width=4, blocks=2), (3, 12, 12)),
+    "attention": Recipe(lambda: AttentionNet(_FOUR, width=8, heads=2, blocks=1), (3, 12, 12)),
+    "espcn": Recipe(lambda: SubPixel(_FOUR, width=6), (1, 7, 8)),
+    "resize-conv": Recipe(lambda: ResizeConvolution(_FOUR, width=6, factor=3), (1, 7, 8)),
+    "unet": Recipe(lambda: UNet(_FOUR, width=3), (3, 12, 8)),
+    "unet-separate": Recipe(lambda: UNet(_FOUR, shared=False, width=3), (3, 12, 8)),
+    "unet-transposed": Recipe(lambda: UNet(_FOUR, transposed=True, width=4), (3, 12, 8)),
+    "detector": Recipe(lambda: Detector(_FOUR, joined=True, width=2), (3, 32, 16)),
+    "shufflenet": Recipe(_TINY_SHUFFLE, (3, 32, 32)),
+    "shufflenet-separate": Recipe(partial(_TINY_SHUFFLE, shared=False), (3, 32, 32)),
+    "squeezenet": Recipe(lambda: SqueezeNet(_FOUR, width=8, classes=5), (3, 33, 33)),
+    "squeezenet-separate": Recipe(
+        lambda: SqueezeNet(_FOUR, shared=False, width=8, classes=5), (3, 33, 33)
+    ),
+    "mobilenet-v2": Recipe(_TINY_V2, (3, 32, 32)),
+    "mobilenet-v2-separate": Recipe(partial(_TINY_V2, shared=False), (3, 32, 32)),
+    "resnet18": Recipe(lambda: ResNet18(_FOUR, width=4), (3, 16, 16)),
+    "resnet18-separate": Recipe(lambda: ResNet18(_FOUR, shared=False, width=4), (3, 16, 16)),
+    "resnet50-1w2a": Recipe(
+        lambda: ResNet50(Bits(1, 2), classes=10, width=4, image=32), (3, 32, 32)
+    ),
+    "resnet50-2w2a": Recipe(
+        lambda: ResNet50(Bits(2, 2), classes=10, width=4, image=32), (3, 32, 32)
+    ),
+    "resnet50-2w2a-separate": Recipe(
+        lambda: ResNet50(Bits(2, 2), shared=False, classes=10, width=4, image=32), (3, 32, 32)
+    ),
 }
 """The same networks with few channels and small images: for tests, and for the exact oracle."""

@@ -13,6 +13,7 @@ pytest.importorskip("brevitas", reason="needs brevitas")
 import torch
 
 from lutloom.qat.calibration import calibrate, random_images, variety
+from lutloom.qat.models.blocks import activation, block, conv2d
 from tests.qat.networks import SMALL
 
 NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
@@ -25,9 +26,9 @@ def test_each_activation_uses_most_of_its_levels_and_classes_vary(name: str) -> 
     recipe = SMALL[name]
     model = recipe.calibrated()
     found = variety(model, recipe.floats(recipe.integers(32)))
-    for activation in found.activations:
-        assert activation.used >= 0.8 * activation.levels, activation
-        assert activation.largest < 0.75, activation
+    for use in found.activations:
+        assert use.used >= 0.8 * use.levels, use
+        assert use.largest < 0.75, use
     assert len(found.classes) >= 4
     assert found.classes[0][1] <= 16
     assert sum(count for _, count in found.classes) == 32
@@ -73,13 +74,16 @@ def test_a_calibrated_model_stands_in_evaluation_without_hooks() -> None:
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
-def test_a_model_without_logits_is_refused() -> None:
-    message = r"^there is no linear layer whose logits could be centred$"
-    with pytest.raises(ValueError, match=message):
-        calibrate(torch.nn.Sequential(torch.nn.ReLU()), np.zeros((2, 3), np.float32))
+def test_a_model_without_a_linear_layer_is_calibrated_up_to_its_last_norm() -> None:
+    layer = block(conv2d(2, 3, 3, 4), activation(4))
+    images = (random_images((2, 8, 8), 16) / 255).astype(np.float32)
+    calibrate(layer, images)
+    found = variety(layer, images)
+    assert found.activations[0].used > 8
+    assert sum(count for _, count in found.classes) == 16 * 6 * 6
 
 
-@pytest.mark.parametrize("shape", [(3, 8, 9), (2, 33), (1, 5, 4)])
+@pytest.mark.parametrize("shape", [(3, 8, 9), (2, 33), (1, 5, 4), (40,)])
 def test_random_images_differ_as_a_whole(shape: tuple[int, ...]) -> None:
     images = random_images(shape, 20)
     assert images.shape == (20, *shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ pytest.importorskip("torch", reason="needs torch")
 import torch
 
 from lutloom.qat.models import build_model
+from lutloom.qat.models.blocks import signed
 from lutloom.qat.run import classify, run_model, trace_model
 
 PIXELS = np.random.default_rng(0).random((7, 1, 4, 4), np.float32)
@@ -47,6 +50,18 @@ def test_a_trace_holds_what_each_quantizer_gave() -> None:
         assert len(np.unique(values)) <= 4  # two bits
     # Nothing is left behind in the model.
     assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("batch_size", [2, 7])
+def test_the_uses_of_a_shared_quantizer_are_told_apart(batch_size: int) -> None:
+    shared = signed(4)
+    model = torch.nn.Sequential(
+        OrderedDict(first=shared, pool=torch.nn.MaxPool2d(2), again=shared, end=torch.nn.Flatten())
+    )
+    logits, quantized = trace_model(model, PIXELS, batch_size)
+    assert list(quantized) == ["first", "first:1"]
+    assert quantized["first"].shape == (7, 1, 4, 4)
+    assert np.array_equal(quantized["first:1"].reshape(7, 4), logits)
 
 
 def test_of_equal_logits_the_lowest_class_wins() -> None:

@@ -1,0 +1,84 @@
+"""SqueezeNet: fire units, which squeeze channels by a 1x1 convolution and expand them by two.
+
+The two, of 1x1 and of 3x3, are concatenated; they share a quantizer, unless ``shared=False`` gives
+each its own. There is no linear layer: a last 1x1 convolution makes the classes, and their means
+over all pixels are the logits.
+
+Reference: Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, 2016;
+version 1.1, with batch normalization.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from lutloom.qat.models.blocks import Bits, activation, block, conv2d, input_quantizer, joined
+from lutloom.qat.run import values_of
+
+IMAGE = (3, 224, 224)
+# channels squeezed to, by 64; None is a pooling
+_UNITS = (16, 16, None, 32, 32, None, 48, 48, 64, 64)
+_END_BITS = 8
+# The largest value of the 3x3 convolution where it doesn't share the quantizer of the other one.
+_OTHER = 0.7
+
+
+class Fire(nn.Module):
+    """y = concat(q(w1 * s), q(w3 * s)) with s = q(w0 * x): 1x1 to ``squeezed``, then 1x1 and 3x3.
+
+    Each of the latter has four times as many channels.
+    """
+
+    def __init__(self, channels: int, squeezed: int, bits: Bits, *, shared: bool = True) -> None:
+        super().__init__()
+        squeeze = conv2d(channels, squeezed, 1, bits.weights)
+        self.squeeze = block(squeeze, activation(bits.activations))
+        ends = [activation(bits.activations)] * 2
+        if not shared:
+            ends[1] = activation(bits.activations, limit=_OTHER)
+        self.expand1 = block(conv2d(squeezed, 4 * squeezed, 1, bits.weights), ends[0])
+        self.expand3 = block(conv2d(squeezed, 4 * squeezed, 3, bits.weights, padding=1), ends[1])
+
+    def forward(self, x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas')
+        """Return the channels of both convolutions."""
+        squeezed = self.squeeze(x)
+        return joined(self.expand1(squeezed), self.expand3(squeezed))
+
+
+class SqueezeNet(nn.Module):
+    """SqueezeNet: (N, 3, H, W) float pixels in [0, 1] to (N, classes) logits.
+
+    ``width`` is the number of channels of the first layer; the others keep their ratio to it.
+    """
+
+    def __init__(
+        self, bits: Bits, *, shared: bool = True, width: int = 64, classes: int = 1000
+    ) -> None:
+        super().__init__()
+        self.quantize_input = input_quantizer()
+        first = conv2d(IMAGE[0], width, 3, _END_BITS, stride=2, padding=1)
+        self.features = nn.Sequential()
+        self.features.add_module("conv0", block(first, activation(bits.activations)))
+        self.features.add_module("pool0", nn.MaxPool2d(3, 2))
+        channels = width
+        for number, part in enumerate(_UNITS, start=1):
+            if part is None:
+                self.features.add_module(f"pool{number}", nn.MaxPool2d(3, 2))
+                continue
+            squeezed = part * width // 64
+            module = Fire(channels, squeezed, bits, shared=shared)
+            self.features.add_module(f"fire{number}", module)
+            channels = 8 * squeezed
+        last = conv2d(channels, classes, 1, _END_BITS)
+        self.classes = block(last, activation(_END_BITS))
+        self.mean = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the logits of a batch."""
+        classes = self.classes(self.features(self.quantize_input(2.0 * pixels - 1.0)))
+        logits: torch.Tensor = self.flatten(self.mean(values_of(classes)))
+        return logits

@@ -1,0 +1,71 @@
+"""Super-resolution: a larger image of a small one, in two ways to enlarge.
+
+ESPCN computes all pixels of a block as channels of a small one, and moves them to their places at
+the end (depth to space). The other way repeats pixels and convolves what has become large, which
+leaves no checkerboard. Both see one channel, the luminance, and give pixels of 8 bits.
+
+References: Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient
+Sub-Pixel Convolutional Neural Network, CVPR 2016; Odena et al., Deconvolution and Checkerboard
+Artifacts, Distill 2016.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from lutloom.qat.models.blocks import Bits, activation, block, conv2d, input_quantizer
+from lutloom.qat.run import values_of
+
+IMAGE = (1, 64, 64)
+_END_BITS = 8
+
+
+class SubPixel(nn.Module):
+    """ESPCN: (N, 1, H, W) float pixels in [0, 1] to (N, 1, factor H, factor W) ones.
+
+    ``width`` is the number of channels of the first layer; the second has half as many.
+    """
+
+    def __init__(self, bits: Bits, *, factor: int = 3, width: int = 64) -> None:
+        super().__init__()
+        self.quantize_input = input_quantizer()
+        self.features = _features(bits, width)
+        last = conv2d(width // 2, factor**2, 3, _END_BITS, padding=1)
+        self.pixels = block(last, activation(_END_BITS))
+        self.enlarge = nn.PixelShuffle(factor)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the larger images of a batch."""
+        channels = self.pixels(self.features(self.quantize_input(2.0 * pixels - 1.0)))
+        found: torch.Tensor = self.enlarge(values_of(channels))
+        return found
+
+
+class ResizeConvolution(nn.Module):
+    """Pixels repeated ``factor`` times, between the second and the last convolution of three.
+
+    (N, 1, H, W) float pixels in [0, 1] to (N, 1, factor H, factor W) ones.
+    """
+
+    def __init__(self, bits: Bits, *, factor: int = 2, width: int = 32) -> None:
+        super().__init__()
+        self.quantize_input = input_quantizer()
+        self.features = _features(bits, width)
+        self.enlarge = nn.Upsample(scale_factor=factor, mode="nearest")
+        last = conv2d(width // 2, IMAGE[0], 3, _END_BITS, padding=1)
+        self.pixels = block(last, activation(_END_BITS))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the larger images of a batch."""
+        channels = self.features(self.quantize_input(2.0 * pixels - 1.0))
+        return values_of(self.pixels(self.enlarge(values_of(channels))))
+
+
+def _features(bits: Bits, width: int) -> nn.Sequential:
+    sequence = nn.Sequential()
+    first = conv2d(IMAGE[0], width, 5, bits.weights, padding=2)
+    sequence.add_module("conv0", block(first, activation(bits.activations)))
+    second = conv2d(width, width // 2, 3, bits.weights, padding=1)
+    sequence.add_module("conv1", block(second, activation(bits.activations)))
+    return sequence
