@@ -36,6 +36,8 @@ class Context:
     users: dict[str, int]
     """How many nodes and outputs of the model read each of its tensors."""
     symbols: dict[str, Symbol] = field(default_factory=dict)
+    integers: set[str] = field(default_factory=set)
+    """The model's tensors that hold integers: what a QuantizeLinear gave, moved about or not."""
     head: HostProgram | None = None
     """How the host makes the graph's input, once the first quantizer was met."""
 
@@ -102,12 +104,19 @@ def required_formula(node: SourceNode, inputs: Inputs, index: int, wanted: str) 
         case HostFloat(because=culprit):
             raise ModelError(
                 f"{node}: {wanted} needs integers, but {culprit} before it makes floats that have"
-                f" no integer form; put a quantizer between the two, or leave the node out"
+                f" no integer form; {_instead(culprit)}, or leave the node out"
             )
         case Indices():
             raise ModelError(f"{node}: {wanted} can't work on the indices of TopK or ArgMax")
         case Constant() | ShapeOf():
             raise ModelError(f"{node}: {wanted} should work on the data, not on a constant")
+
+
+def _instead(culprit: SourceNode | None) -> str:
+    """Return what to do about a node that makes floats."""
+    if culprit is not None and culprit.op_type in {"LogSoftmax", "Softmax"}:
+        return "train with a ReLU and a quantizer in its place (ReLU attention)"
+    return "put a quantizer between the two"
 
 
 def shape_of(node: SourceNode, symbol: Symbol) -> tuple[int, ...]:

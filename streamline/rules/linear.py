@@ -1,4 +1,4 @@
-"""MatMul and Gemm with constant weights: a product of integers, and a scale outside."""
+"""MatMul and Gemm: a product of integers, mostly with constant weights, and a scale outside."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lutloom.streamline.constant_grids import moved, transposed
 from lutloom.streamline.context import required, required_constant, required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered, reshaped
+from lutloom.streamline.rules.matrix_product import matrix_product
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import Constant, Scaled
 from lutloom.streamline.weighted_sum import check_integers, weighted_sum
@@ -30,7 +31,7 @@ _MATRIX = 2
 def matmul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     """``x @ w`` over the last axis, or ``w @ x`` over the last but one: a transpose away from it.
 
-    Raises ``ModelError`` for a product of two results, or with the batch.
+    Two results may be multiplied, too. Raises ``ModelError`` for a product with the batch.
     """
     import numpy as np
 
@@ -45,9 +46,7 @@ def matmul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         y = _product(node, _exchanged(x), transposed(left), context)
         return _exchanged(y)
     if not isinstance(right, Constant):
-        raise ModelError(
-            f"{node} multiplies two results of the network, which this version has no hardware for"
-        )
+        return matrix_product(node, inputs, context)
     x = required_scaled(node, inputs, 0, "a product")
     if right.array.ndim == 1:  # a vector: the axis of the sum is gone
         column = moved(right, lambda array: array[:, np.newaxis])

@@ -144,11 +144,6 @@ def weights_left(w: Writer) -> ModelProto:
     return w.model(w.node("MatMul", [weights, w.quant("x")], name="fc"), 2)
 
 
-def two_results_multiplied(w: Writer) -> ModelProto:
-    x = w.quant("x")
-    return w.model(w.node("MatMul", [x, x], name="attention"), 2)
-
-
 def control_flow(w: Writer) -> ModelProto:
     body = helper.make_graph([], "then", [], [])
     x = w.node("If", [w.constant(True, np.bool_)], name="maybe", then_branch=body)
@@ -373,7 +368,6 @@ def damaged_attribute(w: Writer) -> ModelProto:
             weights_left,
             r"^MatMul node 'fc' has its weights on the left of .* mixes images of a batch: ",
         ),
-        (two_results_multiplied, r"^MatMul node 'attention' multiplies two results of the network"),
         (control_flow, r"^If node 'maybe' holds a subgraph: control flow has no dataflow hardwar"),
         (training_batch_norm, r"^BatchNormalization node .* is in training mode: export the mode"),
         (training_dropout, r"^Dropout node 'drop' is in training mode: export the model in eval"),
