@@ -6,6 +6,7 @@
     conv(x, one tap)          =  matvec(x, weights transposed)
     add(x0, x1, x2, ...)      =  add(add(x0, x1), x2), ...
     x[a:b], x[c:d]            =  split(x), where they don't overlap
+    what moves nothing        =  a reshape, which is a wire
     f(x), g(x)                =  x0, x1 = duplicate(x); f(x0), g(x1)
 
 Exact: the first five are the same sums, the others the same values.
@@ -17,7 +18,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.splits import with_splits
+from lutloom.codegen.splits import with_slices, with_splits
 from lutloom.core.errors import LutloomError
 from lutloom.core.graph import Graph, Node, fresh_name
 from lutloom.core.ops import (
@@ -28,9 +29,12 @@ from lutloom.core.ops import (
     Linear,
     MatVec,
     MaxPool,
+    Permute,
     Reshape,
     Slice,
+    Split,
     SumPool,
+    Upsample,
     Window,
 )
 from lutloom.core.text import print_node
@@ -60,7 +64,8 @@ def lower(graph: Graph) -> Graph:
             " version builds designs with one of each; split the model, or keep one output"
         )
     needed = _needed(graph)
-    if not any(not isinstance(node.op, Reshape) for node in needed):
+    nodes = [_wired(node, graph) for node in with_slices(needed, graph.outputs)]
+    if all(isinstance(node.op, Reshape) for node in nodes):
         raise LoweringError(
             f"there is nothing to build: the output {graph.outputs[0]} is the input"
             f" {next(iter(graph.inputs))} with nothing computed in between"
@@ -72,7 +77,7 @@ def lower(graph: Graph) -> Graph:
     names = set(graph.types)
     nodes = [
         process
-        for node in with_splits(needed)
+        for node in with_splits(nodes)
         for process in _processes(node, graph.types[node.inputs[0]], names)
     ]
     return _with_duplicates(graph, nodes, names)
@@ -94,8 +99,10 @@ def _first_obstacle(graph: Graph) -> str | None:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
     for node in graph.nodes:
-        if isinstance(node.op, Linear | Conv | Slice) or (
-            isinstance(node.op, Add) and len(node.inputs) != 2
+        if (
+            isinstance(node.op, Linear | Conv | Slice)
+            or (isinstance(node.op, Add) and len(node.inputs) != 2)
+            or _moves_nothing(node, graph)
         ):
             return f"{print_node(node)} is no process"
     readers = Counter(name for node in graph.nodes for name in node.inputs)
@@ -106,6 +113,29 @@ def _first_obstacle(graph: Graph) -> str | None:
     if all(isinstance(node.op, Reshape) for node in graph.nodes):
         return "there is no process"
     return None
+
+
+def _wired(node: Node, graph: Graph) -> Node:
+    if not _moves_nothing(node, graph):
+        return node
+    return replace(node, op=Reshape(graph.types[node.name].shape))
+
+
+def _moves_nothing(node: Node, graph: Graph) -> bool:
+    """Return whether the one result of ``node`` is its input, element by element."""
+    shape = graph.types[node.inputs[0]].shape
+    match node.op:
+        case Permute(axes=axes):
+            moved = [axis for axis in axes if shape[axis] > 1]
+            return moved == sorted(moved)
+        case Upsample(factors=factors):
+            return set(factors) <= {1}
+        case Slice(axis=axis, start=start, stop=stop):
+            return stop - start == shape[axis]
+        case Split(parts=parts):
+            return len(parts) == 1 and parts[0].stop - parts[0].start == shape[parts[0].axis]
+        case _:
+            return False
 
 
 def _check_axes(node: Node) -> None:

@@ -3,6 +3,7 @@
     x[a:b], x[c:d]  =  split(x)
 
 Exact: the same elements. A value is copied only for parts that overlap, or lie along another axis.
+Parts that nobody reads are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,24 @@ class _Part:
     place: int
     node: Node
     op: Slice
+
+
+def with_slices(nodes: list[Node], outputs: tuple[str, ...]) -> list[Node]:
+    """Return ``nodes`` with a slice in place of each result of a split that somebody reads."""
+    read = {name for node in nodes for name in node.inputs}.union(outputs)
+    return [
+        part
+        for node in nodes
+        for part in (_slices(node, node.op, read) if isinstance(node.op, Split) else [node])
+    ]
+
+
+def _slices(node: Node, op: Split, read: set[str]) -> list[Node]:
+    return [
+        Node((name,), part, node.inputs)
+        for name, part in zip(node.results, op.parts, strict=True)
+        if name in read
+    ]
 
 
 def with_splits(nodes: list[Node]) -> list[Node]:

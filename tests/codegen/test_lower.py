@@ -12,16 +12,21 @@ from lutloom.codegen.lower import check_lowered
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import (
     Add,
+    Concat,
     Conv,
     Depthwise,
     Duplicate,
     Linear,
     MatVec,
     MaxPool,
+    Permute,
     Reshape,
+    Slice,
+    Split,
     SumPool,
     Threshold,
     TopK,
+    Upsample,
     Window,
 )
 from lutloom.core.text import print_graph
@@ -273,3 +278,38 @@ def test_duplicates_without_readers_go() -> None:
     )
     lowered = lower(Graph({"x": X}, nodes, ("y",)))
     assert [str(node) for node in lowered.nodes] == ["y = matvec(x)"]
+
+
+def test_slices_that_do_not_overlap_are_one_split_of_what_is_read() -> None:
+    x = TensorType(IntType(0, 3), (4, 6))
+    nodes = (
+        Node(("a", "b", "c"), Split(1, (0, 2, 2, 3, 4, 6)), ("x",)),
+        Node(("d",), Slice(1, 3, 4), ("x",)),
+        Node(("e",), Slice(0, 0, 1), ("x",)),
+        Node(("f",), Slice(0, 0, 4), ("x",)),
+        Node(("y",), Concat(1), ("a", "d", "c", "f")),
+    )
+    lowered = lower(Graph({"x": x}, nodes, ("y",)))
+    processes = {node.results: (node.op, node.inputs) for node in lowered.nodes}
+    assert processes == {
+        ("x/copy0", "x/copy1"): (Duplicate(2), ("x",)),
+        ("a", "d", "c"): (Split(1, (0, 2, 3, 4, 4, 6)), ("x/copy0",)),
+        ("f",): (Reshape((4, 6)), ("x/copy1",)),
+        ("y",): (Concat(1), ("a", "d", "c", "f")),
+    }
+
+
+def test_what_moves_nothing_is_a_wire() -> None:
+    x = TensorType(IntType(0, 3), (1, 2, 1, 3))
+    nodes = (
+        Node(("a",), Permute((1, 0, 3, 2)), ("x",)),
+        Node(("b",), Upsample((1, 1, 1, 1)), ("a",)),
+        Node(("c",), Split(3, (0, 1)), ("b",)),
+        Node(("d",), Slice(0, 0, 2), ("c",)),
+        Node(("y",), TopK(1), ("d",)),
+    )
+    (*wires, last) = lower(Graph({"x": x}, nodes, ("y",))).nodes
+    assert [node.op for node in wires] == [Reshape((2, 1, 3, 1))] * 4
+    assert last == nodes[-1]
+    with pytest.raises(LoweringError, match="there is nothing to build"):
+        lower(Graph({"x": x}, nodes[:4], ("d",)))

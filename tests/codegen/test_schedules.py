@@ -22,7 +22,7 @@ from lutloom.codegen.schedules import (
     reader_schedule,
     writer_schedule,
 )
-from lutloom.core.graph import Graph
+from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import (
     Add,
     BorderThreshold,
@@ -33,6 +33,7 @@ from lutloom.core.ops import (
     Multiply,
     Permute,
     Requantize,
+    Split,
     SumPool,
     TopK,
     Upsample,
@@ -139,6 +140,10 @@ def moves() -> Graph:
     made.append(Concat(1), "x")
     made.append(Upsample((1, 2, 1)))
     made.append(Upsample((2, 3, 2)))
+    parts = ("a", "b"), Split(1, (0, 3, 6, 18)), (made.last,)
+    made.nodes.append(Node(*parts))
+    made.append(Concat(1), "a")
+    made.append(Permute((1, 0, 2)))
     return made.graph
 
 

@@ -31,8 +31,10 @@ from lutloom.core.ops import (
     Permute,
     Requantize,
     Reshape,
+    Slice,
     SumPool,
     TopK,
+    Upsample,
 )
 from lutloom.core.plan import Folding, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
@@ -310,8 +312,10 @@ ALONE: dict[str, Op] = {
     "multiply": Multiply(),
     "permute": Permute((1, 0, 2)),
     "requantize": Requantize(Const([[1]]), Const([[0]]), 1, Const([0]), Const([1])),
+    "split": Slice(1, 2, 5),
     "sum_pool": SumPool(*WINDOWS),
     "top_k": TopK(3),
+    "upsample": Upsample((2, 3, 1)),
 }
 
 

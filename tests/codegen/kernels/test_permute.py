@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lutloom.codegen import lower
 from lutloom.codegen.kernels.permute import walk
 from lutloom.core.ops import Permute, Reshape
 from lutloom.core.types import IntType, TensorType
@@ -47,5 +48,5 @@ def test_transpositions_agree_however_they_are_folded(
     net.append(Permute((1, 0)))
     net.append(Reshape((24,)))
     net.append(Permute((0,)))
-    graph = net.graph
+    graph = lower(net.graph)
     agree(graph, draw_plan(np.random.default_rng(8), graph))

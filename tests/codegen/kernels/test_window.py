@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from lutloom.codegen import check_plan, legal_values, write_project
 from lutloom.codegen.folding import unfolded_plan
 from lutloom.codegen.kernels import KERNELS, Site
-from lutloom.codegen.kernels.line_buffer import axes_of
 from lutloom.codegen.kernels.kernel import recoding
+from lutloom.codegen.kernels.line_buffer import axes_of
 from lutloom.codegen.kernels.window import Form, Span, form_of, schedule_of
 from lutloom.codegen.pragma_check import check_project
 from lutloom.codegen.project import Golden
