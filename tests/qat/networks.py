@@ -135,7 +135,9 @@ SMALL_BRANCHED: Mapping[str, Recipe] = {
     "resize-conv": Recipe(lambda: ResizeConvolution(_FOUR, width=6, factor=3), (1, 7, 8)),
     "unet": Recipe(lambda: UNet(_FOUR, width=3), (3, 12, 8)),
     "unet-separate": Recipe(lambda: UNet(_FOUR, shared=False, width=3), (3, 12, 8)),
-    "unet-transposed": Recipe(lambda: UNet(_FOUR, transposed=True, width=4), (3, 12, 8)),
+    "unet-transposed": Recipe(
+        lambda: UNet(_FOUR, shared=False, transposed=True, width=4), (3, 12, 8)
+    ),
     "detector": Recipe(lambda: Detector(_FOUR, joined=True, width=2), (3, 32, 16)),
     "shufflenet": Recipe(_TINY_SHUFFLE, (3, 32, 32)),
     "shufflenet-separate": Recipe(partial(_TINY_SHUFFLE, shared=False), (3, 32, 32)),

@@ -1,4 +1,4 @@
-"""The convolutional networks: their sizes, and what the files that leave them compute."""
+"""The networks of convolutions and branches: their sizes, and what their files compute."""
 
 from __future__ import annotations
 
@@ -11,17 +11,30 @@ import pytest
 pytest.importorskip("torch", reason="needs torch")
 pytest.importorskip("brevitas", reason="needs brevitas")
 
-from lutloom.qat.brevitas_parts import QuantConv1d, QuantConv2d, QuantLinear
+from lutloom.qat.brevitas_parts import (
+    QuantConv1d,
+    QuantConv2d,
+    QuantConvTranspose2d,
+    QuantLinear,
+)
+from lutloom.qat.calibration import variety
 from lutloom.qat.export import export_qonnx
+from lutloom.qat.models.autoencoder import Autoencoder
 from lutloom.qat.models.blocks import Bits
 from lutloom.qat.models.cnv import Cnv
 from lutloom.qat.models.keyword_spotting import KeywordSpotting
 from lutloom.qat.models.mobilenet import MobileNet
+from lutloom.qat.models.mobilenet_v2 import MobileNetV2
+from lutloom.qat.models.resnet8 import ResNet8
+from lutloom.qat.models.resnet18 import ResNet18
+from lutloom.qat.models.resnet50 import ResNet50
+from lutloom.qat.models.shufflenet import ShuffleNetV2
+from lutloom.qat.models.squeezenet import SqueezeNet
 from lutloom.qat.models.vgg import Vgg16
 from lutloom.qat.models.vgg10 import Vgg10
 from lutloom.qat.run import classify, run_model
 from lutloom.streamline.executor import prepare
-from tests.qat.networks import SMALL
+from tests.qat.networks import BRANCHED, SMALL, SMALL_BRANCHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +42,7 @@ if TYPE_CHECKING:
 
     import torch
 
-LAYERS = (QuantConv1d, QuantConv2d, QuantLinear)
+LAYERS = (QuantConv1d, QuantConv2d, QuantConvTranspose2d, QuantLinear)
 SEPARABLE = partial(Vgg16, separable=True)
 
 
@@ -48,8 +61,19 @@ def layers_of(model: torch.nn.Module) -> list[torch.nn.Module]:
         (partial(KeywordSpotting, Bits(4, 4)), 10, 22_016),
         (MobileNet, 28, 4_209_088),
         (partial(MobileNet, alpha=0.25), 28, 463_600),
+        (partial(ResNet8, Bits(4, 4)), 10, 77_360),
+        (partial(Autoencoder, Bits(4, 4)), 10, 264_192),
+        # the parameters that torchvision counts, less those of norms (two a channel) and biases
+        (partial(ResNet18, Bits(4, 4)), 21, 11_173_962 - 9_600 - 10),
+        (partial(ResNet50, Bits(1, 2)), 54, 25_557_032 - 53_120 - 1_000),
+        (partial(MobileNetV2, Bits(4, 4)), 53, 3_504_872 - 34_112 - 1_000),
+        (partial(ShuffleNetV2, Bits(4, 4)), 57, 1_366_792 - 7_952 - 1_000),
+        (partial(SqueezeNet, Bits(4, 4)), 26, 1_235_496 - 3_944),
     ],
-    ids=["cnv", "vgg16", "vgg16-ds", "vgg10", "kws", "mobilenet", "mobilenet-0.25"],
+    ids=[
+        *("cnv", "vgg16", "vgg16-ds", "vgg10", "kws", "mobilenet", "mobilenet-0.25", "resnet8"),
+        *("autoencoder", "resnet18", "resnet50", "mobilenet-v2", "shufflenet", "squeezenet"),
+    ],
 )
 def test_networks_are_as_large_as_their_publications_say(
     make: Callable[[], torch.nn.Module], layers: int, weights: int
@@ -70,11 +94,28 @@ def test_a_reduced_network_has_the_layers_of_the_whole_one(name: str) -> None:
         "mobilenet": MobileNet,
     }
     key = name if name in whole else name.split("-", maxsplit=1)[0]
-    paths = [
-        {path for path, _ in model.named_modules() if "quant" not in path}
-        for model in (whole[key](), SMALL[name].make())
-    ]
-    assert paths[0] == paths[1]
+    assert paths_of(SMALL[name].make()) == paths_of(whole[key]())
+
+
+def paths_of(model: torch.nn.Module) -> set[str]:
+    return {path for path, _ in model.named_modules() if "quant" not in path}
+
+
+@pytest.mark.parametrize("name", [name for name in BRANCHED if name in SMALL_BRANCHED])
+def test_a_reduced_network_with_branches_has_layers_of_the_whole_one(name: str) -> None:
+    assert paths_of(SMALL_BRANCHED[name].make()) <= paths_of(BRANCHED[name].make())
+
+
+@pytest.mark.parametrize("name", SMALL_BRANCHED)
+def test_a_network_with_branches_uses_its_levels(name: str) -> None:
+    recipe = SMALL_BRANCHED[name]
+    found = variety(recipe.calibrated(16), recipe.floats(recipe.integers(16)))
+    for use in found.activations:
+        # few numbers of an image reach few of many levels
+        assert use.used >= min(0.4 * use.levels, 20), use
+        assert use.largest < 0.75, use
+    # one channel of pixels has one largest
+    assert len(found.classes) > 1 or name in {"espcn", "resize-conv"}
 
 
 def test_a_keyword_spotter_takes_any_number_of_frames_and_coefficients() -> None:
@@ -92,10 +133,14 @@ def test_a_keyword_spotter_takes_any_number_of_frames_and_coefficients() -> None
         ("kws", False),
         ("kws", True),
         ("mobilenet", False),
+        ("resnet18", False),
+        ("shufflenet", False),
+        ("attention", True),
+        ("unet", True),
     ],
 )
 def test_the_file_computes_what_the_model_does(tmp_path: Path, name: str, dynamo: bool) -> None:
-    recipe = SMALL[name]
+    recipe = {**SMALL, **SMALL_BRANCHED}[name]
     model = recipe.calibrated()
     path = export_qonnx(model, tmp_path / "m.onnx", recipe.shape, dynamo=dynamo)
     x = recipe.floats(recipe.integers(8, seed=1))
