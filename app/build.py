@@ -180,9 +180,8 @@ def manifest_text(build: Build, directory: Path) -> bytes:
         "board": build.board,
         "part": build.part,
         "clock_mhz": build.clock_mhz,
-        "input": build.network.input_name,
-        "input_shape": list(build.network.input_shape),
-        "output_shape": list(build.network.output_shape),
+        "inputs": {port.name: list(port.shape) for port in build.network.inputs},
+        "outputs": {port.name: list(port.shape) for port in build.network.outputs},
         "plan": plan_digest(print_plan(build.plan)),
         "files": {name: digest for name, digest in files.items() if name != PLAN},
     }

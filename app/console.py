@@ -80,7 +80,7 @@ def show_inspection(result: Inspection) -> None:
         f"{result.weights:,} weights, {result.weight_bits:,} bits, {result.macs:,} MACs",
     )
     _say_widest(result.widest_sum)
-    shapes = f"[N, {_shape(network.input_shape)}] to [N, {_shape(network.output_shape)}]"
+    shapes = f"[N, {_shape(network.input.shape)}] to [N, {_shape(network.output.shape)}]"
     _say("model", shapes)
     _say("integers that go in", str(network.graph.inputs[network.input_value].element))
     if result.qonnx is not None:

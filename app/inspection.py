@@ -101,8 +101,8 @@ def inspect(
         model,
         network,
         layers_of(network.graph),
-        tuple(map(_step, network.head)),
-        tuple(map(_step, network.tail)),
+        tuple(_step(step) for port in network.inputs for step in port.head),
+        tuple(_step(step) for port in network.outputs for step in port.tail),
         None if qonnx is None else Path(qonnx),
     )
 

@@ -25,9 +25,9 @@ def random_images(network: Network, count: int, seed: int) -> NDArray[Any]:
     """
     import numpy as np
 
-    shape = (count, *network.input_shape)
+    shape = (count, *network.input.shape)
     shares = _patches(np.random.default_rng(seed), shape)
-    if network.raw_input:
+    if network.input.is_raw:
         element = network.graph.inputs[network.input_value].element
         return (shares * element.count).astype(np.int64) * element.step + element.lo
 

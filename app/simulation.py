@@ -77,7 +77,7 @@ def simulate(
     network = loaded.network
     images = load_array(data, "data")
     # Data of a wrong shape are named before anything is compiled.
-    network.check(images)
+    network.named(images)
     truth = None if labels is None else load_labels(labels, len(images))
     if output is not None and not Path(output).parent.is_dir():
         raise OutputError(f"{output} can't be written: {Path(output).parent} is no directory")

@@ -157,7 +157,7 @@ class _ModelComparison:
         network = self.build.network
         encoded = integers[network.input_value]
         floats = images
-        if network.raw_input:
+        if network.input.is_raw:
             meaning = network.meaning[network.input_value]
             floats = meaning.in_model_order(meaning.to_real(encoded))
         for start in range(0, len(floats), self.size):
@@ -181,13 +181,14 @@ class _ModelComparison:
         checks += [_beyond_check(entry) for entry in comparison.beyond]
         ours = np.concatenate(self.ours)
         theirs = np.concatenate([part.reshape(-1, *ours.shape[1:]) for part in self.theirs])
-        if comparison.outside is not None:
-            tail = self.build.network.tail
+        (found,) = comparison.outputs
+        if found.outside is not None:
+            tail = self.build.network.output.tail
             remark = "within the bounds on the host's float32 error" if tail else ""
             checks.append(
-                Check(Stage.MODEL, "output", comparison.outputs, comparison.outside, remark=remark)
+                Check(Stage.MODEL, "output", found.elements, found.outside, remark=remark)
             )
-        checks.append(_output_check(ours, theirs, comparison.excused))
+        checks.append(_output_check(ours, theirs, found.excused))
         return checks, comparison.layers
 
 

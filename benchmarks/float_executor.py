@@ -118,7 +118,7 @@ def compare_with_executor(path: Path, network: Network, data: NDArray[Any]) -> C
     """Return the comparison of ``network`` with the model at ``path`` on ``data``, in batches."""
     encoded = network.encode(data)
     floats = data.astype(np.float32)
-    if network.raw_input:
+    if network.input.is_raw:
         meaning = network.meaning[network.input_value]
         floats = meaning.in_model_order(meaning.to_real(encoded))
     source = read_source(path)

@@ -69,35 +69,39 @@ Meaning: TypeAlias = Mapping[str, ValueMeaning]
 
 
 def meaning_to_json(meaning: Meaning) -> dict[str, Any]:
-    """Return ``meaning`` as JSON values; rationals are strings such as ``-3/8``."""
-    return {
-        name: {
-            "scale": [str(value) for value in entry.scale],
-            "bias": [str(value) for value in entry.bias],
-            "tensor": entry.tensor,
-            "node": entry.node,
-            "axes": list(entry.axes),
-            "is_quantized": entry.is_quantized,
-            **({"split": list(entry.split)} if entry.split else {}),
-        }
-        for name, entry in meaning.items()
-    }
+    """Return ``meaning`` as JSON values."""
+    return {name: entry_to_json(entry) for name, entry in meaning.items()}
 
 
 def meaning_from_json(document: Mapping[str, Any]) -> Meaning:
-    """Return what ``meaning_to_json`` wrote.
+    """Return what ``meaning_to_json`` wrote; raises as ``entry_from_json`` does."""
+    return {name: entry_from_json(entry) for name, entry in document.items()}
+
+
+def entry_to_json(entry: ValueMeaning) -> dict[str, Any]:
+    """Return ``entry`` as JSON values; rationals are strings such as ``-3/8``."""
+    return {
+        "scale": [str(value) for value in entry.scale],
+        "bias": [str(value) for value in entry.bias],
+        "tensor": entry.tensor,
+        "node": entry.node,
+        "axes": list(entry.axes),
+        "is_quantized": entry.is_quantized,
+        **({"split": list(entry.split)} if entry.split else {}),
+    }
+
+
+def entry_from_json(document: Mapping[str, Any]) -> ValueMeaning:
+    """Return what ``entry_to_json`` wrote.
 
     Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
     """
-    return {
-        name: ValueMeaning(
-            tuple(Fraction(value) for value in entry["scale"]),
-            tuple(Fraction(value) for value in entry["bias"]),
-            str(entry["tensor"]),
-            str(entry["node"]),
-            tuple(int(axis) for axis in entry["axes"]),
-            bool(entry["is_quantized"]),
-            tuple(int(size) for size in entry.get("split", ())),
-        )
-        for name, entry in document.items()
-    }
+    return ValueMeaning(
+        tuple(Fraction(value) for value in document["scale"]),
+        tuple(Fraction(value) for value in document["bias"]),
+        str(document["tensor"]),
+        str(document["node"]),
+        tuple(int(axis) for axis in document["axes"]),
+        bool(document["is_quantized"]),
+        tuple(int(size) for size in document.get("split", ())),
+    )

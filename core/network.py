@@ -3,171 +3,146 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from lutloom.core.errors import GraphFileError, RangeError
 from lutloom.core.files import read_text, write_file
-from lutloom.core.host import HostProgram, run_host
-from lutloom.core.host_json import program_from_json, program_to_json
-from lutloom.core.meaning import Meaning, ValueMeaning, meaning_from_json, meaning_to_json
+from lutloom.core.meaning import Meaning, meaning_from_json, meaning_to_json
+from lutloom.core.ports import (
+    InputPort,
+    OutputPort,
+    input_from_json,
+    input_to_json,
+    output_from_json,
+    output_to_json,
+)
 from lutloom.core.store import load_graph, save_graph
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from lutloom.core.graph import Graph
-    from lutloom.core.types import IntArray, TensorType
+    from lutloom.core.types import IntArray
 
-FORMAT = 1
+    Data: TypeAlias = NDArray[Any] | Mapping[str, NDArray[Any]]
+    _Port = TypeVar("_Port", InputPort, OutputPort)
+
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """``output = tail(graph(head(input)))``, for graphs with one input and one output.
+    """``outputs = tails(graph(heads(inputs)))``.
 
-    ``input_shape`` and ``output_shape`` are the model's, without the batch. ``raw_input`` says
-    that the model's input is a quantized tensor itself: then there is no head, and data may be
-    given as those integers or as the reals they stand for.
+    ``inputs`` are in the order of the graph's, and there is one for each. A value of the graph's
+    outputs, which are all different, may be what several of ``outputs`` are made of.
     """
 
     graph: Graph
     meaning: Meaning
-    head: HostProgram
-    tail: HostProgram
-    input_name: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    raw_input: bool
-    integer_output: bool
-    """Whether the model's output holds integers (indices of classes), and not floats."""
+    inputs: tuple[InputPort, ...]
+    outputs: tuple[OutputPort, ...]
+
+    @property
+    def input(self) -> InputPort:
+        """The only input. Raises ``RangeError``, naming them, if there are several."""
+        return _only(self.inputs, "inputs")
+
+    @property
+    def output(self) -> OutputPort:
+        """The only output. Raises ``RangeError``, naming them, if there are several."""
+        return _only(self.outputs, "outputs")
 
     @property
     def input_value(self) -> str:
-        """The name of the graph's input."""
-        return next(iter(self.graph.inputs))
+        """The name of the graph's only input; raises as ``input`` does."""
+        return self.input.value
 
     @property
     def output_value(self) -> str:
-        """The name of the graph's output."""
-        return self.graph.outputs[0]
+        """The name of the graph's only output; raises as ``output`` does."""
+        return self.output.value
 
-    def check(self, data: NDArray[Any]) -> None:
-        """Raise ``RangeError`` unless ``data`` has the shape of the model's input, ``[N, ...]``,
-        and holds numbers.
+    def named(self, data: Data) -> dict[str, NDArray[Any]]:
+        """Return ``data`` by the names of the model's inputs, in their order.
+
+        A single array is that of the only input.
+
+        Raises ``RangeError`` unless there is one array for each input, of its shape ``[N, ...]``,
+        all for as many samples ``N``.
         """
-        if data.ndim != len(self.input_shape) + 1 or data.shape[1:] != self.input_shape:
+        if not isinstance(data, Mapping):
+            data = {self.input.name: data}
+        names = [port.name for port in self.inputs]
+        if set(data) != set(names):
             raise RangeError(
-                f"the data should have the shape {['N', *self.input_shape]},"
-                f" as the model's input '{self.input_name}', not {list(data.shape)}"
+                f"the data are for {_listed(data)}, but the model's inputs are {_listed(names)}:"
+                " give an array for each of them, by its name"
             )
-        if data.dtype.kind not in "fiub":
-            raise RangeError(f"the data should be numbers, not {data.dtype}")
+        for port in self.inputs:
+            port.check(data[port.name])
+        counts = {name: len(data[name]) for name in names}
+        if len(set(counts.values())) > 1:
+            raise RangeError(
+                f"the data hold different numbers of samples for the model's inputs, {counts}:"
+                " there should be as many for each"
+            )
+        return {name: data[name] for name in names}
+
+    def encode_all(self, data: Data) -> dict[str, IntArray]:
+        """Return the graph's inputs ``[batch, *shape]``, by name, for those of the model.
+
+        Raises ``RangeError`` as ``named`` and ``InputPort.encode`` do.
+        """
+        arrays = self.named(data)
+        return {port.value: self._encoded(port, arrays[port.name]) for port in self.inputs}
+
+    def _encoded(self, port: InputPort, data: NDArray[Any]) -> IntArray:
+        try:
+            return port.encode(data, self.meaning[port.value], self.graph.inputs[port.value])
+        except RangeError as error:
+            if len(self.inputs) == 1:
+                raise
+            raise RangeError(f"the model's input '{port.name}': {error}") from error
+
+    def decode_all(self, values: Mapping[str, IntArray]) -> dict[str, NDArray[Any]]:
+        """Return the model's outputs, by name, for ``values`` of the graph ``[batch, *shape]``."""
+        return {port.name: port.decode(values[port.value]) for port in self.outputs}
 
     def encode(self, data: NDArray[Any]) -> IntArray:
-        """Return the graph's input ``[batch, *shape]`` for the model's input ``data``.
-
-        Raises ``RangeError`` for another shape or type of numbers, and for values that a raw
-        input does not have.
-        """
-        import numpy as np
-
-        self.check(data)
-        meaning, type_ = self.meaning[self.input_value], self.graph.inputs[self.input_value]
-        if self.raw_input:
-            moved = meaning.in_value_order(data)
-            return (
-                _checked(moved, type_)
-                if data.dtype.kind in "iu"
-                else _nearest(moved, meaning, type_)
-            )
-        with np.errstate(over="ignore"):
-            floats = data.astype(np.float32)
-        if not np.isfinite(data).all():
-            raise RangeError("the data hold NaN or infinity: clean them first")
-        if not np.isfinite(floats).all():
-            raise RangeError(
-                "the data hold numbers beyond float32, which the model's input holds: scale them"
-                " as for training"
-            )
-        integers = meaning.in_value_order(run_host(self.head, floats))
-        return np.ascontiguousarray(integers, dtype=np.int64)
+        """Return the graph's only input for the model's; raises as ``input``, ``encode_all``."""
+        return self.encode_all(data)[self.input_value]
 
     def decode(self, integers: IntArray) -> NDArray[Any]:
-        """Return the model's output for the graph's output ``[batch, *shape]``."""
-        meaning = self.meaning[self.output_value]
-        if self.integer_output and not self.tail:
-            return meaning.in_model_order(integers).reshape(-1, *self.output_shape)
-        reals = meaning.in_model_order(meaning.to_real(integers))
-        return run_host(self.tail, reals).reshape(-1, *self.output_shape)
+        """Return the model's only output for the graph's; raises as ``output`` does."""
+        return self.output.decode(integers)
 
 
-def _nearest(reals: NDArray[Any], meaning: ValueMeaning, type_: TensorType) -> IntArray:
-    """Return the integers that stand for ``reals``, which must be those numbers in float32."""
-    import numpy as np
-
-    scale = np.array([float(value) for value in meaning.scale])
-    bias = np.array([float(value) for value in meaning.bias])
-    wide = reals.astype(np.float64)
-    if not np.isfinite(wide).all():
-        raise RangeError("the data hold NaN or infinity: clean them first")
-    rounded = np.round((wide - bias) / scale)
-    element = type_.element
-    outside = (rounded < element.lo) | (rounded > element.hi)
-    if outside.any():
-        channel = np.nonzero(outside)[-1][0]
+def _only(ports: Sequence[_Port], what: str) -> _Port:
+    if len(ports) != 1:
+        names = [port.name for port in ports]
         raise RangeError(
-            f"the data hold {float(wide[outside][0])}, but the input takes the integers"
-            f" {element.lo} to {element.hi} times {meaning.scale[channel % len(scale)]} plus"
-            f" {meaning.bias[channel % len(bias)]}"
+            f"the model has the {what} {_listed(names)}: say by name what is for which of them"
         )
-    back = meaning.to_real(rounded.astype(np.int64))
-    with np.errstate(over="ignore"):
-        near = wide.astype(np.float32)
-    wrong = (back != near) & (back != np.nextafter(near, back))
-    if wrong.any():
-        channel = np.nonzero(wrong)[-1][0]
-        raise RangeError(
-            f"the data hold {float(wide[wrong][0])}, which is no multiple of the input's scale"
-            f" {meaning.scale[channel % len(scale)]}: pass the raw integers, or compile with"
-            " another --input-scale"
-        )
-    return _checked(rounded.astype(np.int64), type_)
+    return ports[0]
 
 
-def _checked(integers: NDArray[Any], type_: TensorType) -> IntArray:
-    """Return ``integers``, of any integer type, as int64 if they belong to ``type_``."""
-    import numpy as np
-
-    element = type_.element
-    if integers.size and not element.lo <= int(integers.min()) <= int(integers.max()) <= element.hi:
-        raise RangeError(
-            f"the data hold {int(integers.min())} to {int(integers.max())}, but the input takes"
-            f" {element.lo} to {element.hi}"
-        )
-    wide = np.ascontiguousarray(integers, dtype=np.int64)
-    if element.step != 1 and ((wide - element.lo) % element.step).any():
-        raise RangeError(
-            f"the data hold numbers between {element.lo} and {element.hi} that the input does not"
-            f" take: it takes every {element.step}th"
-        )
-    return wide
+def _listed(names: Mapping[str, object] | Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "nothing"
 
 
 def save_network(network: Network, directory: Path) -> None:
     """Write ``network.json``, ``model.graph`` and ``model.npz`` into ``directory``."""
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
-        "input_name": network.input_name,
-        "input_shape": list(network.input_shape),
-        "output_shape": list(network.output_shape),
-        "raw_input": network.raw_input,
-        "integer_output": network.integer_output,
-        "head": program_to_json(network.head),
-        "tail": program_to_json(network.tail),
+        "inputs": [input_to_json(port) for port in network.inputs],
+        "outputs": [output_to_json(port) for port in network.outputs],
         "meaning": meaning_to_json(network.meaning),
     }
     document["digest"] = _digest(document)
@@ -202,19 +177,26 @@ def load_network(directory: Path) -> Network:
         network = Network(
             graph=graph,
             meaning=meaning_from_json(document["meaning"]),
-            head=program_from_json(document["head"]),
-            tail=program_from_json(document["tail"]),
-            input_name=str(document["input_name"]),
-            input_shape=tuple(int(size) for size in document["input_shape"]),
-            output_shape=tuple(int(size) for size in document["output_shape"]),
-            raw_input=bool(document["raw_input"]),
-            integer_output=bool(document["integer_output"]),
+            inputs=tuple(map(input_from_json, document["inputs"])),
+            outputs=tuple(map(output_from_json, document["outputs"])),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise GraphFileError(f"{path} is damaged: {error!r}") from error
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise GraphFileError(f"{path}: its graph should have one input and one output")
-    for value in (network.input_value, network.output_value):
+    _check_ports(network, path)
+    return network
+
+
+def _check_ports(network: Network, path: Path) -> None:
+    graph = network.graph
+    made = [port.value for port in network.inputs]
+    read = dict.fromkeys(port.value for port in network.outputs)
+    if not made or not read or made != list(graph.inputs) or set(read) != set(graph.outputs):
+        raise GraphFileError(
+            f"{path}: its inputs {made} and outputs {[*read]} should be those of its graph:"
+            " compile the model again"
+        )
+    if len(set(graph.outputs)) < len(graph.outputs):
+        raise GraphFileError(f"{path}: its graph should have no output twice")
+    for value in (*made, *read):
         if value not in network.meaning:
             raise GraphFileError(f"{path} is damaged: it does not say what {value} means")
-    return network

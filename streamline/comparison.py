@@ -14,10 +14,10 @@ are counted apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded
 from lutloom.streamline.differences import explain, nothing_known
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from lutloom.core.meaning import ValueMeaning
     from lutloom.core.network import Network
+    from lutloom.core.ports import OutputPort
     from lutloom.core.types import IntArray
     from lutloom.streamline.bounded import Bools, Floats, Tensors
     from lutloom.streamline.error_bound import Followed
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
+    Values: TypeAlias = Mapping[str, IntArray]
 
 # An executor's float counts as an integer of the grid if it is this near to it, in steps.
 _ON_GRID = 2.0**-16
@@ -65,21 +67,44 @@ class Beyond:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """All quantizers, and the model's output behind the executor's own last integers."""
+class OutputComparison:
+    """One output of the model, behind the executor's own last integers.
 
-    layers: tuple[LayerComparison, ...]
-    outputs: int
+    In a ``Part`` it is that of its images, and ``excused`` are those that lie within the bounds.
+    """
+
+    name: str
+    elements: int
     outside: int | None
-    """How many numbers of the output differ by more than twice the bound on the float32 error of
-    the host's part: ours and the executor's; of indices, by more than the bounds of the values
-    that they choose from. None where the host's part holds an operator without a bound."""
-    beyond: tuple[Beyond, ...]
-    """Where a bound turned out to be too small."""
+    """How many numbers differ by more than twice the bound on the float32 error of the host's part:
+    ours and the executor's; of indices, by more than the bounds of the values that they choose
+    from. None where the host's part holds an operator without a bound."""
     excused: Bools
     """``[images]``: those whose output may be another one from end to end. Either differences of
     layers, all of them explained, have led elsewhere; or all layers are equal, and the output lies
     within its bounds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """All quantizers, and the model's outputs behind the executor's own last integers."""
+
+    layers: tuple[LayerComparison, ...]
+    outputs: tuple[OutputComparison, ...]
+    beyond: tuple[Beyond, ...]
+    """Where a bound turned out to be too small."""
+
+    @property
+    def outside(self) -> int | None:
+        """How many numbers of all outputs lie outside; None where one has no bound."""
+        return _sum(output.outside for output in self.outputs)
+
+    @property
+    def excused(self) -> Bools:
+        """``[images]``: those that are excused in every output."""
+        import numpy as np
+
+        return np.asarray(np.all([output.excused for output in self.outputs], axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,17 +113,18 @@ class Part:
 
     images: int
     layers: tuple[LayerPart, ...]
-    outputs: int
-    agreeing: Bools
-    outside: int | None
+    outputs: tuple[OutputComparison, ...]
     beyond: tuple[Beyond, ...]
 
 
-def compare(network: Network, source: Source, tensors: Tensors, encoded: IntArray) -> Comparison:
+def compare(
+    network: Network, source: Source, tensors: Tensors, encoded: IntArray | Values
+) -> Comparison:
     """Compare every quantizer of ``network`` with the executor's ``tensors`` of ``source``.
 
     ``tensors`` are all tensors of one run on a batch, by name; ``encoded`` is what the network
-    makes of the same batch as the graph's input: a quantizer on the host is compared too.
+    makes of the same batch as the graph's input, or inputs by name: a quantizer on the host is
+    compared too.
     """
     return merge([compare_batch(network, source, tensors, encoded, fold_constants(source))])
 
@@ -107,7 +133,7 @@ def compare_batch(
     network: Network,
     source: Source,
     tensors: Tensors,
-    encoded: IntArray,
+    encoded: IntArray | Values,
     constants: Mapping[str, FoldedConstant],
     *,
     own_floats: bool = True,
@@ -119,6 +145,8 @@ def compare_batch(
     """
     import numpy as np
 
+    if isinstance(encoded, np.ndarray):
+        encoded = {network.input_value: encoded}
     with np.errstate(all="ignore"):  # an executor's infinities are compared like numbers
         return _compare_batch(network, source, tensors, encoded, constants, own_floats)
 
@@ -127,13 +155,14 @@ def _compare_batch(
     network: Network,
     source: Source,
     tensors: Tensors,
-    encoded: IntArray,
+    encoded: Values,
     constants: Mapping[str, FoldedConstant],
     own_floats: bool,  # noqa: FBT001 - as above
 ) -> Part:
     import numpy as np
 
-    _check_shapes(network, source, tensors, len(encoded))
+    images = len(encoded[network.inputs[0].value])
+    _check_shapes(network, source, tensors, images)
     producers = {node.outputs[0]: node for node in source.nodes if node.outputs}
     followed = follow(
         source,
@@ -143,12 +172,12 @@ def _compare_batch(
         given=_given(network, encoded),
         forced=frozenset(m.tensor for m in network.meaning.values() if m.is_quantized),
     )
-    images = len(encoded)
     # Images whose integers so far can occur. The graph is proved for those that can: what it makes
     # of another integer, which an executor's rounding brought about, means nothing.
     possible = np.ones(images, dtype=bool)
     layers: list[LayerPart] = []
-    values: dict[str, IntArray] = {network.input_value: encoded}
+    values = dict(encoded)
+    of_host = {port.value for port in network.inputs if not port.is_raw}
     for name in (*network.graph.inputs, *(n for e in network.graph.nodes for n in e.results)):
         if name not in values:
             producer = network.graph.producers[name]
@@ -160,32 +189,42 @@ def _compare_batch(
         ours = values[name]
         values[name], off_grid = _integers(meaning, tensors[meaning.tensor])
         node = producers.get(meaning.tensor)
-        is_host = name == network.input_value and not network.raw_input
+        is_host = name in of_host
         layers.append(
             _layer(name, meaning, node, ours, values[name], off_grid, followed, possible, is_host)
         )
         never = (values[name] != ours) & ~network.graph.types[name].element.holds(values[name])
         possible &= ~never.reshape(images, -1).any(axis=1)
-    output = network.decode(values[network.output_value])
-    theirs = tensors[source.outputs[0].name]
+    outputs = tuple(
+        _output(port, source, values[port.value], followed, possible) for port in network.outputs
+    )
+    beyond = _beyond(source, followed, constants) if own_floats else ()
+    return Part(images, tuple(layers), outputs, beyond)
+
+
+def _output(
+    port: OutputPort, source: Source, integers: IntArray, followed: Followed, possible: Bools
+) -> OutputComparison:
+    """Compare an output of the model with what the host makes of ``integers`` of the graph."""
+    import numpy as np
+
+    output, theirs = port.decode(integers), followed.exact.tensors[port.name]
     if theirs.size != output.size:
         raise ModelError(
-            f"{source.path}: qonnx's executor can't run the model: it gives its output the shape"
-            f" {list(theirs.shape)} instead of {list(output.shape)}"
+            f"{source.path}: qonnx's executor can't run the model: it gives its output"
+            f" {show(port.name)} the shape {list(theirs.shape)} instead of {list(output.shape)}"
         )
     theirs = theirs.reshape(output.shape)
     if output.dtype.kind == "i":
-        wrong: Bools | None = unexplained_indices(output, theirs, source, followed)
+        wrong: Bools | None = unexplained_indices(output, theirs, source, port.name, followed)
     else:
-        own = _own_error(network, values[network.output_value], output.shape)
-        wrong = _outside(output, theirs, followed.known.get(source.outputs[0].name), own)
-    agreeing = np.zeros(images, dtype=bool)
-    if wrong is not None:
-        wrong = wrong & _of_images(possible, wrong.ndim)
-        agreeing = np.asarray(~wrong.reshape(images, -1).any(axis=1))
-    outside = None if wrong is None else int(wrong.sum())
-    beyond = _beyond(source, followed, constants) if own_floats else ()
-    return Part(images, tuple(layers), output.size, agreeing, outside, beyond)
+        own = _own_error(port, integers, output.shape)
+        wrong = _outside(output, theirs, followed.known.get(port.name), own)
+    if wrong is None:
+        return OutputComparison(port.name, output.size, None, np.zeros(len(output), dtype=bool))
+    wrong = wrong & _of_images(possible, wrong.ndim)
+    agreeing = np.asarray(~wrong.reshape(len(output), -1).any(axis=1))
+    return OutputComparison(port.name, output.size, int(wrong.sum()), agreeing)
 
 
 def _check_shapes(network: Network, source: Source, tensors: Tensors, images: int) -> None:
@@ -211,7 +250,6 @@ def merge(parts: Sequence[Part]) -> Comparison:
 
     images = sum(part.images for part in parts)
     starts = np.cumsum([0, *(part.images for part in parts)])[:-1].tolist()
-    excused = np.concatenate([part.agreeing for part in parts])
     led_elsewhere, wrong = np.zeros((2, images), dtype=bool)
     layers = []
     for batches in zip(*(part.layers for part in parts), strict=True):
@@ -227,16 +265,23 @@ def merge(parts: Sequence[Part]) -> Comparison:
             elements=earlier.elements + entry.elements,
             beyond=earlier.beyond + entry.beyond,
         )
-    outside: int | None = 0
-    for part in parts:
-        outside = None if outside is None or part.outside is None else outside + part.outside
-    return Comparison(
-        tuple(layers),
-        sum(part.outputs for part in parts),
-        outside,
-        tuple(beyond.values()),
-        (excused | led_elsewhere) & ~wrong,
+    outputs = tuple(
+        OutputComparison(
+            batches[0].name,
+            sum(batch.elements for batch in batches),
+            _sum(batch.outside for batch in batches),
+            (np.concatenate([batch.excused for batch in batches]) | led_elsewhere) & ~wrong,
+        )
+        for batches in zip(*(part.outputs for part in parts), strict=True)
     )
+    return Comparison(tuple(layers), outputs, tuple(beyond.values()))
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Return the sum of ``counts``; None where one is not known."""
+    found = list(counts)
+    known = [count for count in found if count is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def _beyond(
@@ -253,7 +298,7 @@ def _beyond(
     return tuple(found)
 
 
-def _own_error(network: Network, integers: IntArray, shape: tuple[int, ...]) -> Floats:
+def _own_error(port: OutputPort, integers: IntArray, shape: tuple[int, ...]) -> Floats:
     """Return how far float64 is from the reals that ``integers`` of the output stand for.
 
     It is nothing beside a rounding to float32, but where the bias takes the rest away, and float32
@@ -261,9 +306,9 @@ def _own_error(network: Network, integers: IntArray, shape: tuple[int, ...]) -> 
     """
     import numpy as np
 
-    if network.tail:
+    if port.tail:
         return np.zeros(shape)
-    meaning = network.meaning[network.output_value]
+    meaning = port.meaning
     terms = np.abs(integers * _numbers(meaning.scale)) + np.abs(_numbers(meaning.bias))
     return np.asarray(meaning.in_model_order(2.0**-50 * terms).reshape(shape))
 
@@ -324,24 +369,35 @@ def _numbers(rationals: Iterable[Fraction]) -> Floats:
     return np.array([float(value) for value in rationals])
 
 
-def _inputs(network: Network, tensors: Tensors, encoded: IntArray) -> dict[str, Bounded]:
-    """Return the model's input: exact where it holds integers, the executor's floats otherwise."""
+def _inputs(network: Network, tensors: Tensors, encoded: Values) -> dict[str, Bounded]:
+    """Return the model's inputs: exact where they hold integers, else the executor's floats."""
     import numpy as np
 
-    floats = tensors[network.input_name].astype(np.float64)
-    if not network.raw_input:
-        return {network.input_name: Bounded(floats, np.zeros_like(floats), is_exact=True)}
-    meaning = network.meaning[network.input_value]
-    exact = meaning.in_model_order(encoded * _numbers(meaning.scale) + _numbers(meaning.bias))
-    # The last term covers the float64 roundings of `exact` itself.
-    return {network.input_name: Bounded(exact, np.abs(floats - exact) + 2.0**-50 * np.abs(exact))}
+    inputs = {}
+    for port in network.inputs:
+        floats = tensors[port.name].astype(np.float64)
+        if not port.is_raw:
+            inputs[port.name] = Bounded(floats, np.zeros_like(floats), is_exact=True)
+            continue
+        meaning = network.meaning[port.value]
+        integers = encoded[port.value]
+        exact = meaning.in_model_order(integers * _numbers(meaning.scale) + _numbers(meaning.bias))
+        # The last term covers the float64 roundings of `exact` itself.
+        error = np.abs(floats - exact) + 2.0**-50 * np.abs(exact)
+        inputs[port.name] = Bounded(exact, error)
+    return inputs
 
 
-def _given(network: Network, encoded: IntArray) -> Given:
-    """Return what elements of a raw input are, exactly."""
-    if not network.raw_input:
-        return {}
-    meaning = network.meaning[network.input_value]
+def _given(network: Network, encoded: Values) -> Given:
+    """Return what elements of raw inputs are, exactly."""
+    return {
+        port.name: _elements(network.meaning[port.value], encoded[port.value])
+        for port in network.inputs
+        if port.is_raw
+    }
+
+
+def _elements(meaning: ValueMeaning, encoded: IntArray) -> Callable[[Index], Fraction]:
     integers = meaning.in_model_order(encoded)
     channel = meaning.axes[-1] if meaning.axes else 0
 
@@ -352,7 +408,7 @@ def _given(network: Network, encoded: IntArray) -> Given:
         )
         return int(integers[index]) * scale + bias
 
-    return {network.input_name: real}
+    return real
 
 
 def _integers(meaning: ValueMeaning, tensor: NDArray[Any]) -> tuple[IntArray, int]:

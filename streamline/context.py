@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from lutloom.streamline.source import SourceNode
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """The graph's input ``value``, which the host makes of an input of the model by ``head``."""
+
+    value: str
+    head: HostProgram
+
+
 @dataclass(eq=False)
 class Context:
     """The state of one import."""
@@ -38,8 +46,8 @@ class Context:
     symbols: dict[str, Symbol] = field(default_factory=dict)
     integers: set[str] = field(default_factory=set)
     """The model's tensors that hold integers: what a QuantizeLinear gave, moved about or not."""
-    head: HostProgram | None = None
-    """How the host makes the graph's input, once the first quantizer was met."""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """How the graph's inputs are made of the model's, by whose names, as far as they are met."""
 
 
 Inputs: TypeAlias = Sequence[Symbol | None]
@@ -95,7 +103,7 @@ def required_formula(node: SourceNode, inputs: Inputs, index: int, wanted: str) 
     match symbol:
         case Scaled() | Curve():
             return symbol
-        case HostFloat(start=None):
+        case HostFloat(start=str()):
             raise ModelError(
                 f"{node}: {wanted} needs quantized data, but the model's input reaches it as"
                 " floats; put a quantizer (Quant, BipolarQuant) before it, or say with"

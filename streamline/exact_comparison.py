@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.meaning import ValueMeaning
-    from lutloom.core.network import Network
+    from lutloom.core.network import Data, Network
     from lutloom.core.types import IntArray
 
 
@@ -35,15 +35,15 @@ class ExactComparison:
 
 
 def compare_exactly(
-    network: Network, path: Path, images: NDArray[Any], values: Mapping[str, IntArray]
+    network: Network, path: Path, data: Data, values: Mapping[str, IntArray]
 ) -> tuple[ExactComparison, ...]:
     """Compare every value of ``network`` that stands for a tensor of the model at ``path``.
 
-    ``values`` are those of the graph on the batch ``images`` of the model's input.
+    ``values`` are those of the graph on the batch ``data`` of the model's input, or inputs by name.
 
     Raises ``ModelError`` where the model holds what has no exact reading.
     """
-    x, given = oracle_input(network, images, values)
+    x, given = oracle_input(network, data, values)
     try:
         exact = evaluate(path, x, given=given)
         return differences(network, exact, values)
@@ -52,17 +52,22 @@ def compare_exactly(
 
 
 def oracle_input(
-    network: Network, images: NDArray[Any], values: Mapping[str, IntArray]
-) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
-    """Return the model's input and the tensors to fix, for the oracle to begin where we do."""
+    network: Network, data: Data, values: Mapping[str, IntArray]
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return the model's inputs and the tensors to fix, for the oracle to begin where we do."""
     import numpy as np
 
-    start = network.meaning[network.input_value]
-    reals = meant(start, values[network.input_value])
-    if start.tensor == network.input_name:
-        return reals, {}
-    # A quantizer on the host rounds floats: what it gave is where the comparison begins.
-    return images.astype(np.float32), {start.tensor: reals}
+    inputs, given = {}, {}
+    for port in network.inputs:
+        start = network.meaning[port.value]
+        reals = meant(start, values[port.value])
+        if start.tensor == port.name:
+            inputs[port.name] = reals
+            continue
+        # A quantizer on the host rounds floats: what it gave is where the comparison begins.
+        inputs[port.name] = network.named(data)[port.name].astype(np.float32)
+        given[start.tensor] = reals
+    return inputs, given
 
 
 def differences(
@@ -70,11 +75,18 @@ def differences(
 ) -> tuple[ExactComparison, ...]:
     """Compare ``values`` of the graph with the ``exact`` tensors of the model."""
     comparisons = []
-    for name, entry in network.meaning.items():
+    indices = {port.value for port in network.outputs if port.is_integer}
+    # An output may stand for another tensor than a value inside whose integers are equal.
+    others = [
+        (port.value, port.meaning)
+        for port in network.outputs
+        if network.meaning.get(port.value) != port.meaning
+    ]
+    for name, entry in (*network.meaning.items(), *others):
         if name not in values:
             continue
         found, wanted = meant(entry, values[name]), exact[entry.tensor]
-        if name == network.output_value and network.integer_output:
+        if name in indices:
             found = found.reshape(wanted.shape)  # the axis that was searched may be dropped
         differing = int((found != wanted).sum())
         comparisons.append(ExactComparison(name, found.size, differing))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor_shapes import infer_shapes
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
+    Inputs: TypeAlias = Array | Mapping[str, Array]
 
 _IR_VERSION = 10
 _SELECTIONS = ("ArgMax", "ArgMin", "TopK")
@@ -64,16 +65,21 @@ class Executor:
         """How many numbers all tensors that depend on the input hold."""
         return sum(prod(self.shapes[name]) for node in self.nodes for name in node.output if name)
 
-    def run(self, x: Array) -> dict[str, Array]:
+    def run(self, x: Inputs) -> dict[str, Array]:
         """Return every tensor for the model's input ``x [batch, ...]``, the constants among them.
 
-        Raises ``ModelError`` if qonnx can't run the model.
+        Several inputs are given by their names. Raises ``ModelError`` if qonnx can't run the model.
         """
         import numpy as np
 
+        if not isinstance(x, Mapping):
+            (port,) = self.wrapper.graph.input
+            x = {port.name: x}
+        samples = len(next(iter(x.values())))
         with _quietly(self.path):
             parts = [
-                self._run(x[start : start + self.batch]) for start in range(0, len(x), self.batch)
+                self._run({name: array[start : start + self.batch] for name, array in x.items()})
+                for start in range(0, samples, self.batch)
             ]
         if len(parts) == 1:
             return {**self.constants, **parts[0]}
@@ -82,11 +88,10 @@ class Executor:
         }
         return {**self.constants, **joined}
 
-    def _run(self, x: Array) -> dict[str, Array]:
-        (port,) = self.wrapper.graph.input
+    def _run(self, x: Mapping[str, Array]) -> dict[str, Array]:
         tensors: dict[str, Array | None] = {
             **self.constants,
-            port.name: x.astype(_dtype(self.wrapper, port.name)),
+            **{name: array.astype(_dtype(self.wrapper, name)) for name, array in x.items()},
             "": None,  # omitted operands
         }
         for node in self.nodes:
@@ -111,12 +116,13 @@ def prepare(path: Path, batch: int) -> Executor:
         return _prepared(path, model, batch, source.opset)
 
 
-def execute(path: Path, x: Array) -> dict[str, Array]:
+def execute(path: Path, x: Inputs) -> dict[str, Array]:
     """Return every tensor of the model at ``path`` for its input ``x [batch, ...]``.
 
-    Raises ``ModelError`` if qonnx can't run the model.
+    Several inputs are given by their names. Raises ``ModelError`` if qonnx can't run the model.
     """
-    return prepare(path, len(x)).run(x)
+    samples = len(next(iter(x.values()))) if isinstance(x, Mapping) else len(x)
+    return prepare(path, samples).run(x)
 
 
 @contextmanager

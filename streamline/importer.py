@@ -7,14 +7,17 @@ integers mean, and the programs of the host before and behind them.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lutloom.core.errors import LutloomError
+from lutloom.core.graph import Graph
 from lutloom.core.host import Largest
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network
+from lutloom.core.ports import InputPort, OutputPort
 from lutloom.core.types import IntType, TensorType
 from lutloom.streamline.align import varies_in_place
 from lutloom.streamline.annotations import (
@@ -23,7 +26,7 @@ from lutloom.streamline.annotations import (
     check_input_type,
 )
 from lutloom.streamline.builder import GraphBuilder
-from lutloom.streamline.context import Context
+from lutloom.streamline.context import Context, Entry
 from lutloom.streamline.errors import ModelError, UnforeseenError, show
 from lutloom.streamline.fold import constant_of, fold
 from lutloom.streamline.host_steps import host_program
@@ -34,6 +37,8 @@ from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode
 from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf, Symbol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lutloom.core.host import HostProgram
     from lutloom.core.rational import Rationals
     from lutloom.streamline.context import Results
@@ -55,60 +60,94 @@ class RawInput:
     bias: tuple[Fraction, ...] = (Fraction(0),)
 
 
-def import_model(source: Source, raw_input: RawInput | None = None) -> Network:
+def import_model(
+    source: Source, raw_input: RawInput | Mapping[str, RawInput] | None = None
+) -> Network:
     """Return the network that ``source`` describes, not yet simplified.
 
-    ``raw_input`` says what integers the input holds; without it, an annotated datatype of the
-    input is honoured, and else the host does what comes before the first quantizer.
+    ``raw_input`` says what integers the only input holds, or inputs by their names; without it, an
+    annotated datatype of the input is honoured, and else the host does what comes before the first
+    quantizer.
 
     Raises ``ModelError`` for whatever can't be lowered: the node, the reason and the remedy.
     """
-    port = _only(source, source.inputs, "input")
-    output = _only(source, source.outputs, "output")
-    if port.shape is None or len(port.shape) < 1:
-        raise ModelError(
-            f"{source.path}: the input {show(port.name)} has no shape: export it with one"
-        )
-    if port.dtype.kind != "f" and raw_input is None:
-        raise ModelError(
-            f"{source.path}: the input {show(port.name)} holds {port.dtype}, not floats; say what"
-            " it stands for with --input-type and --input-scale"
-        )
-    shape = _without_batch(source, port)
+    given = _by_name(source, raw_input)
+    if not source.outputs:
+        raise ModelError(f"{source.path} has no output: export the model with one")
+    shapes = {port.name: _without_batch(source, port) for port in source.inputs}
+    for port in source.inputs:
+        if port.dtype.kind != "f" and port.name not in given:
+            raise ModelError(
+                f"{source.path}: the input {show(port.name)} holds {port.dtype}, not floats; say"
+                " what it stands for with --input-type and --input-scale"
+            )
     users = Counter(name for node in source.nodes for name in node.inputs)
-    users[output.name] += 1
-    context = Context(GraphBuilder(), port.shape[0], source.opset, users)
+    users.update(port.name for port in source.outputs)
+    context = Context(GraphBuilder(), _batch(source), source.opset, users)
     context.symbols.update({name: Constant(array) for name, array in source.constants.items()})
     check_constants(source)
-    annotated = _integers(source, port, raw_input)
-    context.symbols[port.name] = (
-        HostFloat(None, shape, (), None)
-        if annotated is None
-        else _raw(source, port, shape, annotated, context)
-    )
+    for port in source.inputs:
+        annotated = _integers(source, port, given.get(port.name))
+        context.symbols[port.name] = (
+            HostFloat(port.name, shapes[port.name], (), None)
+            if annotated is None
+            else _raw(source, port, shapes[port.name], annotated, context)
+        )
+    raw = frozenset(context.entries)
     producers = {name: node for node in source.nodes for name in node.outputs}
-    for node in _live(source, output):
+    for node in _live(source):
         for name in node.inputs:
             if name and name not in context.symbols:
                 raise ModelError(_further(f"{node} reads", name, producers[name]))
         _read(node, context)
-    if output.name not in context.symbols:
-        raise ModelError(_further("the output is", output.name, producers[output.name]))
-    return _finish(source, port, output, shape, context, is_raw=annotated is not None)
+    for port in source.outputs:
+        if port.name not in context.symbols:
+            raise ModelError(_further("the output is", port.name, producers[port.name]))
+    return _finish(source, shapes, context, raw)
 
 
-def _only(source: Source, ports: tuple[Port, ...], what: str) -> Port:
-    if len(ports) != 1:
-        names = ", ".join(show(port.name) for port in ports) or "none"
+def _by_name(
+    source: Source, raw_input: RawInput | Mapping[str, RawInput] | None
+) -> Mapping[str, RawInput]:
+    """Return what is said of the inputs by their names."""
+    names = [port.name for port in source.inputs]
+    if not names:
+        raise ModelError(f"{source.path} has no input: export the model with one")
+    if raw_input is None:
+        return {}
+    shown = ", ".join(map(show, names))
+    if isinstance(raw_input, RawInput):
+        if len(names) > 1:
+            raise ModelError(
+                f"{source.path} has the inputs {shown}: say for which of them --input-type is meant"
+                " (NAME=uint8)"
+            )
+        return {names[0]: raw_input}
+    for name in raw_input:
+        if name not in names:
+            raise ModelError(
+                f"{source.path} has no input {show(name)}, which --input-type names: its inputs are"
+                f" {shown}"
+            )
+    return raw_input
+
+
+def _batch(source: Source) -> int | None:
+    """Return the batch size that the inputs fix; None where all leave it open."""
+    sizes = {port.name: port.shape[0] for port in source.inputs if port.shape and port.shape[0]}
+    if len(set(sizes.values())) > 1:
         raise ModelError(
-            f"{source.path} has {len(ports)} {what}s ({names}), and this version takes models with"
-            f" one; cut the model apart"
+            f"{source.path}: its inputs have batches of different sizes, {sizes}: the first"
+            " dimension of each should be the batch; export the model so"
         )
-    return ports[0]
+    return next(iter(sizes.values()), None)
 
 
 def _without_batch(source: Source, port: Port) -> tuple[int, ...]:
-    assert port.shape is not None
+    if port.shape is None or len(port.shape) < 1:
+        raise ModelError(
+            f"{source.path}: the input {show(port.name)} has no shape: export it with one"
+        )
     sizes = port.shape[1:]
     if any(size is None for size in sizes):
         raise ModelError(
@@ -118,9 +157,9 @@ def _without_batch(source: Source, port: Port) -> tuple[int, ...]:
     return tuple(size for size in sizes if size is not None)
 
 
-def _live(source: Source, output: Port) -> list[SourceNode]:
-    """Return the nodes that the output depends on, in order."""
-    wanted = {output.name}
+def _live(source: Source) -> list[SourceNode]:
+    """Return the nodes that the outputs depend on, in order."""
+    wanted = {port.name for port in source.outputs}
     live = []
     for node in reversed(source.nodes):
         if any(name in wanted for name in node.outputs if name):
@@ -158,6 +197,7 @@ def _raw(
         port.name,
         TensorType(raw.type, tuple(shape[axis] for axis in axes)),
     )
+    context.entries[port.name] = Entry(value, ())
     scale, bias = _last(raw.scale, len(shape)), _last(raw.bias, len(shape))
     context.build.meaning[value] = ValueMeaning(
         raw.scale, raw.bias, port.name, port.name, axes, is_quantized=True
@@ -250,14 +290,41 @@ def _unknown(node: SourceNode) -> str:
 
 def _finish(
     source: Source,
-    port: Port,
-    output: Port,
-    input_shape: tuple[int, ...],
+    shapes: Mapping[str, tuple[int, ...]],
     context: Context,
-    *,
-    is_raw: bool,
+    raw: frozenset[str],
 ) -> Network:
-    symbol = context.symbols[output.name]
+    """Return the network of what ``context`` holds; ``raw`` are the inputs that hold integers."""
+    outputs = tuple(_output(source, port, context) for port in source.outputs)
+    inputs = []
+    for port in source.inputs:
+        entry = context.entries.get(port.name)
+        if entry is None:
+            raise without_influence(source.path, port.name)
+        inputs.append(
+            InputPort(port.name, entry.value, shapes[port.name], entry.head, port.name in raw)
+        )
+    graph = context.build.graph(tuple(dict.fromkeys(port.value for port in outputs)))
+    # As the model orders them, and not as quantizers were met.
+    ordered = {port.value: graph.inputs[port.value] for port in inputs}
+    return Network(
+        graph=Graph(ordered, graph.nodes, graph.outputs),
+        meaning=dict(context.build.meaning),
+        inputs=tuple(inputs),
+        outputs=outputs,
+    )
+
+
+def without_influence(path: Path, name: str) -> ModelError:
+    """Return the refusal of an input of the model that no output depends on."""
+    return ModelError(
+        f"{path}: no output depends on the input {show(name)}: take it out of the model"
+    )
+
+
+def _output(source: Source, port: Port, context: Context) -> OutputPort:
+    """Return how the host makes an output of the model of a value of the graph."""
+    symbol = context.symbols[port.name]
     tail: HostProgram = ()
     match symbol:
         case (
@@ -266,44 +333,46 @@ def _finish(
         ):
             tail = host_program(trail, context)
         case Indices(value=value, shape=shape):
-            rank = len(context.build.types[value].shape)
-            context.build.meaning[value] = ValueMeaning(
-                (Fraction(1),),
-                (Fraction(0),),
-                tensor=output.name,
-                node=output.name,
-                axes=tuple(range(rank)),
-                is_quantized=False,
-            )
+            _record_indices(port, value, context)
         case HostFloat(start=(Scaled(root=value) | Curve(root=value)), shape=shape, trail=trail):
             tail = host_program(trail, context)
-        case HostFloat(start=None):
+        case HostFloat(start=str(name)):
             raise ModelError(
-                f"{source.path}: no quantizer lies between the input {show(port.name)} and the"
-                " output; quantize the model (brevitas.nn) before it is compiled"
+                f"{source.path}: no quantizer lies between the input {show(name)} and the output"
+                f" {show(port.name)}; quantize the model (brevitas.nn) before it is compiled"
             )
         case Constant() | ShapeOf() | HostFloat():
-            raise ModelError(f"{source.path}: the output {show(output.name)} is constant")
-    graph = context.build.graph((value,))
-    if value not in context.build.meaning:
+            raise ModelError(f"{source.path}: the output {show(port.name)} is constant")
+    # A pool or a sum that is still to be written is refused here, if it can't be.
+    context.build.graph((value,))
+    meaning = context.build.meaning.get(value)
+    if meaning is None:
         raise ModelError(
             f"{source.path}: the output's scales and biases vary along several dimensions; put a"
-            " quantizer behind the last sum"
+            f" quantizer behind the last sum in front of {show(port.name)}"
         )
-    if value in graph.inputs:
-        raise ModelError(
-            f"{source.path}: no layer lies between the first quantizer and the output, so there is"
-            " nothing to build"
-        )
-    return Network(
-        graph=graph,
-        meaning=dict(context.build.meaning),
-        head=context.head or (),
-        tail=tail,
-        input_name=port.name,
-        input_shape=input_shape,
-        output_shape=shape,
-        raw_input=is_raw,
-        integer_output=isinstance(symbol, Indices)
-        or any(isinstance(step, Largest) for step in tail),
+    if value in context.build.inputs:
+        raise passed_through(source.path, port.name)
+    is_integer = isinstance(symbol, Indices) or any(isinstance(step, Largest) for step in tail)
+    return OutputPort(port.name, value, meaning, shape, tail, is_integer)
+
+
+def passed_through(path: Path, name: str) -> ModelError:
+    """Return the refusal of an output of the model that holds an input's integers."""
+    return ModelError(
+        f"{path}: no layer lies between the first quantizer and the output {show(name)}, so there"
+        " is nothing to build for it; leave that output out, or add a layer"
+    )
+
+
+def _record_indices(port: Port, value: str, context: Context) -> None:
+    """Remember that the numbers of ``value`` are what the model's output ``port`` holds."""
+    rank = len(context.build.types[value].shape)
+    context.build.meaning[value] = ValueMeaning(
+        (Fraction(1),),
+        (Fraction(0),),
+        tensor=port.name,
+        node=port.name,
+        axes=tuple(range(rank)),
+        is_quantized=False,
     )

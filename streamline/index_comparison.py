@@ -30,16 +30,18 @@ def unexplained_indices(
     ours: IntArray,
     theirs: IntArray,
     source: Source,
+    output: str,
     followed: Followed,
 ) -> NDArray[np.bool_]:
     """Return which of ``ours [batch, ...]`` differ from ``theirs`` without an explanation.
 
-    Where the values were not ``followed`` with their bounds, nothing is explained.
+    They are the model's ``output``. Where the values were not ``followed`` with their bounds,
+    nothing is explained.
     """
     import numpy as np
 
     differs = np.asarray(ours != theirs)
-    node = _selection(source)
+    node = _selection(source, output)
     values = None if node is None else followed.known.get(node.inputs[0])
     if not differs.any() or node is None or values is None:
         return differs
@@ -105,11 +107,13 @@ def _in_front_of_increasing(name: str, axis: int, exact: Elements) -> str:
     return name
 
 
-def _selection(source: Source) -> SourceNode | None:
-    """Return the node of the model that selects channels: the last one."""
-    nodes = [
-        node
-        for node in source.nodes
-        if node.op_type in ("TopK", "ArgMax", "ArgMin") and node.domain in STANDARD_DOMAINS
-    ]
-    return nodes[-1] if nodes else None
+def _selection(source: Source, output: str) -> SourceNode | None:
+    """Return the last node in front of ``output`` that selects channels."""
+    wanted = {output}
+    for node in reversed(source.nodes):
+        if wanted.isdisjoint(node.outputs):
+            continue
+        if node.op_type in ("TopK", "ArgMax", "ArgMin") and node.domain in STANDARD_DOMAINS:
+            return node
+        wanted.update(name for name in node.inputs if name)
+    return None

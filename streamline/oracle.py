@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[Any]
+    Inputs: TypeAlias = Array | Mapping[str, Array]
 
 _STANDARD = ("", "ai.onnx")
 _QUANTIZERS = frozenset(
@@ -38,11 +39,12 @@ _QUANTIZERS = frozenset(
 
 
 def evaluate(
-    model: Path | onnx.ModelProto, x: Array, *, given: Mapping[str, Array] | None = None
+    model: Path | onnx.ModelProto, x: Inputs, *, given: Mapping[str, Array] | None = None
 ) -> dict[str, Array]:
-    """Return every tensor that depends on the input: object arrays of Fractions and ``Real``.
+    """Return every tensor that depends on an input: object arrays of Fractions and ``Real``.
 
-    ``x [batch, ...]`` holds the model's input: integers, floats (taken exactly) or Fractions.
+    ``x [batch, ...]`` holds the model's input, or its inputs by their names: integers, floats
+    (taken exactly) or Fractions.
     ``given`` fixes other tensors ``[batch, ...]`` besides, as if the model had computed them.
 
     Raises ``OracleError`` for what it has no exact reading of.
@@ -60,24 +62,28 @@ def data_of(values: Mapping[str, Value]) -> dict[str, Array]:
 
 
 def interpret(
-    model: Path | onnx.ModelProto, x: Array, *, given: Mapping[str, Array] | None = None
+    model: Path | onnx.ModelProto, x: Inputs, *, given: Mapping[str, Array] | None = None
 ) -> dict[str, Value]:
     """Return every tensor, constants too; data have an axis of samples in front of their batch."""
     proto = _without_functions(onnx.load(model) if isinstance(model, Path) else model)
     constants = {
         entry.name: Known(numpy_helper.to_array(entry)) for entry in proto.graph.initializer
     }
-    (port,) = [port for port in proto.graph.input if port.name not in constants]
+    ports = [port for port in proto.graph.input if port.name not in constants]
+    if not isinstance(x, Mapping):
+        (port,) = ports
+        x = {port.name: x}
     values: dict[str, Value] = dict(constants)
-    for name, array in {port.name: x, **(given or {})}.items():
+    for name, array in {**{port.name: x[port.name] for port in ports}, **(given or {})}.items():
         # Each sample is the model's input by itself, with a batch of one.
         values[name] = fractions(array)[:, np.newaxis]
+    batch = max((_batch(port) or 0 for port in ports), default=0) or None
     waiting = list(proto.graph.node)
     while waiting:
         later = []
         for node in waiting:
             if all(name in values for name in node.input if name):
-                _run(node, values, opset=_opset(proto), batch=_batch(port))
+                _run(node, values, opset=_opset(proto), batch=batch)
             else:
                 later.append(node)
         if len(later) == len(waiting):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lutloom.streamline.errors import ModelError
-from lutloom.streamline.importer import RawInput, import_model
+from lutloom.core.graph import Graph
+from lutloom.streamline.importer import (
+    RawInput,
+    import_model,
+    passed_through,
+    without_influence,
+)
 from lutloom.streamline.passes.absorb_pad import absorb_pad
 from lutloom.streamline.passes.cancel_moves import cancel_moves
 from lutloom.streamline.passes.join_window import join_window
@@ -21,7 +26,7 @@ from lutloom.streamline.value_order import in_reading_order
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lutloom.core.graph import Graph, Pass
+    from lutloom.core.graph import Pass
     from lutloom.core.network import Network
 
 PASSES: tuple[Pass, ...] = (
@@ -57,7 +62,7 @@ def run_passes(
     return graph
 
 
-def streamline(path: Path, raw_input: RawInput | None = None) -> Network:
+def streamline(path: Path, raw_input: RawInput | Mapping[str, RawInput] | None = None) -> Network:
     """Return the integer network of the model at ``path``.
 
     Raises ``ModelFileError`` and ``ModelError``, as ``read_source`` and ``import_model`` do.
@@ -65,11 +70,12 @@ def streamline(path: Path, raw_input: RawInput | None = None) -> Network:
     network = _in_order(import_model(read_source(path), raw_input))
     # Narrowing looks at every sum anew, and finds the smallest at once: it is no part of the loop.
     network = _with_graph(network, run_passes(narrow_sums(network.graph)))
-    if not network.graph.nodes:
-        raise ModelError(
-            f"{path}: the output holds the integers of the input, so there is nothing to build;"
-            " add a layer to the model"
-        )
+    for output in network.outputs:
+        if output.value in network.graph.inputs:
+            raise passed_through(path, output.name)
+    for port in network.inputs:
+        if not network.graph.users[port.value]:
+            raise without_influence(path, port.name)
     return network
 
 
@@ -86,7 +92,12 @@ def _in_order(network: Network) -> Network:
 def _with_graph(network: Network, graph: Graph) -> Network:
     """Return ``network`` with ``graph``, what became of its own."""
     meaning = {name: entry for name, entry in network.meaning.items() if name in graph.types}
-    # Equal integers may stand for several tensors, of other scales: where a pass found the output
-    # equal to an earlier value, it is the output that the host has to make reals of.
-    meaning[graph.outputs[0]] = network.meaning[network.output_value]
-    return replace(network, graph=graph, meaning=meaning)
+    became = dict(zip(network.graph.outputs, graph.outputs, strict=True))
+    outputs = tuple(replace(port, value=became[port.value]) for port in network.outputs)
+    for port in outputs:
+        meaning.setdefault(port.value, port.meaning)
+    # Passes may find two outputs equal.
+    distinct = tuple(dict.fromkeys(graph.outputs))
+    if len(distinct) < len(graph.outputs):
+        graph = Graph(graph.inputs, graph.nodes, distinct)
+    return replace(network, graph=graph, meaning=meaning, outputs=outputs)

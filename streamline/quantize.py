@@ -10,7 +10,7 @@ from lutloom.core.host import Binarize, Quantize
 from lutloom.core.host_json import program_to_json
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, varying_axes
-from lutloom.streamline.context import required_formula
+from lutloom.streamline.context import Entry, required_formula
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import with_arrays
 from lutloom.streamline.host_steps import host_program, without_batch
@@ -72,7 +72,7 @@ def quantize(quantizer: Uniform, x: Symbol, context: Context) -> Scaled:
     import numpy as np
 
     node = quantizer.node
-    if isinstance(x, HostFloat) and x.start is None:
+    if isinstance(x, HostFloat) and isinstance(x.start, str):
         return _at_the_input(quantizer, x, context)
     x = required_formula(node, (x,), 0, "a quantizer")
     scale = aligned(node, x, quantizer.scale, "scale")
@@ -176,7 +176,7 @@ def named(node: SourceNode, x: Scaled, context: Context) -> Scaled:
 
 
 def _at_the_input(quantizer: Uniform, x: HostFloat, context: Context) -> Scaled:
-    """Return the graph's input: what the host makes of the model's input."""
+    """Return an input of the graph: what the host makes of one of the model's."""
     import numpy as np
 
     node = quantizer.node
@@ -204,7 +204,7 @@ def entered(
     bias: Rationals,
     context: Context,
 ) -> Scaled:
-    """Return the graph's input: levels of ``type_`` that the host makes of ``x`` by ``last``.
+    """Return an input of the graph: levels of ``type_`` that the host makes of ``x`` by ``last``.
 
     They stand for ``unit * level + bias``, both in the model's order of axes.
     """
@@ -214,17 +214,19 @@ def entered(
     if len(varying) > 1:
         raise ModelError(f"{node}: its scale varies along several dimensions; use one a channel")
     order = (*(a for a in axes if a not in varying), *varying)
-    if context.head is not None:
-        return _once_more(node, program, x, unit, bias, context)
+    assert isinstance(x.start, str)
+    if x.start in context.entries:
+        return _once_more(node, context.entries[x.start], program, x, unit, bias, context)
     shape = tuple(x.shape[axis] for axis in order)
     value = context.build.add_input(node.name, TensorType(type_, shape))
     unit, bias = unit.transpose(order), bias.transpose(order)
-    context.head = program
+    context.entries[x.start] = Entry(value, program)
     return named(node, Scaled(value, order, x.shape, unit, bias), context)
 
 
 def _once_more(
     node: SourceNode,
+    entry: Entry,
     program: HostProgram,
     x: HostFloat,
     unit: Rationals,
@@ -235,11 +237,9 @@ def _once_more(
 
     Equal is what the host computes; its integers may stand for reals of another scale.
     """
-    assert context.head is not None
-    if program_to_json(program) != program_to_json(context.head):
+    if program_to_json(program) != program_to_json(entry.head):
         raise ModelError(
             f"{node} quantizes the model's input a second time, in another way; use one quantizer"
         )
-    (value,) = context.build.inputs
-    axes = context.build.meaning[value].axes
+    value, axes = entry.value, context.build.meaning[entry.value].axes
     return Scaled(value, axes, x.shape, unit.transpose(axes), bias.transpose(axes), root=value)

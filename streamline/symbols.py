@@ -161,11 +161,11 @@ Formula: TypeAlias = Scaled | Curve
 class HostFloat:
     """A tensor that only the host can hold: before the first quantizer, or behind the last.
 
-    It is computed from ``start``: a value of the graph, or None for the model's input. ``because``
-    is the node that made it so: the first of ``trail`` that has no integer form.
+    It is computed from ``start``: a value of the graph, or an input of the model, by its name.
+    ``because`` is the node that made it so: the first of ``trail`` that has no integer form.
     """
 
-    start: Formula | None
+    start: Formula | str
     shape: tuple[int, ...]
     trail: Trail
     because: SourceNode | None

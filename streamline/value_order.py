@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
 
+    from lutloom.core.meaning import ValueMeaning
     from lutloom.core.network import Network
     from lutloom.core.op import Op
     from lutloom.core.types import IntArray
@@ -26,16 +27,31 @@ if TYPE_CHECKING:
 
 def in_reading_order(network: Network) -> Network:
     """Return ``network`` without permutations at its input and in front of flattened tensors."""
-    return without_permuted_rows(without_permuted_input(network))
+    return without_permuted_rows(without_permuted_inputs(network))
 
 
-def without_permuted_input(network: Network) -> Network:
-    """Return ``network`` whose input has the axes in which it is read, if all readers agree.
+def without_permuted_inputs(network: Network) -> Network:
+    """Return ``network`` whose inputs have the axes in which they are read, if all readers agree.
 
-    Thresholds that all channels share, and sums of values in one order, read any.
+    Thresholds that all channels share, and sums of values in one order, read any. Inputs of one
+    shape, which may meet in such sums, are also tried together.
     """
-    graph, source = network.graph, network.input_value
-    members = _grown(graph, {source}, _treats_all_alike)
+    by_shape: dict[tuple[int, ...], set[str]] = {}
+    for name, type_ in network.graph.inputs.items():
+        by_shape.setdefault(type_.shape, set()).add(name)
+    together = [names for names in by_shape.values() if len(names) > 1]
+    for sources in (*({name} for name in network.graph.inputs), *together):
+        network = _without_permuted(network, sources)
+    return network
+
+
+def _without_permuted(network: Network, sources: set[str]) -> Network:
+    """Return ``network`` whose inputs ``sources``, all of one shape, have the axes of the readers.
+
+    It is ``network`` itself where the readers don't agree.
+    """
+    graph = network.graph
+    members = _grown(graph, sources, _treats_all_alike)
     borders = _readers(graph, members)
     axes = {node.op.axes for node in borders if isinstance(node.op, Permute)}
     if len(axes) != 1 or not all(isinstance(node.op, Permute) for node in borders):
@@ -47,8 +63,11 @@ def without_permuted_input(network: Network) -> Network:
     outputs = {*members, *(node.name for node in borders)} & set(graph.outputs)
     if outputs or (moves_channels and has_channels):
         return network
-    type_ = graph.inputs[source]
-    moved = TensorType(type_.element, tuple(type_.shape[axis] for axis in order))
+    moved = {
+        name: TensorType(type_.element, tuple(type_.shape[axis] for axis in order))
+        for name, type_ in graph.inputs.items()
+        if name in sources
+    }
     gone = {node.name: node.inputs[0] for node in borders}
     nodes = (
         replace(node, inputs=tuple(gone.get(name, name) for name in node.inputs))
@@ -65,7 +84,7 @@ def without_permuted_input(network: Network) -> Network:
     }
     return replace(
         network,
-        graph=Graph({source: moved}, tuple(nodes), graph.outputs),
+        graph=Graph({**graph.inputs, **moved}, tuple(nodes), graph.outputs),
         meaning={**network.meaning, **meaning},
     )
 
@@ -133,21 +152,27 @@ def _in_order_of_stream(network: Network, flatten: Node, permute: Node) -> Netwo
         if node.name in twins or (node not in borders and node.name not in members):
             continue
         changed[node.name] = replace(node, op=_with_rows_moved(node.op, origin))
-    meaning = {
-        name: replace(
+
+    def in_order(entry: ValueMeaning) -> ValueMeaning:
+        return replace(
             entry,
             scale=_moved(entry.scale, origin),
             bias=_moved(entry.bias, origin),
             split=tuple(shape[axis] for axis in axes),
             axes=tuple(int(axis) for axis in np.argsort(axes)),
         )
-        for name, entry in entries.items()
-    }
+
+    meaning = {name: in_order(entry) for name, entry in entries.items()}
+    outputs = (
+        replace(port, meaning=in_order(port.meaning)) if port.value in members else port
+        for port in network.outputs
+    )
     nodes = tuple(changed.get(node.name, node) for node in graph.nodes)
     return replace(
         network,
         graph=Graph(graph.inputs, nodes, graph.outputs),
         meaning={**network.meaning, **meaning},
+        outputs=tuple(outputs),
     )
 
 

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.graph import Graph
-    from lutloom.core.network import Network
+    from lutloom.core.network import Data, Network
+    from lutloom.core.ports import OutputPort
 
     Array: TypeAlias = NDArray[Any]
+    Raw: TypeAlias = RawInput | Mapping[str, RawInput] | None
 
 
 @dataclass
@@ -55,31 +57,34 @@ class Tally:
 
 
 def compare(
-    model: ModelProto, directory: Path, data: Array, raw: RawInput | None = None
+    model: ModelProto, directory: Path, data: Data, raw: Raw = None
 ) -> tuple[Network, Tally]:
     """Check that lowering changed no number of ``model`` on ``data``; return what it became.
 
-    ``data`` is in the form of the model's input: integers for a raw input, else floats.
+    ``data`` is in the form of the model's input: integers for a raw input, else floats; of several
+    inputs by their names.
     """
     path = write(model, directory)
     network = streamline(path, raw)
-    integers = network.encode(data)
-    values = run(network.graph, {network.input_value: integers})
+    inputs = network.encode_all(data)
+    values = run(network.graph, inputs)
     x, given = oracle_input(network, data, values)
     tensors = interpret(model, x, given=given)
     exact = data_of(tensors)
 
-    tally = Tally(networks=1, inputs=len(data), ties=_ties(model, tensors, given))
+    samples = len(next(iter(inputs.values())))
+    tally = Tally(networks=1, inputs=samples, ties=_ties(model, tensors, given))
     comparisons = differences(network, exact, values)
     assert {entry.value for entry in comparisons} == set(network.meaning)
     for comparison in comparisons:
         assert comparison.differing == 0, comparison
         tally.numbers += comparison.elements
-        is_input = comparison.value == network.input_value
+        is_input = comparison.value in network.graph.inputs
         if network.meaning[comparison.value].is_quantized and not is_input:
             tally.quantized += comparison.elements
-    _compare_output(network, values, exact, model)
-    _passes_keep_outputs(path, raw, data, network, values[network.output_value])
+    for port in network.outputs:
+        _compare_output(port, values[port.value], exact, model)
+    _passes_keep_outputs(path, raw, data, network, values)
     return network, tally
 
 
@@ -93,7 +98,6 @@ REASONS = (
     "no layer lies between the first quantizer and the output",
     "reads it; put a quantizer in front of the pool",
     "takes the last of equal values",
-    "the output holds the integers of the input",
     "the output's scales and biases vary along several dimensions",
     "the scale of its input varies along another dimension",
     "the scales of its input channels meet in multipliers of",
@@ -134,20 +138,20 @@ def reason_of(error: ModelError) -> str:
 
 
 def _compare_output(
-    network: Network, values: dict[str, Array], exact: dict[str, Array], model: ModelProto
+    port: OutputPort, integers: Array, exact: dict[str, Array], model: ModelProto
 ) -> None:
-    """Check the model's output: indices equal, floats within the rounding of the host's float32.
+    """Check an output: indices equal, floats within the rounding of the host's float32.
 
     Each of the tail's few steps rounds by at most a few units in the last place of the largest
     number that it touches, the two terms of ``scale * integer + bias`` among them.
     """
-    wanted = exact[model.graph.output[0].name]
-    output = network.decode(values[network.output_value])
+    wanted = exact[port.name]
+    output = port.decode(integers)
     assert output.shape == wanted.shape
     if output.dtype.kind == "i":
         assert (output == wanted).all()
         return
-    entry = network.meaning[network.output_value]
+    entry = port.meaning
     names = [name for node in model.graph.node for name in node.output]
     touched = [exact[name] for name in names[names.index(entry.tensor) :] if name in exact]
     largest = max(
@@ -159,7 +163,7 @@ def _compare_output(
         for found, x in zip(output.ravel().tolist(), wanted.ravel(), strict=True)
         for end in _ends(x)
     ]
-    assert max(differences) <= largest * Fraction(1, 2 ** (20 if network.tail else 24))
+    assert max(differences) <= largest * Fraction(1, 2 ** (20 if port.tail else 24))
 
 
 def _ends(x: Number) -> tuple[Fraction, Fraction]:
@@ -168,24 +172,26 @@ def _ends(x: Number) -> tuple[Fraction, Fraction]:
 
 
 def _passes_keep_outputs(
-    path: Path, raw: RawInput | None, data: Array, network: Network, outputs: Array
+    path: Path, raw: Raw, data: Data, network: Network, values: dict[str, Array]
 ) -> None:
     """Check that no pass changes what the graph computes."""
     imported = import_model(read_source(path), raw)
-    integers = imported.encode(data)
+    inputs = imported.encode_all(data)
 
-    def outputs_of(graph: Graph) -> Array:
-        return run(graph, {imported.input_value: integers})[graph.outputs[0]]
+    def outputs_of(graph: Graph) -> list[Array]:
+        found = run(graph, inputs)
+        return [found[name] for name in graph.outputs]
 
     def observe(name: str, before: Graph, after: Graph) -> None:
         if after is not before:
-            assert (outputs_of(after) == wanted).all(), name
-
-    def in_model_order(of: Network, array: Array) -> Array:
-        return of.meaning[of.output_value].in_model_order(array)
+            for found, before_it in zip(outputs_of(after), wanted, strict=True):
+                assert (found == before_it).all(), name
 
     wanted = outputs_of(imported.graph)
-    assert (in_model_order(imported, wanted) == in_model_order(network, outputs)).all()
+    first = dict(zip(imported.graph.outputs, wanted, strict=True))
+    for one, other in zip(imported.outputs, network.outputs, strict=True):
+        ours = other.meaning.in_model_order(values[other.value])
+        assert (one.meaning.in_model_order(first[one.value]) == ours).all()
     run_passes(imported.graph, observe=observe)
 
 

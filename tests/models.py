@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -162,19 +163,24 @@ class Writer:
         *shape: int,
         batch: int | str = "N",
         datatype: str | None = None,
-        inputs: Sequence[str] = ("x",),
+        inputs: Sequence[str] | Mapping[str, Sequence[int]] = ("x",),
         output_type: int = TensorProto.FLOAT,
         lists_constants: bool = False,
     ) -> ModelProto:
-        """Return the model with the input ``x [batch, *shape]``.
+        """Return the model with the input ``x [batch, *shape]``, or with ``inputs``: of that shape,
+        or of their own.
 
         ``lists_constants``: as inputs too, which files had to do before IR version 4.
         """
         outputs = [output] if isinstance(output, str) else list(output)
+        shapes = inputs if isinstance(inputs, Mapping) else dict.fromkeys(inputs, shape)
         graph = helper.make_graph(
             self.nodes,
             "test",
-            [helper.make_tensor_value_info(x, TensorProto.FLOAT, [batch, *shape]) for x in inputs],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, *sizes])
+                for name, sizes in shapes.items()
+            ],
             [helper.make_tensor_value_info(name, output_type, None) for name in outputs],
             self.constants,
         )

@@ -60,6 +60,8 @@ def _begun(x: Symbol) -> HostFloat | None:
             return None
 
 
-def _origin(x: HostFloat) -> tuple[str | None, tuple[int, ...]]:
-    """Return where the trail of ``x`` begins, and its shape."""
-    return None if x.start is None else x.start.root, x.shape
+def _origin(x: HostFloat) -> tuple[bool, str, tuple[int, ...]]:
+    """Return where the trail of ``x`` begins, in the model or in the graph, and its shape."""
+    if isinstance(x.start, str):
+        return False, x.start, x.shape
+    return True, x.start.root, x.shape

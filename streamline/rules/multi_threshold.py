@@ -40,7 +40,7 @@ def multi_threshold(node: SourceNode, inputs: Inputs, context: Context) -> Symbo
     import numpy as np
 
     x: Formula | HostFloat
-    if isinstance(inputs[0], HostFloat) and inputs[0].start is None:
+    if isinstance(inputs[0], HostFloat) and isinstance(inputs[0].start, str):
         x = inputs[0]
     else:
         x = required_formula(node, inputs, 0, "a quantizer")

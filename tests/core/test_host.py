@@ -57,7 +57,7 @@ def both(
     """Return what our steps and ONNX Runtime make of ``x``."""
     w = Writer(opset=20)
     theirs = runtime(w.model(build(w, "x"), 6), x)
-    return run_host(tail_of(build, directory).tail, x), theirs
+    return run_host(tail_of(build, directory).output.tail, x), theirs
 
 
 def ulps(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
@@ -148,7 +148,7 @@ def test_smooth_functions_differ_by_few_units_in_the_last_place_of_one(
 
 
 def test_programs_within_programs_survive_their_file(tmp_path: Path) -> None:
-    program = tail_of(SMOOTH["Mish"], tmp_path).tail
+    program = tail_of(SMOOTH["Mish"], tmp_path).output.tail
     again = program_from_json(json.loads(json.dumps(program_to_json(program))))
     assert np.array_equal(run_host(again, values()), run_host(program, values()))
 
@@ -222,7 +222,7 @@ def test_the_largest_are_the_runtimes_own_ties_included(kind: str, tmp_path: Pat
 
     w = Writer()
     model = w.model(build(w, "x"), 6, output_type=7)
-    assert np.array_equal(run_host(tail_of(build, tmp_path).tail, x), runtime(model, x))
+    assert np.array_equal(run_host(tail_of(build, tmp_path).output.tail, x), runtime(model, x))
 
 
 @pytest.mark.parametrize("mode", Rounding)

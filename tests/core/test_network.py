@@ -12,6 +12,7 @@ from lutloom.core.graph import Graph, Node
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network
 from lutloom.core.ops import Reshape
+from lutloom.core.ports import InputPort, OutputPort
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 
 if TYPE_CHECKING:
@@ -24,16 +25,12 @@ def raw(element: IntType, scale: Fraction, bias: Fraction = Fraction(0)) -> Netw
         {"x": TensorType(element, (3, 2))}, (Node(("y",), Reshape((6,)), ("x",)),), ("y",)
     )
     entry = ValueMeaning((scale,), (bias,), "x", "x", (1, 0), is_quantized=True)
+    flat = replace(entry, axes=(0,))
     return Network(
         graph=graph,
-        meaning={"x": entry, "y": replace(entry, axes=(0,))},
-        head=(),
-        tail=(),
-        input_name="x",
-        input_shape=(2, 3),
-        output_shape=(6,),
-        raw_input=True,
-        integer_output=False,
+        meaning={"x": entry, "y": flat},
+        inputs=(InputPort("x", "x", (2, 3), (), is_raw=True),),
+        outputs=(OutputPort("y", "y", flat, (6,), (), is_integer=False),),
     )
 
 
@@ -127,7 +124,7 @@ def test_data_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_floats_that_overflow_float32_are_refused_by_a_head() -> None:
-    network = replace(BYTES, raw_input=False)
+    network = replace(BYTES, inputs=(replace(BYTES.input, is_raw=False),))
     with pytest.raises(RangeError, match="hold numbers beyond float32, which the "):
         network.encode(np.full((1, 2, 3), 1e300))
 

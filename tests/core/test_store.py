@@ -13,6 +13,7 @@ from lutloom.core.graph import Graph
 from lutloom.core.host import Binary, BinaryKind, Largest, Quantize, Softmax
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network, load_network, save_network
+from lutloom.core.ports import InputPort, OutputPort
 from lutloom.core.rounding import Rounding
 from lutloom.core.store import load_graph, save_graph
 from lutloom.sim.reference import run
@@ -31,22 +32,32 @@ def f32(values: ArrayLike) -> NDArray[np.float32]:
 
 ONE = (Fraction(1, 3),)
 GRAPH = replace(SMALL, outputs=("q",))
+OUT = ValueMeaning(ONE, (Fraction(0),), "y", 'n"\n', (0,), is_quantized=False)
 NETWORK = Network(
     graph=GRAPH,
     meaning={
         "x": ValueMeaning(ONE, (Fraction(-7, 2**40), Fraction(0)), "x", "x", (0,), True),
-        "q": ValueMeaning(ONE, (Fraction(0),), "y", 'n"\n', (0,), is_quantized=False),
+        "q": OUT,
     },
-    head=(
-        Quantize(f32([0.1]), f32([0]), -1, 1, Rounding.HALF_UP),
-        Softmax(0, logarithm=True),
+    inputs=(
+        InputPort(
+            "x",
+            "x",
+            (2,),
+            (Quantize(f32([0.1]), f32([0]), -1, 1, Rounding.HALF_UP), Softmax(0, logarithm=True)),
+            is_raw=False,
+        ),
     ),
-    tail=(Binary(BinaryKind.DIV, f32([[0.3], [7.0]]), operand_first=True), Largest(1, 0)),
-    input_name="x",
-    input_shape=(2,),
-    output_shape=(1,),
-    raw_input=False,
-    integer_output=False,
+    outputs=(
+        OutputPort(
+            "y",
+            "q",
+            OUT,
+            (1,),
+            (Binary(BinaryKind.DIV, f32([[0.3], [7.0]]), operand_first=True), Largest(1, 0)),
+            is_integer=False,
+        ),
+    ),
 )
 
 
@@ -74,9 +85,10 @@ def test_a_network_survives_its_files(tmp_path: Path) -> None:
     assert loaded.meaning == NETWORK.meaning
     assert loaded.graph == NETWORK.graph
     data = f32([[0.3], [7.0]])
-    for program, other in ((loaded.head, NETWORK.head), (loaded.tail, NETWORK.tail)):
-        assert list(map(type, program)) == list(map(type, other))
-    assert loaded.tail[0].operand.tobytes() == data.tobytes()  # type: ignore[union-attr]
+    assert list(map(type, loaded.input.head)) == list(map(type, NETWORK.input.head))
+    tail = loaded.output.tail
+    assert list(map(type, tail)) == list(map(type, NETWORK.output.tail))
+    assert tail[0].operand.tobytes() == data.tobytes()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", ["network.json", "model.graph", "model.npz"])

@@ -49,7 +49,7 @@ def levels(network: Network, x: Ints) -> Ints:
     """Return the levels of the one quantizer, in the order of the model's axes."""
     integers = network.encode(x)
     found = run(network.graph, {network.input_value: integers})[network.output_value]
-    return network.meaning[network.output_value].in_model_order(found)
+    return network.output.meaning.in_model_order(found)
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -256,7 +256,7 @@ def test_tables_of_thresholds_count_what_a_function_reaches(rows: int, tmp_path:
 
     network = network_of(build, tmp_path, RawInput(IntType(-128, 127)), 2)
     x = np.broadcast_to(BYTES[:, np.newaxis], (256, 2))
-    found = levels(network, x).astype(object) * network.meaning[network.output_value].scale[0]
+    found = levels(network, x).astype(object) * network.output.meaning.scale[0]
     for channel, slope in enumerate((F(1, 16), F(-1, 8))):
         thresholds = [F(t) for t in table[channel % rows]]
         for x_, level_ in zip(BYTES, found[:, channel], strict=True):

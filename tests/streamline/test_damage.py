@@ -132,9 +132,9 @@ def test_what_is_compiled_of_a_damaged_file_computes_what_the_file_says(
             network = streamline(path)
         except LutloomError:
             continue
-        if network.raw_input:
+        if network.input.is_raw:
             continue
-        inputs = random.normal(scale=2, size=(2, *network.input_shape)).astype(np.float32)
+        inputs = random.normal(scale=2, size=(2, *network.input.shape)).astype(np.float32)
         compare(ModelProto.FromString(data), tmp_path, inputs)
         compared += 1
     assert compared > 15 * MORE

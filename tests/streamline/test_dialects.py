@@ -340,7 +340,7 @@ def test_the_annotated_input_is_taken_at_its_word(datatype: str, tmp_path: Path)
     low, high = {"BIPOLAR": (1, 1), "TERNARY": (-1, 1), "UINT2": (0, 3)}.get(datatype, (-8, 7))
     data = RNG.integers(low, high, (9, 6), endpoint=True)
     network, _ = compare(annotated("x", datatype), tmp_path, data)
-    assert network.raw_input
+    assert network.input.is_raw
 
 
 @pytest.mark.parametrize("datatype", ["BIPOLAR", "INT2", "TERNARY", "FLOAT32", "SCALEDINT<8>"])

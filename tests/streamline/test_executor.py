@@ -104,4 +104,4 @@ def test_windows_that_would_begin_behind_the_image_are_none(
     path = write(w.model(x, 2, 12), tmp_path)
     data = np.random.default_rng(0).normal(size=(3, 2, 12)).astype(np.float32)
     network = streamline(path)
-    assert execute(path, data)[x].shape == (3, *network.output_shape)
+    assert execute(path, data)[x].shape == (3, *network.output.shape)

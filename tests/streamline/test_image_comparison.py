@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def compared(path: Path, network: Network, data: NDArray[Any]) -> Comparison:
     encoded = network.encode(data)
     floats = data.astype(np.float32)
-    if network.raw_input:
+    if network.input.is_raw:
         meaning = network.meaning[network.input_value]
         floats = meaning.in_model_order(meaning.to_real(encoded))
     return compare(network, read_source(path), execute(path, floats), encoded)
@@ -188,7 +188,7 @@ def test_a_bias_that_takes_everything_away_is_no_difference(tmp_path: Path) -> N
         x = model.node("Gemm", [x, weights], alpha=-1.3637)
         path = write(model.model(x, 7), tmp_path)
         network = streamline(path)
-        assert not network.tail
+        assert not network.output.tail
         assert compared(path, network, data).outside == 0
         left.append(network.decode(run_graph(network, data)).any())
     assert any(left), "the example has lost its point"

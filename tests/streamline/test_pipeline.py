@@ -24,7 +24,7 @@ def test_an_output_merged_with_an_earlier_value_keeps_its_own_scale(tmp_path: Pa
     model = w.model(w.quant(w.binary("Mul", x, 3.0), 1.5), 2)
     network, _ = compare(model, tmp_path, np.array([[1, 2], [-3, 7]], dtype=np.float32))
     assert len([node for node in network.graph.nodes if node.op.name == "threshold"]) == 1
-    assert network.meaning[network.output_value].scale == (Fraction(3, 2),)
+    assert network.output.meaning.scale == (Fraction(3, 2),)
 
 
 def test_equal_levels_that_stand_for_different_reals_are_merged_and_told_apart(
@@ -71,5 +71,5 @@ def test_quantized_weights_keep_their_grid_through_a_change_of_shape(
 def test_a_model_that_only_repeats_its_input_is_refused(tmp_path: Path) -> None:
     w = Writer()
     path = write(w.model(w.quant("x", bits=8, signed=False), 3), tmp_path)
-    with pytest.raises(ModelError, match=r"the output holds the integers of the input"):
+    with pytest.raises(ModelError, match=r"no layer lies between the first quantizer and"):
         streamline(path, RawInput(IntType(0, 255)))

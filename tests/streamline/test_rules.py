@@ -134,7 +134,7 @@ def test_ties_of_the_largest_go_to_the_lowest_index(tmp_path: Path) -> None:
     model = w.model("indices", 2)
     network, _ = compare(model, tmp_path, data, RawInput(IntType(0, 3), (Fraction(1, 3),)))
     assert network.decode(np.array([[0, 1, 2]])).tolist() == [[0, 1, 2]]
-    assert network.integer_output
+    assert network.output.is_integer
 
 
 def test_weights_without_a_quantizer_may_lie_on_a_grid(tmp_path: Path) -> None:

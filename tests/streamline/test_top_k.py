@@ -115,7 +115,7 @@ def test_functions_that_increase_change_no_index(
     data = integers(0, 100, 2)
     network = streamline(write(w.model(x, 2), tmp_path), NIBBLE)
     assert on_integers(network)
-    assert not network.tail
+    assert not network.output.tail
     values = run(network.graph, {network.input_value: network.encode(data)})
     found = network.decode(values[network.output_value]).reshape(-1)
     exact = (data @ [[9, 8, 7], [1, 9, 9]]) * [1.5, 1.25, 2.0]

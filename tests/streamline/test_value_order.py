@@ -13,13 +13,14 @@ from lutloom.core.graph import Graph, Node
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.network import Network, load_network, save_network
 from lutloom.core.ops import Add, Linear, Permute, Reshape
+from lutloom.core.ports import InputPort, OutputPort
 from lutloom.core.types import Const, IntType, TensorType
 from lutloom.streamline.comparison import compare as compare_floats
 from lutloom.streamline.executor import execute
 from lutloom.streamline.importer import RawInput
 from lutloom.streamline.pipeline import streamline
 from lutloom.streamline.source import read_source
-from lutloom.streamline.value_order import without_permuted_input
+from lutloom.streamline.value_order import without_permuted_inputs
 from tests.exact import compare
 from tests.models import Writer, write
 
@@ -128,7 +129,7 @@ def test_a_flat_tensor_in_another_order_means_what_it_meant(tmp_path: Path) -> N
     y = w.quant(flat(w), np.arange(1, 41) / 4, bits=3)
     data = integers(0, 20, *SHAPE)
     network, _ = compare(w.model(y, *SHAPE), tmp_path, data, RawInput(NIBBLE))
-    entry = network.meaning[network.output_value]
+    entry = network.output.meaning
     assert entry.split == (2, 4, 5)
     assert entry.axes == (1, 2, 0)
     assert moves(network) == ["reshape"]
@@ -201,7 +202,7 @@ def test_the_host_permutes_the_image(layers: Callable[[Writer], str], tmp_path: 
     data = integers(0, 20, *SHAPE)
     network, _ = compare(w.model(y, *SHAPE), tmp_path, data, RawInput(NIBBLE))
     assert network.graph.inputs[network.input_value].shape == (4, 5, 3)
-    assert network.input_shape == SHAPE
+    assert network.input.shape == SHAPE
     assert network.meaning[network.input_value].axes == (1, 2, 0)
     assert not moves(network)
 
@@ -212,7 +213,7 @@ def test_the_host_permutes_what_it_has_quantized(tmp_path: Path) -> None:
     y = w.quant(conv(w, x, 3, 2), 5.3, bits=4)
     data = np.random.default_rng(0).normal(0, 1, (20, *SHAPE)).astype(np.float32)
     network, _ = compare(w.model(y, *SHAPE), tmp_path, data)
-    assert network.head
+    assert network.input.head
     assert network.graph.inputs[network.input_value].shape == (4, 5, 3)
     assert not moves(network)
 
@@ -248,8 +249,13 @@ def test_an_input_stays_where_its_channels_or_the_output_would_move(
     whole = replace(entry, scale=(Fraction(1),))
     graph = Graph(PERMUTED.inputs, PERMUTED.nodes, outputs)
     meaning = {"x": entry, outputs[0]: whole}
-    network = Network(graph, meaning, (), (), "x", (2, 3), (3, 2), True, False)
-    after = without_permuted_input(network)
+    network = Network(
+        graph,
+        meaning,
+        (InputPort("x", "x", (2, 3), (), is_raw=True),),
+        (OutputPort("y", outputs[0], whole, (3, 2), (), is_integer=False),),
+    )
+    after = without_permuted_inputs(network)
     assert (after is not network) == is_absorbed
     if is_absorbed:
         assert after.meaning["x"].axes == (1, 0)
