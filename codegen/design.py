@@ -56,12 +56,12 @@ class Process:
     @property
     def in_type(self) -> str:
         """C++ type of the codes of the first input."""
-        return code_type(self.site.inputs[0])
+        return code_type(self.site.inputs[0].element)
 
     @property
     def in_types(self) -> tuple[str, ...]:
         """C++ types of the codes of all inputs."""
-        return tuple(code_type(tensor) for tensor in self.site.inputs)
+        return tuple(code_type(tensor.element) for tensor in self.site.inputs)
 
     @property
     def out_bits(self) -> int:
@@ -71,13 +71,27 @@ class Process:
 
 @dataclass(frozen=True)
 class Fifo:
-    """A local stream of a unit: ``words`` words a frame, at most ``depth`` at a time."""
+    """A local stream of a unit: ``words`` words a frame, at most ``depth`` at a time.
+
+    ``value`` is what it carries. ``planned_bits`` is the width of the words in which the plan
+    counts its depth, those of the value's writer; 0 where the plan says nothing of it.
+    """
 
     identifier: str
     bits: int
     words: int
     depth: int
-    note: str
+    value: str
+    planned_bits: int
+
+    @property
+    def note(self) -> str:
+        """The model's own name of the value, fit for a comment."""
+        return comment(self.value)
+
+    def planned(self, depth: int) -> int:
+        """Return the least depth in the plan with which it holds ``depth`` words."""
+        return (depth - 1) * self.bits // self.planned_bits + 1
 
 
 @dataclass(frozen=True)
@@ -245,17 +259,27 @@ def _read_fifo(stream: Stream, processes: dict[str, Process]) -> str:
     return f"{process.identifier}_in{stream.target_port if several else ''}"
 
 
-def _depths(wiring: Wiring, stream: Stream) -> tuple[int, int]:
-    """Return the depths of the FIFOs of ``stream`` in front of its converter and behind it.
+def _is_planned_behind(wiring: Wiring, stream: Stream) -> bool:
+    """Return whether the depth that the plan gives ``stream`` lies behind its converter.
 
-    What the plan gives it lies where words are wider: a reader that takes a word a cycle for a
-    while doesn't wait for a converter then. What leaves the design is never waited for.
+    It lies where words are wider: a reader that takes a word a cycle for a while doesn't wait for
+    a converter then. What leaves the design is never waited for.
     """
-    depth, converter = fifo_depth(wiring.plan, stream.value), wiring.converter(stream)
-    if converter is None or converter.out_bits < converter.in_bits or stream.target is None:
-        return depth, DEFAULT_DEPTH
-    behind = -(-depth * converter.in_bits // converter.out_bits)
-    return DEFAULT_DEPTH, max(behind, DEFAULT_DEPTH)
+    converter = wiring.converter(stream)
+    if converter is None or stream.target is None:
+        return False
+    return converter.out_bits >= converter.in_bits
+
+
+def _fifo(wiring: Wiring, stream: Stream, name: str, bits: int, *, is_planned: bool) -> Fifo:
+    """Return a FIFO of ``stream`` in words of ``bits``, as deep as the plan says if it does."""
+    frame = stream.tensor.size * stream.tensor.element.bits
+    depth, written = DEFAULT_DEPTH, wiring.written_bits(stream)
+    if is_planned:
+        wanted = -(-fifo_depth(wiring.plan, stream.value) * written // bits)
+        # A converter needs room for two words to go on at full rate.
+        depth = wanted if bits == written else max(wanted, DEFAULT_DEPTH)
+    return Fifo(name, bits, -(-frame // bits), depth, stream.value, written if is_planned else 0)
 
 
 def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str, Process]) -> Unit:
@@ -266,9 +290,8 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
     entry: Border | None = None
     exit_: Border | None = None
 
-    def fifo(name: str, stream: Stream, bits: int, depth: int) -> str:
-        words = -(-stream.tensor.size * stream.tensor.element.bits // bits)
-        fifos.append(Fifo(name, bits, words, depth, comment(stream.value)))
+    def fifo(name: str, stream: Stream, bits: int, *, is_planned: bool) -> str:
+        fifos.append(_fifo(wiring, stream, name, bits, is_planned=is_planned))
         return name
 
     def deliver(stream: Stream, source: str) -> str:
@@ -277,7 +300,8 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
         if converter is None:
             return source
         name = _read_fifo(stream, processes)
-        target = fifo(name, stream, converter.out_bits, _depths(wiring, stream)[1])
+        is_behind = _is_planned_behind(wiring, stream)
+        target = fifo(name, stream, converter.out_bits, is_planned=is_behind)
         calls.append(Call(None, converter, (source, target)))
         return target
 
@@ -291,7 +315,7 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
         if stream.source not in members and stream.target in members:
             bits = wiring.written_bits(stream)
             name = "in_words"
-            fifo(name, stream, bits, _depths(wiring, stream)[0])
+            fifo(name, stream, bits, is_planned=not _is_planned_behind(wiring, stream))
             entry = border(stream, name, bits)
             read_from[stream.target, stream.target_port] = deliver(stream, name)
     by_source = {(s.source, s.source_port): s for s in wiring.streams}
@@ -304,7 +328,10 @@ def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str,
             stream = by_source[name, port]
             bits = wiring.written_bits(stream)
             written = _written_fifo(stream, processes)
-            outs.append(fifo(written, stream, bits, _depths(wiring, stream)[0]))
+            # Of two units, the reader's has the words that wait.
+            is_inner = stream.target is None or stream.target in members
+            is_planned = is_inner and not _is_planned_behind(wiring, stream)
+            outs.append(fifo(written, stream, bits, is_planned=is_planned))
             leaving.append((stream, written))
         calls.append(Call(process, None, (*ins, *outs)))
         for stream, written in leaving:

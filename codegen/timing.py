@@ -15,6 +15,7 @@ PIPELINE_DEPTH: Mapping[str, int] = MappingProxyType(
         "duplicate": 2,
         "gearbox": 4,
         "lookup": 6,
+        "matmul": 16,
         "matvec": 16,
         "max_pool": 8,
         "multiply": 12,
@@ -43,14 +44,21 @@ FIFO_LATENCY = 2
 
 @dataclass(frozen=True)
 class Timing:
-    """The pipeline ``stages`` of each kind of process, and delays, in cycles."""
+    """The pipeline ``stages`` of each kind of process, and delays, in cycles.
+
+    A pipeline that ``stalls`` keeps what is in it when it has to wait; otherwise it flushes.
+    """
 
     stages: Mapping[str, int]
     restart_gap: int
     fifo_latency: int
+    stalls: bool = False
 
 
 IDEAL = Timing(MappingProxyType(dict.fromkeys(PIPELINE_DEPTH, 0)), 0, 0)
 """No pipeline, no restart, no delay."""
 
 PESSIMISTIC = Timing(PIPELINE_DEPTH, RESTART_GAP, FIFO_LATENCY)
+
+STALLING = Timing(PIPELINE_DEPTH, RESTART_GAP, FIFO_LATENCY, stalls=True)
+"""The same, of pipelines that keep their last results until more words come: the worst case."""

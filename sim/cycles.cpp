@@ -1,16 +1,19 @@
-// Processes joined by bounded FIFOs, clock cycle by clock cycle.
+// Processes joined by bounded FIFOs: in which clock cycle each word is written and read.
 //
 // A process goes through the iterations of its pipelined loop, one a cycle at most: which words it
 // reads when an iteration begins, and writes when it ends, `stages` cycles later, is its schedule.
 // - An iteration begins when there is a word in every stream it reads, and room in the pipeline.
-// - It ends when there is room in every stream it writes; iterations end in order. One that has to
-//   wait holds up those behind it once they have moved up to it: a pipeline that flushes.
+// - It ends when there is room in every stream it writes; iterations end in order.
+// - A pipeline that flushes moves on by itself: an iteration that has to wait holds up those behind
+//   it once they have moved up to it. One that stalls moves as a whole or not at all: an iteration
+//   begins in the very cycle in which the one `stages` before it ends, or, when the frame has no
+//   more iterations, nothing does.
 // - A frame begins when the last iteration of the one before has ended, `gap` cycles later.
 // - A word can be read in the cycle after it was written, `latency` cycles later; the registers on
 //   that way hold `latency` words of their own. Its place can be written in the cycle after it was
 //   read. So a FIFO of two words runs at full rate.
-// What happens in a cycle follows from what was so before it: the order of processes is of no
-// account. Cycles in which nothing can happen are skipped.
+// Every one of these times is a sum or a maximum of earlier ones. So there is no clock: a process
+// goes on as long as the times that it depends on are known, in whatever order.
 #include <algorithm>
 #include <cstdint>
 #include <deque>
@@ -22,22 +25,63 @@ typedef std::uint64_t Cycle;
 constexpr Cycle kNever = ~Cycle(0);
 constexpr int kBorder = -1;
 
-struct Fifo {
-  Cycle depth = 0;
-  int writer = 0;
-  int reader = 0;
-  // When each word in it was written.
-  std::deque<Cycle> words;
-  Cycle last_read = kNever;
-  Cycle fill = 0;
+// Some consecutive entries of a growing list of times.
+class Times {
+ public:
+  Cycle count() const { return count_; }
+  Cycle operator[](Cycle index) const { return ring_[index & (ring_.size() - 1)]; }
+
+  // Add a time; what lies before `needed` may be forgotten.
+  void add(Cycle time, Cycle needed) {
+    if (count_ - needed >= ring_.size()) {
+      std::vector<Cycle> larger(2 * ring_.size());
+      for (Cycle index = needed; index < count_; ++index) {
+        larger[index & (larger.size() - 1)] = (*this)[index];
+      }
+      ring_.swap(larger);
+    }
+    ring_[count_ & (ring_.size() - 1)] = time;
+    ++count_;
+  }
+
+ private:
+  std::vector<Cycle> ring_ = std::vector<Cycle>(16);
+  Cycle count_ = 0;
 };
 
-enum State { kBusy, kWaitsForInput, kWaitsForOutput, kRestarts, kStates };
+struct Fifo {
+  Cycle depth = 0;
+  int writer = kBorder;
+  int reader = kBorder;
+  Times written;
+  Times read;
+  // Writes whose fill is known, and the reads before the last of them.
+  Cycle seen_writes = 0;
+  Cycle seen_reads = 0;
+  Cycle fill = 0;
+
+  // The most words held so far, as far as all reads up to `time` are known.
+  void measure(Cycle time) {
+    while (seen_writes < written.count() && written[seen_writes] <= time) {
+      while (seen_reads < read.count() && read[seen_reads] < written[seen_writes]) {
+        ++seen_reads;
+      }
+      ++seen_writes;
+      fill = std::max(fill, seen_writes - seen_reads);
+    }
+  }
+};
+
+enum State { kBusy, kWaitsForInput, kWaitsForOutput, kStates };
 
 struct Ending {
   Cycle iteration;
-  Cycle due;
+  Cycle time;
   std::uint32_t ports;
+};
+
+struct Spent {
+  Cycle cycles[kStates];
 };
 
 struct Process {
@@ -48,20 +92,29 @@ struct Process {
   std::vector<std::uint32_t> masks;
   std::vector<std::uint32_t> counts;
   Cycle repeats = 0;
+  Cycle iterations = 0;
   Cycle stages = 0;
+  bool is_sink = false;
 
   std::size_t run = 0;
   Cycle left_in_run = 0;
   Cycle left_repeats = 0;
   Cycle iteration = 0;
+  // When the next iteration may begin, and the next one end, as far as the process itself goes.
   Cycle earliest = 0;
-  Cycle ended = 0;
+  Cycle earliest_end = 0;
+  // Iterations in the pipeline that write; and those that have ended, but would have held up the
+  // next one if they had not. `gate`: when the last one ended that could hold it up.
   std::deque<Ending> endings;
-  Cycle frames = 0;
-  Cycle wake = 0;
-  State state = kRestarts;
-  Cycle since = 0;
+  std::deque<Ending> ended;
+  Cycle gate = 0;
+  // The FIFOs that it waits for, to read and to write.
+  int awaited[2] = {kBorder, kBorder};
+  bool is_queued = false;
   Cycle spent[kStates] = {};
+  // For each frame: when it ended, and what had been spent by then.
+  std::vector<Cycle> finished;
+  std::vector<Spent> spent_by;
 };
 
 class Model {
@@ -70,170 +123,104 @@ class Model {
   std::vector<Process> processes;
   Cycle gap = 0;
   Cycle latency = 0;
-  // For each frame that left the last process: when, and what each process had spent by then.
-  std::vector<Cycle> finished;
-  std::vector<std::vector<Cycle> > spent;
+  bool stalls = false;
 
-  void prepare() {
+  // Forget all frames.
+  void reset() {
+    for (Fifo& fifo : fifos) {
+      Fifo fresh;
+      fresh.depth = fifo.depth;
+      fifo = fresh;
+    }
     for (std::size_t p = 0; p < processes.size(); ++p) {
-      restart(processes[p]);
-      for (std::size_t port = 0; port < processes[p].ports.size(); ++port) {
-        const int fifo = processes[p].ports[port];
+      Process& process = processes[p];
+      Process fresh;
+      fresh.ports.swap(process.ports);
+      fresh.masks.swap(process.masks);
+      fresh.counts.swap(process.counts);
+      fresh.reads = process.reads;
+      fresh.writes = process.writes;
+      fresh.repeats = process.repeats;
+      fresh.iterations = process.iterations;
+      fresh.stages = process.stages;
+      process = fresh;
+      restart(process);
+      for (std::size_t port = 0; port < process.ports.size(); ++port) {
+        const int fifo = process.ports[port];
+        const bool is_read = process.reads >> port & 1;
         if (fifo != kBorder) {
-          (processes[p].reads >> port & 1 ? fifos[fifo].reader : fifos[fifo].writer) = int(p);
+          (is_read ? fifos[fifo].reader : fifos[fifo].writer) = int(p);
         }
+        process.is_sink = process.is_sink || (fifo == kBorder && !is_read);
       }
+    }
+    frames_ = 0;
+    queue_.clear();
+  }
+
+  // Go on until every process has done `frames` frames, or for `turns` turns of processes. Returns
+  // whether that is so; if not, and `is_dead`, nothing can go on.
+  bool run(Cycle frames, Cycle turns) {
+    if (frames > frames_) {
+      frames_ = frames;
+      for (std::size_t p = 0; p < processes.size(); ++p) {
+        enqueue(int(p));
+      }
+    }
+    for (; !queue_.empty() && turns != 0; --turns) {
+      const int next = queue_.front();
+      queue_.pop_front();
+      processes[next].is_queued = false;
+      go_on(processes[next]);
+    }
+    return done();
+  }
+
+  bool is_dead() const { return queue_.empty() && !done(); }
+
+  void deepen(int fifo) {
+    ++fifos[fifo].depth;
+    if (fifos[fifo].writer != kBorder) {
+      enqueue(fifos[fifo].writer);
     }
   }
 
-  // Go on until `frames` frames have left or `cycles` cycles have passed; false in a deadlock.
-  bool run(Cycle frames, Cycle cycles) {
-    const Cycle end = now_ + cycles;
-    while (finished.size() < frames && now_ < end) {
-      for (Process& process : processes) {
-        if (process.wake <= now_) {
-          step(process);
-        }
-      }
-      Cycle next = kNever;
-      for (const Process& process : processes) {
-        next = std::min(next, process.wake);
-      }
-      if (next == kNever) {
-        return false;
-      }
-      now_ = std::max(next, now_ + 1);
-    }
-    return true;
-  }
-
-  bool is_readable(const Fifo& fifo) const {
-    return !fifo.words.empty() && fifo.words.front() + 1 + latency <= now_;
-  }
-
-  bool has_room(const Fifo& fifo) const {
-    const Cycle held = fifo.words.size() + (fifo.last_read == now_ ? 1 : 0);
-    return held < fifo.depth + latency;
-  }
-
-  // The FIFO that `process` waits for, to read or to write; kBorder if for none.
-  int obstacle(const Process& process, bool is_output) const {
-    const std::uint32_t mask = is_output ? (process.endings.empty() ? 0 : process.endings.front().ports)
-                                         : process.masks[process.run] & process.reads;
-    for (std::size_t port = 0; port < process.ports.size(); ++port) {
-      const int fifo = process.ports[port];
-      if ((mask >> port & 1) == 0 || fifo == kBorder) {
-        continue;
-      }
-      if (is_output ? !has_room(fifos[fifo]) : !is_readable(fifos[fifo])) {
-        return fifo;
+  // When the last beat of `frame` left the design.
+  Cycle finished(Cycle frame) const {
+    Cycle last = 0;
+    for (const Process& process : processes) {
+      if (process.is_sink) {
+        last = std::max(last, process.finished[frame]);
       }
     }
-    return kBorder;
+    return last;
   }
 
  private:
+  bool done() const {
+    return std::all_of(processes.begin(), processes.end(), [this](const Process& process) {
+      return process.finished.size() >= frames_;
+    });
+  }
+
+  void enqueue(int process) {
+    if (!processes[process].is_queued) {
+      processes[process].is_queued = true;
+      queue_.push_back(process);
+    }
+  }
+
   static void restart(Process& process) {
     process.run = 0;
     process.left_in_run = process.counts[0];
     process.left_repeats = process.repeats;
     process.iteration = 0;
+    process.ended.clear();
   }
 
-  void account(Process& process, State state) {
-    process.spent[process.state] += now_ - process.since;
-    process.since = now_;
-    process.state = state;
-  }
-
-  void step(Process& process) {
-    process.wake = kNever;
-    bool has_ended = end_iteration(process);
-    const bool has_begun = begin_iteration(process);
-    has_ended = has_ended || end_iteration(process);  // of one stage: in the cycle it began
-    const bool holds = !process.endings.empty();
-    if (has_begun || has_ended) {
-      account(process, has_begun ? kBusy : kRestarts);
-      const bool is_asleep = has_begun && !holds && process.earliest > now_ + 1;
-      process.wake = std::min(process.wake, is_asleep ? process.earliest : now_ + 1);
-      return;
-    }
-    // What comes by itself; the rest is for the neighbours to bring.
-    if (holds && process.endings.front().due > now_) {
-      process.wake = std::min(process.wake, process.endings.front().due);
-    }
-    if (process.earliest > now_) {
-      process.wake = std::min(process.wake, process.earliest);
-    }
-    const bool is_full = holds && process.endings.front().due <= now_;
-    const bool may_begin = process.left_repeats != 0 && process.earliest <= now_;
-    const int awaited = may_begin ? obstacle(process, false) : kBorder;
-    if (awaited != kBorder && !fifos[awaited].words.empty()) {
-      process.wake = std::min(process.wake, fifos[awaited].words.front() + 1 + latency);
-    }
-    // Within a frame, what is not yet due is a run of iterations without words.
-    const State otherwise = process.iteration != 0 && process.earliest > now_ ? kBusy : kRestarts;
-    account(process, is_full ? kWaitsForOutput : awaited != kBorder ? kWaitsForInput : otherwise);
-  }
-
-  bool end_iteration(Process& process) {
-    if (process.endings.empty() || process.endings.front().due > now_ ||
-        obstacle(process, true) != kBorder) {
-      return false;
-    }
-    const std::uint32_t mask = process.endings.front().ports;
-    process.endings.pop_front();
-    process.ended = now_;
-    for (std::size_t port = 0; port < process.ports.size(); ++port) {
-      if ((mask >> port & 1) != 0 && process.ports[port] != kBorder) {
-        Fifo& fifo = fifos[process.ports[port]];
-        fifo.words.push_back(now_);
-        fifo.fill = std::max<Cycle>(fifo.fill, fifo.words.size() + (fifo.last_read == now_ ? 1 : 0));
-        Process& reader = processes[fifo.reader];
-        reader.wake = std::min(reader.wake, now_ + 1 + latency);
-      }
-    }
-    if (&process == &processes.back() && process.left_repeats == 0 && process.endings.empty()) {
-      finish();
-    }
-    return true;
-  }
-
-  bool begin_iteration(Process& process) {
-    if (process.left_repeats == 0) {
-      if (!process.endings.empty()) {
-        return false;
-      }
-      const Cycle last = std::max(process.ended, process.earliest - 1 + process.stages);
-      ++process.frames;
-      process.earliest = last + 1 + gap;
-      restart(process);
-    }
-    if (process.earliest > now_ ||
-        (!process.endings.empty() &&
-         process.iteration - process.endings.front().iteration > process.stages) ||
-        obstacle(process, false) != kBorder) {
-      return false;
-    }
-    const std::uint32_t mask = process.masks[process.run];
-    for (std::size_t port = 0; port < process.ports.size(); ++port) {
-      if ((mask & process.reads) >> port & 1 && process.ports[port] != kBorder) {
-        Fifo& fifo = fifos[process.ports[port]];
-        fifo.words.pop_front();
-        fifo.last_read = now_;
-        Process& writer = processes[fifo.writer];
-        writer.wake = std::min(writer.wake, now_ + 1);
-      }
-    }
-    Cycle done = 1;
-    if ((mask & process.writes) != 0) {
-      process.endings.push_back({process.iteration, now_ + process.stages, mask & process.writes});
-    } else if (mask == 0 && process.endings.empty()) {
-      done = process.left_in_run;  // nothing can hold them up
-    }
-    process.iteration += done;
-    process.earliest = now_ + done;
-    process.left_in_run -= done;
+  static void pass(Process& process, Cycle iterations) {
+    process.iteration += iterations;
+    process.left_in_run -= iterations;
     if (process.left_in_run == 0) {
       ++process.run;
       if (process.run == process.counts.size()) {
@@ -242,31 +229,227 @@ class Model {
       }
       process.left_in_run = process.counts[process.run];
     }
+  }
+
+  void go_on(Process& process) {
+    process.awaited[0] = process.awaited[1] = kBorder;
+    while (process.finished.size() < frames_ && (stalls ? step(process) : flow(process))) {
+    }
+  }
+
+  void finish(Process& process, Cycle last, Cycle unhindered) {
+    process.spent[kWaitsForOutput] += last - unhindered;
+    process.earliest = last + 1 + gap;
+    process.gate = 0;
+    process.finished.push_back(last);
+    process.spent_by.push_back({{process.spent[0], process.spent[1], process.spent[2]}});
+    restart(process);
+  }
+
+  // Whether all words of `mask` are there; if so, `time` is put off until they can be read.
+  bool can_read(Process& process, std::uint32_t mask, Cycle& time) {
+    for (std::size_t port = 0; mask >> port; ++port) {
+      const int number = process.ports[port];
+      if ((mask >> port & 1) == 0 || number == kBorder) {
+        continue;
+      }
+      const Fifo& fifo = fifos[number];
+      if (fifo.read.count() == fifo.written.count()) {
+        process.awaited[0] = number;
+        return false;
+      }
+      time = std::max(time, fifo.written[fifo.read.count()] + 1 + latency);
+    }
     return true;
   }
 
-  void finish() {
-    finished.push_back(now_);
-    spent.emplace_back();
-    for (const Process& process : processes) {
-      for (int state = 0; state < kStates; ++state) {
-        const Cycle current = process.state == state ? now_ - process.since : 0;
-        spent.back().push_back(process.spent[state] + current);
+  // Whether there is room for all words of `mask`; if so, `time` is put off until there is.
+  bool can_write(Process& process, std::uint32_t mask, Cycle& time) {
+    for (std::size_t port = 0; mask >> port; ++port) {
+      const int number = process.ports[port];
+      if ((mask >> port & 1) == 0 || number == kBorder) {
+        continue;
+      }
+      const Fifo& fifo = fifos[number];
+      const Cycle room = fifo.depth + latency;
+      if (fifo.written.count() < room) {
+        continue;
+      }
+      const Cycle place = fifo.written.count() - room;
+      if (fifo.read.count() <= place) {
+        process.awaited[1] = number;
+        return false;
+      }
+      time = std::max(time, fifo.read[place] + 1);
+    }
+    return true;
+  }
+
+  void read(Process& process, std::uint32_t mask, Cycle time) {
+    for (std::size_t port = 0; mask >> port; ++port) {
+      const int number = process.ports[port];
+      if ((mask >> port & 1) == 0 || number == kBorder) {
+        continue;
+      }
+      Fifo& fifo = fifos[number];
+      const Cycle room = fifo.depth + latency;
+      const Cycle written = fifo.written.count();
+      fifo.read.add(time, std::min(fifo.seen_reads, written > room ? written - room : 0));
+      fifo.measure(time);
+      if (processes[fifo.writer].awaited[1] == number) {
+        enqueue(fifo.writer);
       }
     }
   }
 
-  Cycle now_ = 0;
+  void write(Process& process, std::uint32_t mask, Cycle time) {
+    for (std::size_t port = 0; mask >> port; ++port) {
+      const int number = process.ports[port];
+      if ((mask >> port & 1) == 0 || number == kBorder) {
+        continue;
+      }
+      Fifo& fifo = fifos[number];
+      fifo.written.add(time, std::min(fifo.read.count(), fifo.seen_writes));
+      if (processes[fifo.reader].awaited[0] == number) {
+        enqueue(fifo.reader);
+      }
+    }
+  }
+
+  // What a pipeline that flushes does next; false if it has to wait.
+  bool flow(Process& process) {
+    process.awaited[1] = kBorder;
+    while (end_iteration(process)) {
+    }
+    return begin_iteration(process);
+  }
+
+  bool end_iteration(Process& process) {
+    if (process.endings.empty()) {
+      return false;
+    }
+    Ending ending = process.endings.front();
+    ending.time = std::max(ending.time, process.earliest_end);
+    if (!can_write(process, ending.ports, ending.time)) {
+      return false;
+    }
+    process.endings.pop_front();
+    process.ended.push_back(ending);
+    process.earliest_end = ending.time + 1;
+    write(process, ending.ports, ending.time);
+    return true;
+  }
+
+  bool begin_iteration(Process& process) {
+    const Cycle stages = process.stages;
+    if (process.left_repeats == 0) {
+      if (!process.endings.empty()) {
+        return false;
+      }
+      const Cycle unhindered = process.earliest - 1 + stages;
+      finish(process, std::max(unhindered + 1, process.earliest_end) - 1, unhindered);
+      return true;
+    }
+    while (!process.ended.empty() && process.ended.front().iteration + stages < process.iteration) {
+      process.gate = process.ended.front().time;
+      process.ended.pop_front();
+    }
+    Cycle free = kNever;  // iterations that nothing can hold up
+    for (const std::deque<Ending>* list : {&process.ended, &process.endings}) {
+      if (!list->empty()) {
+        free = std::min(free, list->front().iteration + stages + 1 - process.iteration);
+      }
+    }
+    const std::uint32_t mask = process.masks[process.run];
+    const Cycle ready = std::max(process.earliest, process.gate);
+    Cycle time = ready;
+    if (free == 0 || !can_read(process, mask & process.reads, time)) {
+      return false;
+    }
+    const Cycle done = mask == 0 ? std::min(process.left_in_run, free) : 1;
+    process.spent[kBusy] += done;
+    process.spent[kWaitsForOutput] += ready - process.earliest;
+    process.spent[kWaitsForInput] += time - ready;
+    read(process, mask & process.reads, time);
+    if ((mask & process.writes) != 0) {
+      process.endings.push_back({process.iteration, time + stages, mask & process.writes});
+    }
+    pass(process, done);
+    process.earliest = time + done;
+    return true;
+  }
+
+  // What a pipeline that stalls does next: in one cycle an iteration begins, one ends, or both.
+  bool step(Process& process) {
+    const Cycle stages = process.stages;
+    if (process.left_repeats == 0) {
+      return drain(process);
+    }
+    const std::uint32_t mask = process.masks[process.run];
+    if ((mask & process.writes) != 0) {
+      process.endings.push_back({process.iteration, 0, mask & process.writes});
+    }
+    const bool holds = !process.endings.empty();
+    const Cycle free = holds ? process.endings.front().iteration + stages - process.iteration : kNever;
+    const std::uint32_t ending = free == 0 ? process.endings.front().ports : 0;
+    Cycle readable = process.earliest;
+    const bool can = can_read(process, mask & process.reads, readable);
+    Cycle time = readable;
+    if (!can || !can_write(process, ending, time)) {
+      if ((mask & process.writes) != 0) {
+        process.endings.pop_back();
+      }
+      return false;
+    }
+    const Cycle done = mask == 0 && ending == 0 ? std::min(process.left_in_run, free) : 1;
+    process.spent[kBusy] += done;
+    process.spent[kWaitsForInput] += readable - process.earliest;
+    process.spent[kWaitsForOutput] += time - readable;
+    read(process, mask & process.reads, time);
+    if (ending != 0) {
+      process.endings.pop_front();
+      write(process, ending, time);
+    }
+    pass(process, done);
+    process.earliest = time + done;
+    return true;
+  }
+
+  // The end of a frame: with no more iterations to wait for, a pipeline moves on.
+  bool drain(Process& process) {
+    if (process.endings.empty()) {
+      const Cycle left = process.iterations + process.stages - process.iteration;
+      const Cycle last = process.earliest + left - 1;
+      finish(process, last, last);
+      return true;
+    }
+    const Ending ending = process.endings.front();
+    const Cycle due = process.earliest + ending.iteration + process.stages - process.iteration;
+    Cycle time = due;
+    if (!can_write(process, ending.ports, time)) {
+      return false;
+    }
+    process.spent[kWaitsForOutput] += time - due;
+    process.endings.pop_front();
+    write(process, ending.ports, time);
+    process.iteration = ending.iteration + process.stages + 1;
+    process.earliest = time + 1;
+    return true;
+  }
+
+  Cycle frames_ = 0;
+  std::deque<int> queue_;
 };
 
 }  // namespace
 
 #define LUTLOOM_EXPORT extern "C" __attribute__((visibility("default")))
 
-LUTLOOM_EXPORT Model* lutloom_new(std::uint64_t gap, std::uint64_t latency) {
+LUTLOOM_EXPORT Model* lutloom_new(std::uint64_t gap, std::uint64_t latency, int stalls) {
   Model* model = new Model;
   model->gap = gap;
   model->latency = latency;
+  model->stalls = stalls != 0;
   return model;
 }
 
@@ -291,32 +474,47 @@ LUTLOOM_EXPORT void lutloom_add_process(Model* model, const int* ports, int port
   process.masks.assign(masks, masks + runs);
   process.counts.assign(counts, counts + runs);
   process.repeats = repeats;
+  for (std::uint64_t run = 0; run < runs; ++run) {
+    process.iterations += counts[run] * repeats;
+  }
   process.stages = stages;
 }
 
-LUTLOOM_EXPORT void lutloom_prepare(Model* model) { model->prepare(); }
-
-// Returns 0 in a deadlock.
-LUTLOOM_EXPORT int lutloom_run(Model* model, std::uint64_t frames, std::uint64_t cycles) {
-  return model->run(frames, cycles) ? 1 : 0;
+LUTLOOM_EXPORT void lutloom_set_depth(Model* model, std::uint64_t fifo, std::uint64_t depth) {
+  model->fifos[fifo].depth = depth;
 }
 
-LUTLOOM_EXPORT std::uint64_t lutloom_frames(const Model* model) { return model->finished.size(); }
+LUTLOOM_EXPORT void lutloom_reset(Model* model) { model->reset(); }
+
+// Returns 1 when all frames are done, -1 in a deadlock, else 0: call it again.
+LUTLOOM_EXPORT int lutloom_run(Model* model, std::uint64_t frames, std::uint64_t turns) {
+  return model->run(frames, turns) ? 1 : model->is_dead() ? -1 : 0;
+}
+
+// Make a FIFO a word deeper in the middle of a run.
+LUTLOOM_EXPORT void lutloom_deepen(Model* model, std::uint64_t fifo) { model->deepen(int(fifo)); }
 
 LUTLOOM_EXPORT std::uint64_t lutloom_finished(const Model* model, std::uint64_t frame) {
-  return model->finished[frame];
+  return model->finished(frame);
 }
 
 LUTLOOM_EXPORT std::uint64_t lutloom_spent(const Model* model, std::uint64_t frame,
                                            std::uint64_t process, int state) {
-  return model->spent[frame][process * kStates + state];
+  return model->processes[process].spent_by[frame].cycles[state];
 }
 
-LUTLOOM_EXPORT std::uint64_t lutloom_fill(const Model* model, std::uint64_t fifo) {
+// The most words that a FIFO held.
+LUTLOOM_EXPORT std::uint64_t lutloom_fill(Model* model, std::uint64_t fifo) {
+  model->fifos[fifo].measure(kNever);
   return model->fifos[fifo].fill;
 }
 
+// The words that a FIFO holds.
+LUTLOOM_EXPORT std::uint64_t lutloom_held(const Model* model, std::uint64_t fifo) {
+  return model->fifos[fifo].written.count() - model->fifos[fifo].read.count();
+}
+
 // The FIFO that a process waits for, -1 if for none.
-LUTLOOM_EXPORT int lutloom_obstacle(const Model* model, std::uint64_t process, int is_output) {
-  return model->obstacle(model->processes[process], is_output != 0);
+LUTLOOM_EXPORT int lutloom_awaited(const Model* model, std::uint64_t process, int is_output) {
+  return model->processes[process].awaited[is_output != 0];
 }

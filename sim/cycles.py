@@ -2,16 +2,17 @@
 
 A model of the loops, independent of the cycles that kernels state: what each iteration reads and
 writes is in ``codegen.schedules``, what happens in a cycle in ``cycles.cpp``; what synthesis would
-decide is a ``Timing``: how deep pipelines are, how long it takes to restart one and to pass a FIFO.
+decide is a ``Timing``: how deep pipelines are, whether they flush, how long it takes to restart one
+and to pass a FIFO.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -26,19 +27,15 @@ from lutloom.codegen.schedules import (
     writer_schedule,
 )
 from lutloom.codegen.timing import Timing
-from lutloom.core.errors import LutloomError
+from lutloom.sim.deadlock import DeadlockError, Shallow, Wait, circle, describe
 from lutloom.sim.shared_library import load_library
 from lutloom.sim.toolchain import find_compiler
 
 if TYPE_CHECKING:
-    from lutloom.codegen.design import Design, Unit
+    from lutloom.codegen.design import Design, Fifo, Unit
 
 _MOST_FRAMES = 12
-_SLICE = 1_000_000
-
-
-class DeadlockError(LutloomError, ValueError):
-    """A design that stops, because FIFOs are not deep enough."""
+_SLICE = 10_000
 
 
 @dataclass(frozen=True)
@@ -86,10 +83,13 @@ class Cycles:
 
 
 @dataclass(frozen=True)
-class _Fifo:
+class ModelFifo:
+    """A FIFO of the model; ``planned`` is the design's, where the plan says how deep it is."""
+
     name: str
     unit: str
     depth: int
+    planned: Fifo | None = None
 
 
 @dataclass(frozen=True)
@@ -107,27 +107,27 @@ class _Process:
 class CycleModel:
     """The processes of a design and the FIFOs between them."""
 
-    fifos: tuple[_Fifo, ...]
+    fifos: tuple[ModelFifo, ...]
     processes: tuple[_Process, ...]
 
     @staticmethod
     def of(design: Design) -> CycleModel:
         """Return the model of ``design``, whose units are joined as C simulation joins them."""
-        fifos: list[_Fifo] = []
+        fifos: list[ModelFifo] = []
         processes: list[_Process] = []
         border = -1
         for unit in design.units:
             is_last = unit is design.units[-1]
             behind = -1 if is_last else len(fifos)
             if not is_last:
-                fifos.append(_Fifo(f"the stream behind {unit.top}", unit.top, DEFAULT_DEPTH))
+                fifos.append(ModelFifo(f"the stream behind {unit.top}", unit.top, DEFAULT_DEPTH))
             _add_unit(unit, border, behind, fifos, processes)
             border = behind
         return CycleModel(tuple(fifos), tuple(processes))
 
     def with_depths(self, depths: Mapping[str, int]) -> CycleModel:
         """Return the model with other depths of the FIFOs that ``depths`` names."""
-        fifos = (_Fifo(f.name, f.unit, depths.get(f.name, f.depth)) for f in self.fifos)
+        fifos = (replace(f, depth=depths.get(f.name, f.depth)) for f in self.fifos)
         return CycleModel(tuple(fifos), self.processes)
 
     def run(self, timing: Timing, *, cache: Path | None = None) -> Cycles:
@@ -135,17 +135,25 @@ class CycleModel:
 
         ``cache`` is a directory that keeps the model, which is compiled once.
 
-        Raises ``DeadlockError``, naming the full FIFOs, if the design stops, and ``CSimError``
-        where there is no C++ compiler.
+        Raises ``DeadlockError``, which says what FIFOs are full and how deep they have to be, if
+        the design stops, and ``CSimError`` where there is no C++ compiler.
         """
+        with self.running(timing, cache=cache) as running:
+            running.settle()
+            return running.result()
+
+    @contextmanager
+    def running(self, timing: Timing, *, cache: Path | None = None) -> Iterator[Running]:
+        """Yield the model for several runs, with other depths each."""
         engine = _engine(find_compiler(), cache)
-        with _new(engine, timing) as model:
+        number = engine.lutloom_new(timing.restart_gap, timing.fifo_latency, timing.stalls)
+        try:
             for fifo in self.fifos:
-                engine.lutloom_add_fifo(model, fifo.depth)
+                engine.lutloom_add_fifo(number, fifo.depth)
             for process in self.processes:
                 schedule, ports = process.schedule, process.ports
                 engine.lutloom_add_process(
-                    model,
+                    number,
                     (ctypes.c_int * len(ports))(*ports),
                     len(ports),
                     schedule.reads,
@@ -155,60 +163,139 @@ class CycleModel:
                     schedule.repeats,
                     timing.stages[process.kind],
                 )
-            engine.lutloom_prepare(model)
-            for frames in range(1, _MOST_FRAMES + 1):
-                # In slices, since what runs in C++ can't be interrupted.
-                while engine.lutloom_frames(model) < frames:
-                    if not engine.lutloom_run(model, frames, _SLICE):
-                        raise DeadlockError(
-                            f"the design stops: {self._waiting(engine, model)}; make these FIFOs"
-                            " deeper in the plan"
-                        )
-                finished = [engine.lutloom_finished(model, frame) for frame in range(frames)]
-                intervals = [after - before for before, after in pairwise(finished)]
-                if len(intervals) > 1 and intervals[-1] == intervals[-2]:
-                    break
-            return self._result(engine, model, finished)
+            yield Running(self, engine, number)
+        finally:
+            engine.lutloom_delete(number)
 
-    def _result(self, engine: ctypes.CDLL, model: int, finished: list[int]) -> Cycles:
-        last = len(finished) - 1
+
+@dataclass(eq=False)
+class Running:
+    """A model in the compiled engine: ``finished`` is when each image has left."""
+
+    model: CycleModel
+    engine: ctypes.CDLL
+    number: int
+    finished: list[int] = field(default_factory=list)
+
+    def settle(self) -> int:
+        """Send images from the start until the interval has settled, and return the interval.
+
+        Raises ``DeadlockError`` if the design stops.
+        """
+        if not self.settles():
+            raise DeadlockError(self._deadlock())
+        return self.interval
+
+    def settles(self, depths: Sequence[int] | None = None) -> bool:
+        """Do so with FIFOs of ``depths``, by default those of the model; return False if it stops.
+
+        Without saying why it does.
+        """
+        depths = [fifo.depth for fifo in self.model.fifos] if depths is None else depths
+        for index, depth in enumerate(depths):
+            self.engine.lutloom_set_depth(self.number, index, depth)
+        self.engine.lutloom_reset(self.number)
+        self.finished = []
+        while len(self.finished) < _MOST_FRAMES:
+            if not self._run(len(self.finished) + 1):
+                return False
+            self.finished.append(self.engine.lutloom_finished(self.number, len(self.finished)))
+            intervals = [after - before for before, after in pairwise(self.finished)]
+            if len(intervals) > 1 and intervals[-1] == intervals[-2]:
+                break
+        return True
+
+    @property
+    def interval(self) -> int:
+        """Cycles between two images; an average where that has not settled."""
+        last = len(self.finished) - 1
+        since = last - 1 if last + 1 < _MOST_FRAMES else last // 2
+        return -(-(self.finished[last] - self.finished[since]) // (last - since))
+
+    def result(self) -> Cycles:
+        """Return what the last run took."""
+        last = len(self.finished) - 1
 
         def spent(process: int, state: int) -> int:
-            after = engine.lutloom_spent(model, last, process, state)
-            return int(after - engine.lutloom_spent(model, last - 1, process, state))
+            after = self.engine.lutloom_spent(self.number, last, process, state)
+            before = self.engine.lutloom_spent(self.number, last - 1, process, state)
+            return int(after - before)
 
         loads = (
             Load(p.name, p.kind, p.unit, *(spent(index, state) for state in range(3)))
-            for index, p in enumerate(self.processes)
+            for index, p in enumerate(self.model.processes)
         )
         fills = (
-            Fill(fifo.name, fifo.unit, fifo.depth, engine.lutloom_fill(model, index))
-            for index, fifo in enumerate(self.fifos)
+            Fill(fifo.name, fifo.unit, fifo.depth, self.engine.lutloom_fill(self.number, index))
+            for index, fifo in enumerate(self.model.fifos)
         )
-        # Where it has not settled, an average.
-        since = last - 1 if last + 1 < _MOST_FRAMES else last // 2
-        interval = -(-(finished[last] - finished[since]) // (last - since))
-        return Cycles(finished[0] + 1, interval, tuple(loads), tuple(fills))
+        return Cycles(self.finished[0] + 1, self.interval, tuple(loads), tuple(fills))
 
-    def _waiting(self, engine: ctypes.CDLL, model: int) -> str:
-        """Return which processes wait for room in which FIFOs."""
-        waiting = []
-        for index, process in enumerate(self.processes):
-            full = engine.lutloom_obstacle(model, index, 1)
-            if full >= 0:
-                fifo = self.fifos[full]
-                waiting.append(f"{process.name} waits for room in {fifo.name} ({fifo.depth} words)")
-        return "; ".join(waiting)
+    def _run(self, frames: int) -> bool:
+        """Go on until ``frames`` images have left; return False if nothing goes on."""
+        # In slices, since what runs in C++ can't be interrupted.
+        while not (state := self.engine.lutloom_run(self.number, frames, _SLICE)):
+            pass
+        return bool(state > 0)
+
+    def _deadlock(self) -> str:
+        """Return why nothing goes on, and how deep FIFOs have to be for that not to be.
+
+        Full ones among those that hold each other up are made deeper, word by word.
+        """
+        fifos = self.model.fifos
+        depths = [fifo.depth for fifo in fifos]
+        held: dict[int, int] = {}
+        waiting = self._waiting()
+        waits = [Wait(self.model.processes[p].name, fifos[f].name, b) for p, f, b in waiting]
+        frames = max(len(self.finished), 2) + 1
+        while waiting:
+            full = [fifo for _, fifo, is_full in waiting if is_full]
+            planned = [fifo for fifo in full if fifos[fifo].planned] or full
+            fifo = min(planned, key=depths.__getitem__)
+            held.setdefault(fifo, self.engine.lutloom_held(self.number, fifo))
+            depths[fifo] += 1
+            self.engine.lutloom_deepen(self.number, fifo)
+            waiting = [] if self._run(frames) else self._waiting()
+        shallow = [
+            Shallow.of(
+                fifos[f].planned,
+                fifos[f].name,
+                held=min(held[f], fifos[f].depth),
+                depth=fifos[f].depth,
+                needed=depths[f],
+            )
+            for f in sorted(held)
+        ]
+        return f"the design stops: {describe(shallow, waits)}"
+
+    def _waiting(self) -> list[tuple[int, int, bool]]:
+        """Return processes that wait for each other, in a circle, for what FIFO each of them.
+
+        The last is whether that FIFO is full.
+        """
+        waits: dict[int, tuple[int, bool]] = {}
+        ends: dict[tuple[int, bool], int] = {}
+        for index, process in enumerate(self.model.processes):
+            for port, fifo in enumerate(process.ports):
+                ends[fifo, port < process.schedule.reads] = index
+            for is_full in (True, False):
+                fifo = self.engine.lutloom_awaited(self.number, index, is_full)
+                if fifo >= 0 and index not in waits:
+                    waits[index] = fifo, is_full
+        found = circle(waits, lambda fifo, is_full: ends.get((fifo, is_full)))
+        return [(index, *waits[index]) for index in found]
 
 
 def _add_unit(
-    unit: Unit, entry: int, leaving: int, fifos: list[_Fifo], processes: list[_Process]
+    unit: Unit, entry: int, leaving: int, fifos: list[ModelFifo], processes: list[_Process]
 ) -> None:
     numbers = {"last": len(fifos)}
-    fifos.append(_Fifo("last", unit.top, unit.tokens))
+    fifos.append(ModelFifo("last", unit.top, unit.tokens))
     for fifo in unit.fifos:
         numbers[fifo.identifier] = len(fifos)
-        fifos.append(_Fifo(fifo.identifier, unit.top, fifo.depth))
+        planned = fifo if fifo.planned_bits else None
+        fifos.append(ModelFifo(fifo.identifier, unit.top, fifo.depth, planned))
 
     def add(name: str, kind: str, schedule: Schedule, *ports: int) -> None:
         processes.append(_Process(name, kind, unit.top, ports, schedule))
@@ -230,15 +317,6 @@ def _add_unit(
     add("write_axis", "write_axis", writer_schedule(unit.exit.beats), words, last, leaving)
 
 
-@contextmanager
-def _new(engine: ctypes.CDLL, timing: Timing) -> Iterator[int]:
-    model = engine.lutloom_new(timing.restart_gap, timing.fifo_latency)
-    try:
-        yield model
-    finally:
-        engine.lutloom_delete(model)
-
-
 @functools.cache
 def _engine(compiler: str, cache: Path | None) -> ctypes.CDLL:
     source = files("lutloom.sim").joinpath("cycles.cpp").read_text(encoding="utf-8")
@@ -254,17 +332,19 @@ def _engine(compiler: str, cache: Path | None) -> ctypes.CDLL:
     number, pointer, integer = ctypes.c_uint64, ctypes.c_void_p, ctypes.c_int
     ports = (pointer, integer, integer)
     functions: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
-        ("new", pointer, (number, number)),
+        ("new", pointer, (number, number, integer)),
         ("delete", None, (pointer,)),
         ("add_fifo", None, (pointer, number)),
         ("add_process", None, (pointer, *ports, pointer, pointer, number, number, number)),
-        ("prepare", None, (pointer,)),
+        ("set_depth", None, (pointer, number, number)),
+        ("reset", None, (pointer,)),
         ("run", integer, (pointer, number, number)),
-        ("frames", number, (pointer,)),
+        ("deepen", None, (pointer, number)),
         ("finished", number, (pointer, number)),
         ("spent", number, (pointer, number, number, integer)),
         ("fill", number, (pointer, number)),
-        ("obstacle", integer, (pointer, number, integer)),
+        ("held", number, (pointer, number)),
+        ("awaited", integer, (pointer, number, integer)),
     )
     for name, result, arguments in functions:
         function = getattr(engine, f"lutloom_{name}")

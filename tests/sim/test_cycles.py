@@ -25,6 +25,7 @@ from lutloom.core.ops import (
     Conv,
     Linear,
     Lookup,
+    MatMul,
     MatVec,
     MaxPool,
     Multiply,
@@ -40,7 +41,8 @@ from lutloom.core.plan import Folding, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim import csim
 from lutloom.sim.csim import CSimError
-from lutloom.sim.cycles import CycleModel, DeadlockError
+from lutloom.sim.cycles import CycleModel
+from lutloom.sim.deadlock import DeadlockError
 from lutloom.sim.reference import run
 from tests.codegen.conftest import Chain, image_graph, random_plan, random_values
 from tests.codegen.test_networks import quantizer
@@ -88,6 +90,9 @@ class Plain:
         cycle = 0
         while len(self.finished) < frames:
             for number in range(len(self.model.processes)):
+                if self.timing.stalls:
+                    self.shift(number, cycle)
+                    continue
                 has_ended = self.end(number, cycle)
                 self.begin(number, cycle)
                 if not has_ended:
@@ -102,15 +107,46 @@ class Plain:
         wanted = range(count) if reads else range(count, len(process.ports))
         return [process.ports[p] for p in wanted if mask >> p & 1 and process.ports[p] >= 0]
 
+    def has_room(self, fifo: int, cycle: int) -> bool:
+        held = len(self.words[fifo]) + (self.last_read[fifo] == cycle)
+        return held < self.model.fifos[fifo].depth + self.timing.fifo_latency
+
+    def is_readable(self, fifo: int, cycle: int) -> bool:
+        words = self.words[fifo]
+        return bool(words) and words[0] + 1 + self.timing.fifo_latency <= cycle
+
+    def shift(self, number: int, cycle: int) -> None:
+        """Move a pipeline that stalls on by a stage, as a whole."""
+        state, masks = self.state[number], self.masks[number]
+        stages = self.timing.stages[self.model.processes[number].kind]
+        if state[1] > cycle:
+            return
+        first = masks[state[0]] if state[0] < len(masks) else 0
+        last = masks[state[0] - stages] if state[0] >= stages else 0
+        inputs = self.ports(number, first, reads=True)
+        outputs = self.ports(number, last, reads=False)
+        if not all(self.is_readable(fifo, cycle) for fifo in inputs):
+            return
+        if not all(self.has_room(fifo, cycle) for fifo in outputs):
+            return
+        for fifo in inputs:
+            self.words[fifo].popleft()
+            self.last_read[fifo] = cycle
+        for fifo in outputs:
+            self.words[fifo].append(cycle)
+        state[0] += 1
+        if state[0] == len(masks) + stages:
+            state[0], state[1] = 0, cycle + 1 + self.timing.restart_gap
+            if number == len(self.masks) - 1:
+                self.finished.append(cycle)
+
     def end(self, number: int, cycle: int) -> bool:
         if not self.endings[number] or self.endings[number][0][1] > cycle:
             return False
         _, _, mask = self.endings[number][0]
         outputs = self.ports(number, mask, reads=False)
-        for fifo in outputs:
-            held = len(self.words[fifo]) + (self.last_read[fifo] == cycle)
-            if held >= self.model.fifos[fifo].depth + self.timing.fifo_latency:
-                return False
+        if not all(self.has_room(fifo, cycle) for fifo in outputs):
+            return False
         self.endings[number].popleft()
         self.state[number][2] = cycle
         for fifo in outputs:
@@ -132,10 +168,8 @@ class Plain:
             return
         mask = self.masks[number][state[0]]
         inputs = self.ports(number, mask, reads=True)
-        for fifo in inputs:
-            words = self.words[fifo]
-            if not words or words[0] + 1 + self.timing.fifo_latency > cycle:
-                return
+        if not all(self.is_readable(fifo, cycle) for fifo in inputs):
+            return
         for fifo in inputs:
             self.words[fifo].popleft()
             self.last_read[fifo] = cycle
@@ -170,22 +204,26 @@ def planned(graph: Graph, plan: Plan) -> Plan:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_skipping_cycles_changes_nothing(seed: int) -> None:
+def test_times_are_those_of_a_plain_model_that_goes_cycle_by_cycle(seed: int) -> None:
     rng = np.random.default_rng(seed)
     graph = branches(seed)
     model = model_of(graph, planned(graph, random_plan(rng, graph)))
     shallow = {f.name: int(rng.integers(1, 4)) + f.depth // 2 for f in model.fifos}
     odd = Timing({kind: int(rng.integers(4)) for kind in PESSIMISTIC.stages}, 2, 1)
-    for timing, candidate in ((IDEAL, model), (PESSIMISTIC, model), (odd, model)):
-        plain = Plain(candidate, timing).run(4)
+    stiff = replace(odd, stalls=True)
+    deep = model.with_depths({fifo.name: 1000 for fifo in model.fifos})
+    for timing in (IDEAL, PESSIMISTIC, odd, stiff):
+        candidate = deep if timing.stalls else model
         cycles = candidate.run(timing)
+        plain = Plain(candidate, timing).run(4)
         assert cycles.latency == plain[0] + 1
         assert cycles.interval == plain[3] - plain[2]
-    try:
-        cycles = model.with_depths(shallow).run(odd)
-    except DeadlockError:
-        return
-    assert cycles.latency == Plain(model.with_depths(shallow), odd).run(1)[0] + 1
+    for timing in (odd, stiff):
+        with model.with_depths(shallow).running(timing) as running:
+            if running.settles():
+                wanted = len(running.finished)
+                plain = Plain(model.with_depths(shallow), timing).run(wanted)
+                assert running.finished == plain
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -307,6 +345,7 @@ ALONE: dict[str, Op] = {
     "concat": Concat(2),
     "duplicate": Add(Const([[1], [1]])),
     "lookup": Lookup(Const(np.arange(24).reshape(4, 6))),
+    "matmul": MatMul(),
     "matvec": MatVec(Const(np.arange(120).reshape(10, 12) % 5 - 2)),
     "max_pool": MaxPool(*WINDOWS),
     "multiply": Multiply(),
@@ -392,9 +431,11 @@ def test_a_design_stops_in_the_model_where_its_cpp_does(padding: int, tmp_path: 
     least = next(depth for depth in range(1, 100) if not stops(graph, at(depth)))
     assert 3 <= least <= plan.fifos[short]
     assert np.array_equal(compiled(least).run(inputs), golden.outputs)
-    full = rf"x/copy0 waits for room in x_copy0_out1 \({least - 2} words\)"
-    with pytest.raises(DeadlockError, match=full):
-        model_of(graph, at(least - 2)).run(IDEAL)
+    short_by = least - 2
+    needs = rf"^the design stops: x_copy0_out1 is full \({short_by} of {short_by} words\)"
+    needs += rf" and should hold {least}: make 'x/copy1' {least} deep among the fifos of the plan;"
+    with pytest.raises(DeadlockError, match=needs + " x/copy0 waits for room in x_copy0_out1; "):
+        model_of(graph, at(short_by)).run(IDEAL)
     # A process reads its inputs one after the other there, and holds the first one that it has.
     with pytest.raises(CSimError, match=r"^C simulation: deadlock: "):
-        compiled(least - 2).run(inputs)
+        compiled(short_by).run(inputs)
