@@ -119,6 +119,18 @@ def _matvec(site: Site, folding: Folding) -> Schedule:
     return _schedule(1, period, site.outputs[0].size // rows * op.groups)
 
 
+def _matmul(site: Site, folding: Folding) -> Schedule:
+    # The second matrix is read, then each row of the first one as matvec reads a vector.
+    import numpy as np
+
+    a, b = (x.shape for x in site.inputs)
+    folds = a[-1] // folding.simd
+    loads, beats = b[-2] * folds, b[-2] // folding.pe * folds
+    load = _where(loads, slice(0), slice(None))
+    row = _where(beats, slice(folds), slice(0), slice(folds - 1, None, folds))
+    return _schedule(2, np.concatenate([load, np.tile(row, a[-2])]), prod(a[:-2]))
+
+
 def _every_word(site: Site, folding: Folding) -> Schedule:
     # A word from every input and a word to every output in each iteration.
     import numpy as np
@@ -271,6 +283,7 @@ SCHEDULES: Mapping[str, Callable[[Site, Folding], Schedule]] = MappingProxyType(
         "depthwise": _channelwise,
         "duplicate": _every_word,
         "lookup": _lookup,
+        "matmul": _matmul,
         "matvec": _matvec,
         "max_pool": _pool,
         "multiply": _every_word,

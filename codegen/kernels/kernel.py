@@ -108,9 +108,8 @@ def no_weights(_site: Site, _folding: Folding) -> int:
     return 0
 
 
-def code_type(tensor: TensorType) -> str:
-    """Return the C++ type of a code of ``tensor``'s elements."""
-    element = tensor.element
+def code_type(element: IntType) -> str:
+    """Return the C++ type of a code of ``element``."""
     return f"ap_{'' if element.is_signed else 'u'}int<{element.bits}>"
 
 

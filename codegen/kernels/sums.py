@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.kernels.kernel import multiplier_policy
+from lutloom.codegen.kernels.kernel import code_type, multiplier_policy
 from lutloom.core.plan import Folding, Multiplier
 from lutloom.core.types import BIPOLAR, Const, IntType
 
@@ -25,6 +25,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntArray
+
+
+def product_kind(x: IntType, weights: IntType) -> str:
+    """Return what a product of ``x`` is: ``xnor``, ``sign`` or ``multiply``."""
+    if weights != BIPOLAR:
+        return "multiply"
+    return "xnor" if x.bits == 1 and not x.is_signed else "sign"
+
+
+def multipliers_of(product: str) -> tuple[Multiplier, ...]:
+    """Return what may multiply, by what a product is."""
+    has_products = product == "multiply"
+    return tuple(Multiplier) if has_products else (Multiplier.AUTO, Multiplier.FABRIC)
+
+
+def product_facts(x: IntType, weights: IntType, factor: int, folding: Folding) -> dict[str, object]:
+    """Return what ``product.hpp.j2`` needs to know; each product counts ``factor`` times."""
+    return {
+        "product": product_kind(x, weights),
+        "factor": factor,
+        "weight_type": code_type(weights),
+        "multiplier": multiplier_policy(folding, min(weights.bits, x.bits)),
+    }
 
 
 @dataclass(frozen=True)
@@ -80,26 +103,17 @@ class Sums:
 
     @property
     def product(self) -> str:
-        """What a product is: ``xnor``, ``sign`` or ``multiply``."""
-        if self.stored != BIPOLAR:
-            return "multiply"
-        return "xnor" if self.x.bits == 1 and not self.x.is_signed else "sign"
+        """What a product is."""
+        return product_kind(self.x, self.stored)
 
     @property
     def multipliers(self) -> tuple[Multiplier, ...]:
         """What may multiply."""
-        has_products = self.product == "multiply"
-        return tuple(Multiplier) if has_products else (Multiplier.AUTO, Multiplier.FABRIC)
+        return multipliers_of(self.product)
 
     def facts(self, folding: Folding) -> dict[str, object]:
         """Return what the template needs to know about the products."""
-        signed = "" if self.stored.is_signed else "u"
-        return {
-            "product": self.product,
-            "factor": self.factor,
-            "weight_type": f"ap_{signed}int<{self.stored.bits}>",
-            "multiplier": multiplier_policy(folding, min(self.stored.bits, self.x.bits)),
-        }
+        return product_facts(self.x, self.stored, self.factor, folding)
 
     def stored_weights(self) -> IntArray:
         """Return the weights in codes, less their ``factor``, in their shape."""

@@ -29,10 +29,12 @@ from lutloom.core.ops import (
     Concat,
     Conv,
     Lookup,
+    MatMul,
     MaxPool,
     Multiply,
     Permute,
     Requantize,
+    Reshape,
     Split,
     SumPool,
     TopK,
@@ -130,6 +132,8 @@ def products() -> Graph:
     made.append(Multiply(), before)
     made.threshold(IntType(-4, 3))
     made.append(Lookup(Const(np.arange(8 * 12).reshape(8, 12)), -4))
+    made.append(Reshape((2, 12, 12)))
+    made.append(MatMul(), made.last)
     return made.graph
 
 
