@@ -189,7 +189,8 @@ def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_P
     stem = identifier(name)
     # The C library has functions named index, time, read, ...: no namespace can be called so.
     namespace = f"{stem}_design"
-    names = identifiers(wiring.processes)
+    # A function of a process is told from the kernel that it calls by its name.
+    names = identifiers(wiring.processes, taken=KERNELS)
     processes = {n: _process(wiring, n, names[n]) for n in wiring.processes}
     groups = cut(graph, unit_limit)
     tops = [f"{stem}_unit{index}" for index in range(len(groups))]

@@ -11,8 +11,9 @@ import pytest
 from lutloom.codegen import Golden, lower, unfolded_plan, write_project
 from lutloom.codegen.folding import default_plan
 from lutloom.codegen.initializer import dimensions, initializer
+from lutloom.codegen.pragma_check import check_project
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Linear, Threshold, TopK
+from lutloom.core.ops import Concat, Linear, Threshold, TopK
 from lutloom.core.types import BIPOLAR, Const, TensorType
 from lutloom.sim.reference import run
 from lutloom.sim.toolchain import find_ap_headers
@@ -65,6 +66,17 @@ def compile_testbench(hls: Path, compiler: str, *flags: str) -> subprocess.Compl
     options = ["-std=c++14", "-O0", *flags, *includes, "-isystem", str(find_ap_headers())]
     command = [compiler, *options, *map(str, sources), "-o", str(hls / "testbench")]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_layer_that_is_called_as_a_kernel_gets_another_name_in_cpp(tmp_path: Path) -> None:
+    """So that whoever reads a call by its name, as our checker does, finds the right function."""
+    x = TensorType(BIPOLAR, (8,))
+    graph = lower(Graph({"in": x}, (Node(("Concat",), Concat(0), ("in", "in")),), ("Concat",)))
+    inputs = np.random.default_rng(1).choice([-1, 1], size=(5, 8))
+    golden = Golden(inputs, run(graph, {"in": inputs})[graph.outputs[0]])
+    write_project(graph, default_plan(graph), name="tiny", golden=golden, directory=tmp_path)
+    assert (tmp_path / "hls" / "src" / "params" / "concat_2.hpp").exists()
+    assert check_project(tmp_path) == []
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
