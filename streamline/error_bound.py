@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lutloom.streamline import bound_arithmetic as arithmetic
+from lutloom.streamline.bound_dequantize import dequantized, divided_by_scale
 from lutloom.streamline.bound_functions import FUNCTION_BOUNDS
 from lutloom.streamline.bound_moves import MOVE_BOUNDS, MOVES
 from lutloom.streamline.bound_pieces import PIECE_BOUNDS
@@ -31,7 +32,7 @@ from lutloom.streamline.level_edges import (
 )
 from lutloom.streamline.oracle_values import OracleError
 from lutloom.streamline.origins import is_taking, taken
-from lutloom.streamline.source import STANDARD_DOMAINS
+from lutloom.streamline.source import LINEAR_QUANTIZER, STANDARD_DOMAINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -197,11 +198,13 @@ def quantized(node: SourceNode, tensors: Tensors, known: Mapping[str, Bounded]) 
 
 
 def _scaled(node: SourceNode, operands: Operands) -> Bounded:
-    """Return ``x / scale + zero_point``, as a quantizer computes it."""
+    """Return ``x / scale + zero_point``, as a quantizer computes it before it rounds."""
     if node.op_type in ("BipolarQuant", "MultiThreshold"):
         return operands[0]
     if node.op_type == "QuantAvgPool2d":
         return with_slack(window_sum(node, operands))
+    if node.op_type == LINEAR_QUANTIZER:
+        return with_slack(divided_by_scale(node, operands))
     divided = arithmetic.quotient(operands[0], operands[1])
     return with_slack(arithmetic.add(node, [divided, operands[2]], {}))
 
@@ -239,6 +242,7 @@ BOUNDS: Mapping[str, Bound] = {
     **WINDOW_BOUNDS,
     "Add": arithmetic.add,
     "BatchNormalization": arithmetic.batch_norm,
+    "DequantizeLinear": dequantized,
     "Div": arithmetic.divide,
     "Gemm": arithmetic.gemm,
     "MatMul": arithmetic.matmul,

@@ -24,11 +24,12 @@ from lutloom.streamline.bounded import without_error
 from lutloom.streamline.exact_windows import meeting, one_by_one, row_element, seen
 from lutloom.streamline.folded_constants import broadcast_index
 from lutloom.streamline.level_edges import edges_of, name_of_unit
+from lutloom.streamline.linear_quantizers import of_tensors
 from lutloom.streamline.oracle_functions import ELEMENTWISE
 from lutloom.streamline.oracle_operators import OPERATORS, over_root
 from lutloom.streamline.oracle_values import Known, Operation, OracleError, data
 from lutloom.streamline.origins import is_taking, origins
-from lutloom.streamline.source import STANDARD_DOMAINS
+from lutloom.streamline.source import LINEAR_QUANTIZER, STANDARD_DOMAINS
 from lutloom.streamline.window_taps import is_channels_last
 
 if TYPE_CHECKING:
@@ -117,13 +118,15 @@ def element(model: Elements, name: str, index: Index) -> Fraction | None:
 def before_quantizer(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     """Return the exact ``x / scale + zero_point`` that a quantizer sees, or None as above.
 
-    Of QuantAvgPool2d it is the sum of a window.
+    Of QuantAvgPool2d it is the sum of a window, of QuantizeLinear ``x / scale``.
     """
     if node.op_type == "QuantAvgPool2d":
         return _total(model, node.inputs[0], seen(node, _shape(model, node), index)[0])
     x = element(model, node.inputs[0], index)
     if x is None or node.op_type in ("BipolarQuant", "MultiThreshold"):
         return x
+    if node.op_type == LINEAR_QUANTIZER:
+        return x / _scale_and_zero_point(model, node, index)[0]
     scale = _constant(model, node.inputs[1], index)
     return x / scale + _constant(model, node.inputs[2], index)
 
@@ -135,6 +138,10 @@ def _quantized_element(model: Elements, node: SourceNode, index: Index) -> Fract
         place = Fraction(node.number("out_bias", 0.0))
     elif node.op_type == "QuantAvgPool2d":
         unit, place, shift = Fraction(1), Fraction(0), Fraction(0)
+    elif node.op_type == LINEAR_QUANTIZER:
+        # Levels are counted from the zero point.
+        unit, place = Fraction(1), Fraction(0)
+        shift = -_scale_and_zero_point(model, node, index)[1]
     else:
         unit, place = _constant(model, name_of_unit(node), index), Fraction(0)
         shift = _constant(model, node.inputs[2], index) if len(node.inputs) > 2 else Fraction(0)
@@ -152,6 +159,23 @@ def _quantized_element(model: Elements, node: SourceNode, index: Index) -> Fract
     if edges.is_sign:
         level = 2 * level - 1
     return (level - shift) * unit + place
+
+
+def _scale_and_zero_point(
+    model: Elements, node: SourceNode, index: Index
+) -> tuple[Fraction, Fraction]:
+    """Return what a QuantizeLinear or DequantizeLinear has for one element of its tensor."""
+    quantizer = of_tensors(node, model.tensors)
+    place = broadcast_index(index, quantizer.scale.shape)
+    return Fraction(float(quantizer.scale[place])), Fraction(int(quantizer.zero_point[place]))
+
+
+def _dequantized(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+    x = element(model, node.inputs[0], index)
+    if x is None:
+        return None
+    scale, zero_point = _scale_and_zero_point(model, node, index)
+    return (x - zero_point) * scale
 
 
 def _are_equal(left: SourceNode, right: SourceNode) -> bool:
@@ -438,6 +462,7 @@ _OPERATORS: Mapping[str, Evaluation] = {
     "BatchNormalization": _batch_norm,
     "Concat": _concat,
     "ConvTranspose": _convolution,
+    "DequantizeLinear": _dequantized,
     "Gemm": _gemm,
     "GlobalAveragePool": _average_pool,
     "GlobalMaxPool": _max_pool,

@@ -10,18 +10,22 @@ from lutloom.core.host import (
     BinaryKind,
     Clamp,
     Combine,
+    Dequantize,
     HostStep,
     Largest,
     Normalize,
+    Quantize,
     Softmax,
     ToShape,
     Transpose,
     Unary,
     UnaryKind,
 )
+from lutloom.core.rounding import Rounding
 from lutloom.streamline.context import required_constant, shape_of
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.host_functions import PROGRAMS, leaky
+from lutloom.streamline.linear_quantizers import of_data, zero_point_of_data
 from lutloom.streamline.rules.batch_norm import epsilon_of
 from lutloom.streamline.rules.clamp import clip_bounds
 from lutloom.streamline.rules.top_k import selection
@@ -206,6 +210,22 @@ def _largest(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ..
     return (*negated, Largest(wanted.k, wanted.axis), ToShape(wanted.shape))
 
 
+def _quantized(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    import numpy as np
+
+    quantizer = of_data(node, inputs)
+    scale = without_batch(node, quantizer.scale, _data_shape(node, inputs))
+    zero, shift = np.zeros(1, dtype=np.float32), zero_point_of_data(node, quantizer)
+    return (Quantize(scale, zero, *quantizer.limits(node), Rounding.HALF_EVEN, shift),)
+
+
+def _dequantized(node: SourceNode, inputs: Inputs, _: Context) -> tuple[HostStep, ...]:
+    quantizer, shape = of_data(node, inputs), _data_shape(node, inputs)
+    arrays = (quantizer.scale, quantizer.zero_point)
+    scale, zero_point = (without_batch(node, array, shape) for array in arrays)
+    return (Dequantize(scale, zero_point),)
+
+
 _STEPS: Mapping[str, Callable[[SourceNode, Inputs, Context], tuple[HostStep, ...]]] = {
     **dict.fromkeys(_BINARY, _binary),
     **dict.fromkeys(_UNARY, _unary),
@@ -216,6 +236,8 @@ _STEPS: Mapping[str, Callable[[SourceNode, Inputs, Context], tuple[HostStep, ...
     "BatchNormalization": _normalize,
     **dict.fromkeys(PROGRAMS, _composed),
     "Clip": _clip,
+    "DequantizeLinear": _dequantized,
+    "QuantizeLinear": _quantized,
     "PRelu": _prelu,
     "Transpose": _transpose,
 }

@@ -31,6 +31,7 @@ from lutloom.streamline.errors import ModelError, UnforeseenError, show
 from lutloom.streamline.fold import constant_of, fold
 from lutloom.streamline.host_steps import host_program
 from lutloom.streamline.rule_table import RULES
+from lutloom.streamline.rules.linear_quantizers import follow_integers
 from lutloom.streamline.rules.quant import other_quantizer
 from lutloom.streamline.signature import check_signature
 from lutloom.streamline.source import STANDARD_DOMAINS, Port, Source, SourceNode
@@ -243,6 +244,7 @@ def _interpret(node: SourceNode, context: Context) -> None:
     elif rule is None:
         raise ModelError(_unknown(node))
     else:
+        follow_integers(node, context)
         found = rule(node, inputs, context)
     results = found if isinstance(found, tuple) else (found,)
     for name, symbol in zip(node.outputs, results, strict=False):

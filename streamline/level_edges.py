@@ -1,7 +1,8 @@
 """The levels of a model's quantizer, and the edges between them, for whole tensors of an executor.
 
 A level ``k`` begins where the argument (``x / scale + zero_point``; plain ``x`` for BipolarQuant
-and MultiThreshold, the sum of a window for QuantAvgPool2d) passes ``edge(k - 1)``, and ends at
+and MultiThreshold, the sum of a window for QuantAvgPool2d; ``x / scale`` for QuantizeLinear, whose
+levels are counted from its zero point here) passes ``edge(k - 1)``, and ends at
 ``edge(k)``. For MultiThreshold a level is the count of thresholds reached; a sign has the levels 0
 and 1. Trunc and QuantAvgPool2d round the argument to an integer first, ties to even, and then its
 quotient by a power of two: their edges lie midway between integers.
@@ -15,18 +16,21 @@ from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from lutloom.core.host import round_by
+from lutloom.core.rounding import Rounding
+from lutloom.streamline.linear_quantizers import of_tensors, zero_point_of_data
 from lutloom.streamline.oracle_qonnx import nearest_power, shift_of_average
 from lutloom.streamline.oracle_quantizers import rounded
 from lutloom.streamline.rounding import rounding_named, step_up
-from lutloom.streamline.source import INPUTS_OF_SECOND_TRUNC
+from lutloom.streamline.source import INPUTS_OF_SECOND_TRUNC, LINEAR_QUANTIZER
 
 if TYPE_CHECKING:
-    from lutloom.core.rounding import Rounding
     from lutloom.core.types import IntArray
     from lutloom.streamline.bounded import Floats, Tensors
     from lutloom.streamline.source import SourceNode
 
 
+# Their levels are their results.
+_OF_INTEGERS = frozenset({LINEAR_QUANTIZER, "QuantAvgPool2d"})
 _ROUNDED_BEFORE = frozenset({"QuantAvgPool2d", "Trunc"})
 _LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 # Edges are looked up in a table where the levels that occur span no more than this.
@@ -180,6 +184,11 @@ def edges_of(node: SourceNode, tensors: Tensors) -> Edges:
             np.asarray(-place / step),
         )
     unit, zero_point = grid_of_levels(node, tensors)
+    if node.op_type == LINEAR_QUANTIZER:
+        quantizer = of_tensors(node, tensors)
+        place = zero_point_of_data(node, quantizer)
+        low, high = (end - place for end in quantizer.limits(node))
+        return Edges(low, high, Rounding.HALF_EVEN, none, 1, unit, np.asarray(-float(place)))
     if node.op_type in _ROUNDED_BEFORE:
         low, high = _range(node, tensors)
         mode = rounding_named(node.text("rounding_mode", "FLOOR"))
@@ -200,8 +209,8 @@ def has_edges(node: SourceNode, tensors: Tensors) -> bool:
 
 
 def name_of_unit(node: SourceNode) -> str:
-    """Return the operand that is the step of a quantizer's grid; none for QuantAvgPool2d."""
-    if node.op_type == "QuantAvgPool2d":
+    """Return the operand that is the step of a quantizer's grid; none where that is 1."""
+    if node.op_type in _OF_INTEGERS:
         return ""
     is_second = node.op_type == "Trunc" and len(node.inputs) == INPUTS_OF_SECOND_TRUNC
     return node.inputs[4 if is_second else 1]
@@ -215,7 +224,7 @@ def grid_of_levels(node: SourceNode, tensors: Tensors) -> tuple[Floats, Floats]:
     import numpy as np
 
     zero = np.zeros(())
-    if node.op_type == "QuantAvgPool2d":
+    if node.op_type in _OF_INTEGERS:
         return np.ones(()), zero
     unit = np.asarray(tensors[name_of_unit(node)], dtype=np.float64)
     if len(node.inputs) <= 2:

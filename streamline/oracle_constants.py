@@ -17,7 +17,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from lutloom.streamline.oracle_values import Known, Operation, OracleError, each, fractions
+from lutloom.streamline.oracle_linear import dequantized_constant, quantized_constant
+from lutloom.streamline.oracle_values import Known, Operation, OracleError, fractions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +40,9 @@ def fold(operation: Operation, inputs: Sequence[Known | None]) -> list[Known]:
     if kind == "Constant":
         return [Known(_constant(operation))]
     if kind == "QuantizeLinear":
-        return [_quantize_linear(operation, given)]
+        return [quantized_constant(operation, given)]
     if kind == "DequantizeLinear":
-        return [_dequantize_linear(operation, given)]
+        return [dequantized_constant(operation, given)]
     is_float = bool(given) and given[0].array.dtype.kind == "f"
     if kind in _FUNCTIONS and is_float:
         return [Known(_FUNCTIONS[kind](operation, [value.array for value in given]))]
@@ -78,35 +79,6 @@ _ARITHMETIC: Mapping[str, Callable[..., Any]] = {
     "Div": lambda x, y: x / y,
     "Neg": lambda x: -x,
 }
-
-
-def _along(operation: Operation, x: Array, parameter: Array) -> Array:
-    if parameter.size == 1:
-        return parameter.reshape(())
-    shape = [1] * x.ndim
-    shape[operation.attributes.get("axis", 1)] = parameter.size
-    return parameter.reshape(shape)
-
-
-def _quantize_linear(operation: Operation, given: Sequence[Known]) -> Known:
-    x, scale = given[0].array, _along(operation, given[0].array, given[1].array)
-    zero = given[2].array if len(given) > 2 else np.zeros((), dtype=np.uint8)
-    limits = np.iinfo(zero.dtype)
-    rounded = np.rint(x.astype(np.float32) / scale.astype(np.float32))
-    levels = each(
-        lambda y, z: min(max(y + z, limits.min), limits.max),
-        fractions(rounded),
-        fractions(_along(operation, x, zero)),
-    )
-    return Known(np.asarray(levels, dtype=np.int64).astype(zero.dtype))
-
-
-def _dequantize_linear(operation: Operation, given: Sequence[Known]) -> Known:
-    x, scale = given[0].array, _along(operation, given[0].array, given[1].array)
-    zero = given[2].array if len(given) > 2 else np.zeros((), dtype=np.int64)
-    integers = x.astype(np.int64) - _along(operation, x, zero).astype(np.int64)
-    exact = fractions(integers) * fractions(scale)
-    return Known(integers.astype(np.float32) * scale.astype(np.float32), np.asarray(exact))
 
 
 def _nearest(value: Fraction | Decimal, dtype: Any) -> Any:  # noqa: ANN401 - a number of dtype

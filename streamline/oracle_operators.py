@@ -16,6 +16,7 @@ import numpy as np
 
 from lutloom.streamline.oracle_convolutions import CONVOLUTIONS
 from lutloom.streamline.oracle_functions import ELEMENTWISE
+from lutloom.streamline.oracle_linear import LINEAR
 from lutloom.streamline.oracle_pixels import PIXELS
 from lutloom.streamline.oracle_pools import POOLS
 from lutloom.streamline.oracle_products import product
@@ -203,6 +204,7 @@ def _ranking(x: Array, axis: int) -> NDArray[np.int64]:
 OPERATORS: Mapping[str, Callable[[Operation, Values], list[Value]]] = {
     **CONVOLUTIONS,
     **ELEMENTWISE,
+    **LINEAR,
     **PIXELS,
     **POOLS,
     **SHAPES,

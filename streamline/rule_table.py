@@ -34,6 +34,7 @@ from lutloom.streamline.rules.functions import (
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.identity import identity
 from lutloom.streamline.rules.linear import gemm, matmul, xnor_popcount
+from lutloom.streamline.rules.linear_quantizers import dequantize_linear, quantize_linear
 from lutloom.streamline.rules.max_pool import global_max_pool, max_pool, reduce_max
 from lutloom.streamline.rules.multi_threshold import multi_threshold
 from lutloom.streamline.rules.pad import im2col, pad
@@ -42,7 +43,7 @@ from lutloom.streamline.rules.shape import flatten, reshape, squeeze, transpose,
 from lutloom.streamline.rules.shape_arithmetic import concat, gather, shape, slice_
 from lutloom.streamline.rules.top_k import arg_max, top_k
 from lutloom.streamline.rules.trunc import quant_avg_pool, trunc
-from lutloom.streamline.source import QUANTIZER_DOMAINS, STANDARD_DOMAINS
+from lutloom.streamline.source import QUANTIZER_DOMAINS, RUNTIME_DOMAINS, STANDARD_DOMAINS
 from lutloom.streamline.window_attributes import CHANNELS_LAST_DOMAIN
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ _STANDARD: Mapping[str, Rule] = {
     "Concat": concat,
     "Conv": conv,
     "ConvTranspose": conv_transpose,
+    "DequantizeLinear": dequantize_linear,
     "Div": div,
     "Dropout": identity,
     "Flatten": flatten,
@@ -72,6 +74,7 @@ _STANDARD: Mapping[str, Rule] = {
     "Mul": mul,
     "Neg": neg,
     "Pad": pad,
+    "QuantizeLinear": quantize_linear,
     "ReduceMax": reduce_max,
     "ReduceMean": reduce_sum,
     "ReduceSum": reduce_sum,
@@ -138,7 +141,7 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType(
     | {(domain, name): rule for domain in QUANTIZER_DOMAINS for name, rule in _QUANTIZERS.items()}
     | {
         (domain, name): other_quantizer
-        for domain in STANDARD_DOMAINS | QUANTIZER_DOMAINS
+        for domain in STANDARD_DOMAINS | QUANTIZER_DOMAINS | RUNTIME_DOMAINS
         for name in OTHER_QUANTIZERS
     }
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.streamline.clipped_quantizers import with_limits
 from lutloom.streamline.errors import ModelError, ModelFileError, show
 from lutloom.streamline.external_data import LARGEST_FILE, take_in
 from lutloom.streamline.local_functions import without_functions
@@ -23,7 +24,7 @@ from lutloom.streamline.source_checks import (
     check_words,
     opset_of,
 )
-from lutloom.streamline.tensors import number_type, to_array, type_name
+from lutloom.streamline.tensors import FOUR_BITS, number_type, to_array, type_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,10 +40,16 @@ QUANTIZER_DOMAINS = frozenset(
     {"qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas", "finn", "qonnx"}
 )
 
+RUNTIME_DOMAINS = frozenset({"com.microsoft"})
+"""Of ONNX Runtime's own operators, its quantizers among them."""
+
 QUANTIZERS = frozenset(
     {"BipolarQuant", "IntQuant", "MultiThreshold", "Quant", "QuantAvgPool2d", "Trunc"}
 )
 """Of those domains' operators the ones whose results are levels of a grid."""
+
+LINEAR_QUANTIZER = "QuantizeLinear"
+"""ONNX's own: its results are the levels themselves, and integers."""
 
 INPUTS_OF_SECOND_TRUNC = 6
 """Of ``Trunc`` in its version 2; version 1 has five."""
@@ -61,13 +68,17 @@ class SourceNode:
     """Tensor names; an omitted optional input is the empty string."""
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
+    limits: tuple[int, int] | None = None
+    """Of a QuantizeLinear, the ends of its levels where its zero point's type does not say them."""
 
     def __str__(self) -> str:
         return f"{self.op_type} node {show(self.name)}"
 
     @property
     def is_quantizer(self) -> bool:
-        """Whether its results are levels of a grid, by an operator of QONNX's own."""
+        """Whether its results are levels of a grid."""
+        if self.domain in STANDARD_DOMAINS:
+            return self.op_type == LINEAR_QUANTIZER
         return self.domain in QUANTIZER_DOMAINS and self.op_type in QUANTIZERS
 
     def integer(self, name: str, default: int) -> int:
@@ -164,7 +175,7 @@ def read_source(path: Path) -> Source:
         opset=opset,
         inputs=tuple(_port(path, port) for port in inputs),
         outputs=tuple(_port(path, port) for port in graph.output),
-        nodes=nodes,
+        nodes=with_limits(nodes, constants, _four_bits(graph)),
         constants=constants,
         datatypes={
             entry.tensor_name: pair.value
@@ -257,6 +268,19 @@ def _constants(path: Path, graph: onnx.GraphProto) -> dict[str, Array]:
             raise ModelFileError(f"{path} defines a constant without a name: export it again")
         constants[tensor.name] = to_array(path, tensor)
     return constants
+
+
+def _four_bits(graph: onnx.GraphProto) -> dict[str, tuple[int, int]]:
+    """Return the ends of every constant of four bits, by its name."""
+    tensors = [(tensor.name, tensor) for tensor in graph.initializer]
+    tensors += [
+        (node.output[0], entry.t)
+        for node in graph.node
+        for entry in node.attribute
+        if node.op_type == "Constant" and node.output and entry.HasField("t")
+    ]
+    kinds = {name: type_name(tensor.data_type) for name, tensor in tensors}
+    return {name: FOUR_BITS[kind] for name, kind in kinds.items() if kind in FOUR_BITS}
 
 
 def _port(path: Path, value: onnx.ValueInfoProto) -> Port:

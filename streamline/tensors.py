@@ -43,6 +43,10 @@ _STAND_INS = frozenset(
 )
 
 
+FOUR_BITS = {"INT4": (-8, 7), "UINT4": (0, 15)}
+"""Kinds of constants that two of share a byte: their ends. NumPy holds them as bytes."""
+
+
 def type_name(code: int) -> str:
     """Return ONNX's name for a type of numbers."""
     from onnx import TensorProto
@@ -57,7 +61,7 @@ def size_in_bytes(path: Path, tensor: onnx.TensorProto) -> int:
     Raises ``ModelFileError`` for a shape that can't be, and for a kind of numbers not known here.
     """
     where = f"{path}: the constant {show(tensor.name)}"
-    dims = list(tensor.dims)
+    dims, kind = list(tensor.dims), type_name(tensor.data_type)
     if len(dims) > MOST_AXES:
         raise ModelFileError(f"{where} has {len(dims)} dimensions; at most {MOST_AXES} are read")
     if any(size < 0 for size in dims):
@@ -65,11 +69,14 @@ def size_in_bytes(path: Path, tensor: onnx.TensorProto) -> int:
             f"{where} has the shape {dims}: a size is negative, so the file is damaged; export the"
             " model again"
         )
+    if kind in FOUR_BITS:
+        return (int(prod(dims)) + 1) // 2
     dtype = number_type(tensor.data_type)
     if dtype is None:
+        wanted = "int8 instead" if kind.startswith("FLOAT") else "float32 constants"
         raise ModelFileError(
-            f"{where} holds {type_name(tensor.data_type)}, which is no kind of number known here:"
-            " export the model with float32 constants"
+            f"{where} holds {kind}, which is no kind of number known here: export the model with"
+            f" {wanted}"
         )
     return int(prod(dims) * dtype.itemsize)
 
@@ -79,6 +86,7 @@ def to_array(path: Path, tensor: onnx.TensorProto) -> Array:
 
     Raises ``ModelFileError`` if there are more or fewer than its shape says.
     """
+    import numpy as np
     from onnx import numpy_helper
 
     size = size_in_bytes(path, tensor)
@@ -92,6 +100,11 @@ def to_array(path: Path, tensor: onnx.TensorProto) -> Array:
         array = numpy_helper.to_array(tensor)
     except Exception as error:  # onnx raises half a dozen unrelated classes here
         raise ModelFileError(f"{where}: {error}") from error
+    kind = type_name(tensor.data_type)
+    if kind in FOUR_BITS:
+        # Older versions of onnx unpack them themselves.
+        array = array.astype(np.uint8 if kind == "UINT4" else np.int8)
+        size = int(prod(tensor.dims))
     if array.nbytes != size:
         raise ModelFileError(
             f"{where}: its shape {list(tensor.dims)} takes {size} bytes, and there are"

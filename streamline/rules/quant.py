@@ -77,14 +77,28 @@ def other_quantizer(node: SourceNode, _: Inputs, __: Context) -> Symbol:
 
 
 OTHER_QUANTIZERS: Mapping[str, str] = {
-    "DequantizeLinear": "quantized data in the QCDQ form (QuantizeLinear, DequantizeLinear) are not"
-    " read by this version, constants are; export with brevitas.export.export_qonnx",
     "DynamicQuantizeLinear": "its scale depends on the data, which no fixed hardware can follow;"
     " train with a scale that is learned or calibrated",
     "FloatQuant": "it quantizes to floats of few bits, whose sums are no integers; train with an"
     " integer quantizer (Int8WeightPerTensorFloat, Int8ActPerTensorFloat or the like)",
-    "QuantizeLinear": "quantized data in the QCDQ form (QuantizeLinear, DequantizeLinear) are not"
-    " read by this version, constants are; export with brevitas.export.export_qonnx",
+    **dict.fromkeys(
+        (
+            "ConvInteger",
+            "MatMulInteger",
+            "QGemm",
+            "QLinearAdd",
+            "QLinearAveragePool",
+            "QLinearConcat",
+            "QLinearConv",
+            "QLinearGlobalAveragePool",
+            "QLinearLeakyRelu",
+            "QLinearMatMul",
+            "QLinearMul",
+            "QLinearSigmoid",
+        ),
+        "it computes with integers as a runtime's kernels round them; write the model with pairs of"
+        " QuantizeLinear and DequantizeLinear (quant_format=QuantFormat.QDQ)",
+    ),
 }
 
 

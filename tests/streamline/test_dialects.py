@@ -534,12 +534,11 @@ def quantizers(
     ("model", "message"),
     [
         (quantizers("FloatQuant"), r"^FloatQuant node 'q': it quantizes to floats of few bits, wh"),
-        (quantizers("QuantizeLinear", 1, domain=""), r"^QuantizeLinear node 'q': quantized dat"),
         (quantizers("DynamicQuantizeLinear", 0, 3, ""), r"^DynamicQuantizeLinear node 'q': its "),
         (quantizers("Scaler", domain="ai.onnx.ml"), r"^Scaler node 'q': .* for ai\.onnx\.ml\.Sca"),
         (quantizers("Quant", domain="my.ops"), r"^Quant node 'q': .* for my\.ops\.Quant; it know"),
     ],
-    ids=["FloatQuant", "QCDQ", "dynamic", "ai.onnx.ml", "unknown"],
+    ids=["FloatQuant", "dynamic", "ai.onnx.ml", "unknown"],
 )
 def test_other_quantizers_are_refused_with_their_reason(
     model: ModelProto, message: str, tmp_path: Path
