@@ -195,7 +195,7 @@ def test_a_shape_that_is_computed_stops_no_bound(tmp_path: Path) -> None:
 
 
 def test_every_operator_that_the_lowering_takes_has_a_bound() -> None:
-    # Of shapes, which are no floats, and of indices and levels, which have comparisons of their own.
+    # Of shapes, which are no floats; of indices and levels, which have comparisons of their own.
     others = {"ArgMax", "ArgMin", "QuantizeLinear", "TopK", "Shape", *TAKING}
     refused = set(OTHER_QUANTIZERS)
     operators = {name for domain, name in RULES if domain in STANDARD_DOMAINS}
