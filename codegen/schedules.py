@@ -171,9 +171,16 @@ def _split(site: Site, folding: Folding) -> Schedule:
 
 
 def _permute(site: Site, folding: Folding) -> Schedule:
-    # A whole frame is read, then written.
-    words = site.inputs[0].size // folding.pe
-    return _schedule(1, _where(2 * words, slice(words), slice(words, None)))
+    # All words come, and leave in their order as soon as none of them is late: two beats behind
+    # their coming, where any changes its place.
+    import numpy as np
+
+    x = site.inputs[0]
+    order = np.arange(x.size).reshape(x.shape).transpose(site.op.axes).reshape(-1)
+    words = x.size // folding.pe
+    ahead = order[:: folding.pe] // folding.pe - np.arange(words)
+    lag = int(ahead.max()) + 2 if ahead.any() else 0
+    return _schedule(1, _where(words + lag, slice(words), slice(lag, None)))
 
 
 def _top_k(site: Site, folding: Folding) -> Schedule:
