@@ -59,11 +59,45 @@ def spread(array: Rationals, classes: Classes) -> Rationals:
     return array
 
 
-def in_one_form(node: SourceNode, left: Formula, right: Formula) -> tuple[Formula, Formula]:
-    """Return two functions of one value with the same classes: those that they share, or none."""
+def in_one_form(node: SourceNode, left: F, right: F) -> tuple[F, F]:
+    """Return both with the same classes: two places share one if they do in both tensors.
+
+    The tensors have one shape, their values' axes one order. Raises ``ModelError`` where too many
+    elements differ.
+    """
+    import numpy as np
+
     if left.classes is right.classes:
         return left, right
-    return expanded(node, left), expanded(node, right)
+    merged: list[IntArray | None] = []
+    for axis, model_axis in enumerate(left.axes):
+        size = left.shape[model_axis]
+        places = [_places(x, axis, size) for x in (left, right)]
+        index, first = distinct(np.stack(places, axis=1))
+        is_shared = 1 < len(first) < size
+        kept = first if is_shared else np.arange(size)
+        left = _with_entries(left, places[0][kept], axis)
+        right = _with_entries(right, places[1][kept], axis)
+        merged.append(index if is_shared else None)
+    for x in (left, right):
+        check_elements(node, prod(np.broadcast_shapes(*(array.shape for array in x.arrays))))
+    classes = tuple(merged) if any(of is not None for of in merged) else ()
+    return replace(left, classes=classes), replace(right, classes=classes)
+
+
+def _places(x: Formula, axis: int, size: int) -> IntArray:
+    """Return which entry of its arrays each place along ``axis`` has."""
+    import numpy as np
+
+    if all(array.shape[axis] == 1 for array in x.arrays):
+        return np.zeros(size, dtype=np.int64)
+    classes = x.classes[axis] if x.classes else None
+    return np.arange(size) if classes is None else classes
+
+
+def _with_entries(x: F, at: IntArray, axis: int) -> F:
+    """Return ``x`` with the entries ``at`` of its arrays that vary along ``axis``."""
+    return x.with_arrays(lambda a: a.take(at, axis=axis) if a.shape[axis] > 1 else a)
 
 
 def distinct(rows: IntArray) -> tuple[IntArray, IntArray]:

@@ -72,11 +72,11 @@ class Border:
         return BorderThreshold(*consts, *places)
 
 
-def border_of(y: Formula, steps: Rationals, shape: tuple[int, ...]) -> Border | None:
+def border_of(y: Formula, steps: Rationals, shape: tuple[int, ...], channels: int) -> Border | None:
     """Return ``steps(y)`` by classes of rows and columns, or None where no two places share them.
 
     ``y`` and ``steps`` broadcast to the ``shape`` of the value, channels last, or have an entry a
-    class where ``y`` has classes.
+    class where ``y`` has classes. ``channels`` have staircases of their own: 1 if none has.
     """
     import numpy as np
 
@@ -88,7 +88,6 @@ def border_of(y: Formula, steps: Rationals, shape: tuple[int, ...]) -> Border | 
     counts = [len(first) for _, first in tables]
     if all(count == size for count, size in zip(counts, image, strict=True)):
         return None
-    channels = max(array.shape[-1] for array in arrays)
 
     def flat(array: Rationals) -> Rationals:
         if array.size == 1:
@@ -100,7 +99,8 @@ def border_of(y: Formula, steps: Rationals, shape: tuple[int, ...]) -> Border | 
 
     alone = [(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))] * (2 - len(image))
     rows, columns = (classes for classes, _ in [*alone, *tables])
-    sizes = (*[1] * len(alone), *counts, channels)
+    row_classes, column_classes = [1] * len(alone) + counts
+    sizes = (row_classes, column_classes, channels)
     # The value's own axes no longer count: what is left are channels.
     return Border(y.with_arrays(flat), flat(steps), sizes, (rows, columns))
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from lutloom.core.errors import GraphError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.meaning import ValueMeaning
-from lutloom.core.ops import Conv, Linear, MaxPool, Permute, Reshape, Upsample
-from lutloom.streamline.deferred_sum import DeferredSum, moved, unit_and_type
+from lutloom.core.ops import Conv, Linear, MaxPool
+from lutloom.core.types import TensorType
+from lutloom.streamline.deferred_sum import DeferredSum, unit_and_type
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.moves import Move
 from lutloom.streamline.pending_pool import turning
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
-    from lutloom.core.types import TensorType
     from lutloom.streamline.pending_pool import PendingPool
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Scaled
@@ -68,7 +69,7 @@ class GraphBuilder:
         """
         for source in inputs:
             pool = self.pools.get(source)
-            if pool is not None and pool.signs is None and isinstance(op, Permute | Reshape):
+            if pool is not None and pool.signs is None and isinstance(op, Move):
                 return self._moved(source, pool, node, op)
             if pool is not None:
                 self.settle(source, node)
@@ -109,9 +110,7 @@ class GraphBuilder:
         self.types[name] = type_
         return name
 
-    def _moved(
-        self, source: str, pool: PendingPool, node: SourceNode, op: Permute | Reshape
-    ) -> str:
+    def _moved(self, source: str, pool: PendingPool, node: SourceNode, op: Move) -> str:
         """Return the largest reals of ``pool``, called ``source``, behind ``op``."""
         name = self._unused(readable_name(node.name))
         self.types[name] = self._type_of(node, op, (source,))
@@ -154,6 +153,12 @@ class GraphBuilder:
         in_units = {name: np.asarray(factor / unit) for name, factor in factors.items()}
         return self._deferred(node, type_, DeferredSum(in_units, node, because)), unit
 
+    def defer_again(self, name: str, factors: Mapping[str, Rationals]) -> str:
+        """Return a name for the deferred sum ``name`` of other terms: its own, moved about."""
+        sum_, shape = self.deferred[name], self.types[next(iter(factors))].shape
+        type_ = TensorType(self.types[name].element, shape)
+        return self._deferred(sum_.node, type_, replace(sum_, factors=factors))
+
     def _deferred(self, node: SourceNode, type_: TensorType, sum_: DeferredSum) -> str:
         name = self._unused(readable_name(node.name) + "/deferred")
         self.types[name] = type_
@@ -163,12 +168,13 @@ class GraphBuilder:
     def _behind(self, source: str, node: SourceNode, suffix: str, op: Op) -> str:
         """Return the deferred sum ``source`` behind ``op``: that of its terms behind ``op``."""
         sum_ = self.deferred[source]
-        if not isinstance(op, Permute | Reshape | Upsample):
+        moved = sum_.factors_behind(op, self.types[source].shape)
+        if moved is None:
             raise sum_.refusal(str(node))
         names = [self.add(node, suffix, op, (name,)) for name in sum_.factors]
-        factors = dict(zip(names, moved(sum_, op, self.types[source].shape), strict=True))
         (type_,) = op.infer(self.types[source])
-        return self._deferred(node, type_, DeferredSum(factors, sum_.node, sum_.because))
+        factors = dict(zip(names, moved, strict=True))
+        return self._deferred(sum_.node, type_, replace(sum_, factors=factors))
 
     def record(self, x: Scaled, node: SourceNode, tensor: str, *, is_quantized: bool) -> None:
         """Remember that the value of ``x`` holds ``tensor``, a result of ``node``."""

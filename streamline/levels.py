@@ -17,7 +17,6 @@ from lutloom.core.types import IntType
 from lutloom.streamline.align import by_channel, compact, varies_in_place
 from lutloom.streamline.border_classes import check_elements, expanded, spread
 from lutloom.streamline.border_steps import border_of
-from lutloom.streamline.deferred_sum import settled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered, reshaped
 from lutloom.streamline.pending_pool import (
@@ -28,12 +27,14 @@ from lutloom.streamline.pending_pool import (
     turning,
 )
 from lutloom.streamline.requantize import WideSteps, requantize
+from lutloom.streamline.settled_sum import settled
 from lutloom.streamline.staircase import Ramp, staircase
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from lutloom.core.ops import Requantize, Threshold
     from lutloom.core.rational import Rationals
+    from lutloom.streamline.border_steps import Border
     from lutloom.streamline.context import Context
     from lutloom.streamline.pending_pool import PendingPool
     from lutloom.streamline.source import SourceNode
@@ -57,13 +58,11 @@ def levelled(node: SourceNode, y: Formula, steps: Rationals, context: Context) -
     factors = () if deferred is None else tuple(deferred.factors.values())
     if not varies_in_place(*y.arrays, *factors, steps):
         return _integers(_levels(node, y, steps, context), y)
-    if deferred is None and not isinstance(steps.reshape(-1)[0], WideSteps):
-        border = border_of(y, steps, build.types[y.value].shape)
+    if not (varies_in_place(*factors) or isinstance(steps.reshape(-1)[0], WideSteps)):
+        border = border_of(y, steps, build.types[y.value].shape, _channels(y, steps, *factors))
         if border is not None:
-            lows, highs = _ranges(border.channels, y, context)
-            ranges = lows * border.classes, highs * border.classes
-            op = border.operator(_staircase(node, border.y, border.steps, ranges, context))
-            return _integers(build.add(node, "", op, (y.value,)), y)
+            stairs, source = _of_classes(node, border, context)
+            return _integers(build.add(node, "", border.operator(stairs), (source,)), y)
     steps = spread(steps, y.classes)
     return _by_element(node, expanded(node, y), steps, context)
 
@@ -160,6 +159,16 @@ def _levels(node: SourceNode, y: Formula, steps: Rationals, context: Context) ->
         return build.add(node, "", _staircase(node, y, steps, ranges, context), (y.value,))
     op, source = settled(node, y, steps, build)
     return build.add(node, "", op, (source,))
+
+
+def _of_classes(node: SourceNode, border: Border, context: Context) -> tuple[Threshold, str]:
+    """Return the staircases of all classes, and the value that they are of."""
+    build, y = context.build, border.y
+    if y.value in build.deferred:
+        return settled(node, y, border.steps, build, border.classes)
+    lows, highs = _ranges(border.channels, y, context)
+    ranges = lows * border.classes, highs * border.classes
+    return _staircase(node, y, border.steps, ranges, context), y.value
 
 
 def _product(node: SourceNode, y: Formula, steps: WideSteps, context: Context) -> Requantize:

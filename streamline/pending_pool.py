@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import MaxPool, Permute, Requantize, Reshape, Threshold
+from lutloom.core.ops import MaxPool, Requantize, Threshold
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, model_shape, varies_in_place
 from lutloom.streamline.curve import expression_of
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lutloom.core.rational import Rationals
     from lutloom.core.types import IntArray, IntType
     from lutloom.streamline.builder import GraphBuilder
+    from lutloom.streamline.moves import Move
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Formula
     from lutloom.streamline.trend import Signs
@@ -52,14 +53,14 @@ _MOST_LEVELS = 256
 class PendingPool:
     """``op`` on ``source``, whose value is ``[*image, C]``; ``signs`` as above, None for reals.
 
-    Reals may lie elsewhere than ``op`` leaves them: ``moves`` are wires behind it.
+    Reals may lie elsewhere than ``op`` leaves them: ``moves`` come behind it.
     """
 
     node: SourceNode
     op: MaxPool
     source: Formula
     signs: Signs | None
-    moves: tuple[Permute | Reshape, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     def refusal(self, reader: object) -> ModelError:
         """Return the error for a ``reader`` that is no quantizer."""

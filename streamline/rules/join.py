@@ -9,17 +9,18 @@ scale of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lutloom.core.ops import Add, Reshape
 from lutloom.core.rational import common_divisor
 from lutloom.core.types import Const
-from lutloom.streamline.align import compact, varying_axes
-from lutloom.streamline.border_classes import expanded
+from lutloom.streamline.align import compact, varies_in_place, varying_axes
+from lutloom.streamline.border_classes import expanded, in_one_form, spread
 from lutloom.streamline.broadcast import broadcast
 from lutloom.streamline.clamp_terms import terms_of
-from lutloom.streamline.deferred_sum import MOST_MULTIPLIER_BITS
 from lutloom.streamline.layout import reordered
+from lutloom.streamline.settled_sum import MOST_MULTIPLIER_BITS
 from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sig
     import numpy as np
 
     build = context.build
-    left, right = (expanded(node, x) for x in broadcast(node, left, right, context))
+    left, right = in_one_form(node, *broadcast(node, left, right, context))
     offsets: list[Rationals] = []
     factors: dict[str, Rationals] = {}
     for branch, factor in ((left, 1), (right, sign)):
@@ -57,9 +58,18 @@ def combination(
     like: Scaled,
     build: GraphBuilder,
 ) -> Scaled:
-    """Return ``sum(factors[name] * name) + offset``, of values whose axes are those of ``like``."""
-    offset = compact(offset)
+    """Return ``sum(factors[name] * name) + offset``, of values whose axes are those of ``like``.
+
+    Offsets may have an entry a class of ``like``.
+    """
     factors = {name: compact(own) for name, own in factors.items()}
+    if like.classes and varies_in_place(*factors.values()):
+        # The values are multiplied place by place.
+        expanded(node, replace(like, offset=offset))
+        offset = spread(offset, like.classes)
+        factors = {name: spread(own, like.classes) for name, own in factors.items()}
+        like = replace(like, classes=())
+    offset = compact(offset)
     live = {name: own for name, own in factors.items() if own.any()}
     if len(live) < 2:
         name, slope = next(iter((live or factors).items()))
@@ -77,7 +87,8 @@ def _of_one(
 ) -> Scaled:
     """Return ``slope * name + offset``, under a name of its own: another tensor of the model."""
     value = build.add(node, "", Reshape(build.types[name].shape), (name,))
-    return _last(node, Scaled(value, like.axes, like.shape, slope, offset), build)
+    x = Scaled(value, like.axes, like.shape, slope, offset, classes=like.classes)
+    return _last(node, x, build)
 
 
 def _sum(
@@ -106,16 +117,14 @@ def _sum(
     if because:
         value, unit = build.defer(node, factors, because)
         slope = np.full((1,) * len(like.shape), unit, dtype=object)
-        return Scaled(value, like.axes, like.shape, slope, offset)
+        return Scaled(value, like.axes, like.shape, slope, offset, classes=like.classes)
     slope = np.empty(broadcast[0].shape, dtype=object)
     slope.ravel()[:] = steps
-    branches = [
-        _last(node, Scaled(name, like.axes, like.shape, slope, offset), build) for name in factors
-    ]
+    whole = Scaled("", like.axes, like.shape, slope, offset, classes=like.classes)
+    branches = [_last(node, replace(whole, value=name), build) for name in factors]
     add = Add(Const(np.array(multipliers, dtype=np.int64)))
     value = build.add(node, "", add, tuple(branch.value for branch in branches))
-    x = branches[0]
-    return Scaled(value, x.axes, x.shape, x.slope, x.offset)
+    return replace(branches[0], value=value)
 
 
 def _fits(multipliers: list[list[int]], names: list[str], build: GraphBuilder) -> bool:
@@ -131,7 +140,7 @@ def _fits(multipliers: list[list[int]], names: list[str], build: GraphBuilder) -
 def _last(node: SourceNode, x: Scaled, build: GraphBuilder) -> Scaled:
     """Return ``x`` with the axis last along which it varies: the channels of a value."""
     axes = varying_axes(x.slope) or varying_axes(x.offset)
-    if len(axes) != 1:
+    if len(axes) != 1 or (x.classes and x.classes[axes[0]] is not None):
         return x
     order = (*(x.axes[a] for a in range(len(x.axes)) if a != axes[0]), x.axes[axes[0]])
     return reordered(build, node, x, order)

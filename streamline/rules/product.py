@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lutloom.core.ops import Multiply, Requantize
 from lutloom.core.types import INT64_MAX, Const
 from lutloom.streamline.align import compact, varies_in_place
-from lutloom.streamline.border_classes import expanded
+from lutloom.streamline.border_classes import in_one_form
 from lutloom.streamline.broadcast import broadcast
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.rules.join import combination
@@ -37,16 +37,16 @@ def product(node: SourceNode, left: Formula, right: Formula, context: Context) -
 
     build = context.build
     factors = broadcast(node, whole(node, left), whole(node, right), context)
-    left, right = (shifted(node, expanded(node, x), build) for x in factors)
-    value = build.add(node, "", Multiply(), (left.value, right.value))
-    slope = np.asarray(left.slope * right.slope)
-    if not (left.offset.any() or right.offset.any()):
+    x, y = in_one_form(node, *(shifted(node, factor, build) for factor in factors))
+    value = build.add(node, "", Multiply(), (x.value, y.value))
+    slope = np.asarray(x.slope * y.slope)
+    if not (x.offset.any() or y.offset.any()):
         zero = np.full((1,) * slope.ndim, Fraction(0), dtype=object)
-        return Scaled(value, left.axes, left.shape, compact(slope), zero)
+        return Scaled(value, x.axes, x.shape, compact(slope), zero, classes=x.classes)
     terms = {value: slope}
-    for x, y in ((left, right), (right, left)):
-        terms[x.value] = np.asarray(terms.get(x.value, 0) + x.slope * y.offset)
-    return combination(node, terms, np.asarray(left.offset * right.offset), left, build)
+    for own, other in ((x, y), (y, x)):
+        terms[own.value] = np.asarray(terms.get(own.value, 0) + own.slope * other.offset)
+    return combination(node, terms, np.asarray(x.offset * y.offset), x, build)
 
 
 def whole(node: SourceNode, x: Formula) -> Scaled:

@@ -217,7 +217,7 @@ def fractions(values: NDArray[Any]) -> NDArray[Any]:
 def test_equal_rows_and_columns_are_found_by_their_numbers() -> None:
     offset = fractions(np.array([[0, 1, 1, 2], [0, 3, 3, 2], [0, 1, 1, 2]])[..., None])
     steps = np.full((1, 1, 1), sign_steps(), dtype=object)
-    border = border_of(scaled(offset), steps, (3, 4, 5))
+    border = border_of(scaled(offset), steps, (3, 4, 5), 1)
     assert border is not None
     assert border.sizes == (2, 3, 1)
     assert [classes.tolist() for classes in border.places] == [[0, 1, 0], [0, 1, 1, 2]]
@@ -231,9 +231,9 @@ def test_equal_rows_and_columns_are_found_by_their_numbers() -> None:
 
 def test_pixels_that_all_differ_have_no_classes() -> None:
     steps = np.full((1, 1, 1), sign_steps(), dtype=object)
-    assert border_of(scaled(fractions(np.arange(12).reshape(3, 4, 1))), steps, (3, 4, 5)) is None
+    assert border_of(scaled(fractions(np.arange(12).reshape(3, 4, 1))), steps, (3, 4, 5), 1) is None
     flat = np.full((1,), sign_steps(), dtype=object)
-    assert border_of(scaled(fractions(np.arange(5))), flat, (5,)) is None
+    assert border_of(scaled(fractions(np.arange(5))), flat, (5,), 5) is None
 
 
 def test_classes_are_spread_over_their_places() -> None:
