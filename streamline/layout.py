@@ -33,20 +33,26 @@ def reordered(build: GraphBuilder, node: SourceNode, x: F, axes: tuple[int, ...]
     moved = [axis for axis in moves if shape[axis] > 1]
     if moved == sorted(moved):
         target = tuple(shape[axis] for axis in moves)
-        value = _moved(build, node, "/reshape", Reshape(target), x.value)
+        value = moved_value(build, node, "/reshape", Reshape(target), x.value)
     else:
-        value = _moved(build, node, "/permute", Permute(moves), x.value)
+        value = moved_value(build, node, "/permute", Permute(moves), x.value)
     moved_arrays = x.with_arrays(lambda array: array.transpose(moves))
     classes = tuple(x.classes[axis] for axis in moves) if x.classes else ()
     return replace(moved_arrays, value=value, axes=axes, classes=classes)
 
 
-def _moved(build: GraphBuilder, node: SourceNode, suffix: str, op: Op, source: str) -> str:
+def moved_value(build: GraphBuilder, node: SourceNode, suffix: str, op: Op, *sources: str) -> str:
     """Return the result of ``op``: the one that is there, so that equal branches meet again."""
     for known in build.nodes:
-        if known.inputs == (source,) and known.op == op:
+        if known.inputs == sources and known.op == op:
             return known.results[0]
-    return build.add(node, suffix, op, (source,))
+    return build.add(node, suffix, op, sources)
+
+
+def transposed(x: F, moves: tuple[int, ...]) -> F:
+    """Return ``x`` with the model's axis ``moves[j]`` as axis ``j``: nothing moves yet."""
+    places = tuple(moves.index(axis) for axis in x.axes)
+    return replace(x, axes=places, shape=tuple(x.shape[axis] for axis in moves))
 
 
 def in_model_order(build: GraphBuilder, node: SourceNode, x: F) -> F:
@@ -78,7 +84,7 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
     if made != sorted(made):
         axes = (*(axis for axis in axes if axis not in made), *made)
     target = tuple(shape[axis] for axis in axes)
-    value = _moved(build, node, "", Reshape(target), x.value)
+    value = moved_value(build, node, "", Reshape(target), x.value)
     behind = {kept[axis]: of for axis, of in classes.items()}
     return replace(
         x.with_arrays(lambda array: _regrouped(array, x, groups, shape, axes)),

@@ -11,8 +11,11 @@ from lutloom.streamline.rules.affine import add, div, mean, mul, neg, sub, sum_
 from lutloom.streamline.rules.average_pool import average_pool, global_average_pool, reduce_sum
 from lutloom.streamline.rules.batch_norm import batch_norm
 from lutloom.streamline.rules.clamp import clip, extreme, relu
+from lutloom.streamline.rules.concat import concat
 from lutloom.streamline.rules.conv import conv
 from lutloom.streamline.rules.conv_transpose import conv_transpose
+from lutloom.streamline.rules.depth_to_space import depth_to_space, space_to_depth
+from lutloom.streamline.rules.expand import expand, tile
 from lutloom.streamline.rules.functions import (
     celu,
     elu,
@@ -31,6 +34,7 @@ from lutloom.streamline.rules.functions import (
     swish,
     thresholded_relu,
 )
+from lutloom.streamline.rules.gather import gather
 from lutloom.streamline.rules.host import host_only
 from lutloom.streamline.rules.identity import identity
 from lutloom.streamline.rules.linear import gemm, matmul, xnor_popcount
@@ -39,8 +43,11 @@ from lutloom.streamline.rules.max_pool import global_max_pool, max_pool, reduce_
 from lutloom.streamline.rules.multi_threshold import multi_threshold
 from lutloom.streamline.rules.pad import im2col, pad
 from lutloom.streamline.rules.quant import OTHER_QUANTIZERS, bipolar_quant, other_quantizer, quant
+from lutloom.streamline.rules.resize import resize
 from lutloom.streamline.rules.shape import flatten, reshape, squeeze, transpose, unsqueeze
-from lutloom.streamline.rules.shape_arithmetic import concat, gather, shape, slice_
+from lutloom.streamline.rules.shape_arithmetic import shape
+from lutloom.streamline.rules.slice import slice_
+from lutloom.streamline.rules.split import split
 from lutloom.streamline.rules.top_k import arg_max, top_k
 from lutloom.streamline.rules.trunc import quant_avg_pool, trunc
 from lutloom.streamline.source import QUANTIZER_DOMAINS, RUNTIME_DOMAINS, STANDARD_DOMAINS
@@ -61,8 +68,10 @@ _STANDARD: Mapping[str, Rule] = {
     "Conv": conv,
     "ConvTranspose": conv_transpose,
     "DequantizeLinear": dequantize_linear,
+    "DepthToSpace": depth_to_space,
     "Div": div,
     "Dropout": identity,
+    "Expand": expand,
     "Flatten": flatten,
     "Gather": gather,
     "Gemm": gemm,
@@ -80,14 +89,19 @@ _STANDARD: Mapping[str, Rule] = {
     "ReduceSum": reduce_sum,
     "Relu": relu,
     "Reshape": reshape,
+    "Resize": resize,
     "Shape": shape,
     "Slice": slice_,
+    "SpaceToDepth": space_to_depth,
+    "Split": split,
     "Squeeze": squeeze,
     "Sub": sub,
     "Sum": sum_,
+    "Tile": tile,
     "TopK": top_k,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
+    "Upsample": resize,
     "Abs": primitive(Function.ABSOLUTE),
     "Celu": celu,
     "Elu": elu,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.streamline.context import required, required_integers, shape_of
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.layout import reshaped
+from lutloom.streamline.layout import reshaped, transposed
 from lutloom.streamline.symbols import Constant, Curve, HostFloat, Indices, Scaled, ShapeOf
 from lutloom.streamline.tensors import MOST_AXES
 
@@ -156,13 +156,11 @@ def transpose(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     if sorted(axes) != list(range(len(shape) + 1)) or axes[0] != 0:
         raise ModelError(f"{node} should leave the batch in front, not permute by {list(axes)}")
     moves = tuple(axis - 1 for axis in axes[1:])
-    moved = tuple(shape[axis] for axis in moves)
     match x:
         case Scaled() | Curve():
-            # Model axis moves[j] is now axis j.
-            places = tuple(moves.index(axis) for axis in x.axes)
-            return replace(x, axes=places, shape=moved).after(node)
+            return transposed(x, moves).after(node)
         case HostFloat():
+            moved = tuple(shape[axis] for axis in moves)
             return replace(x, shape=moved, trail=(*x.trail, node))
         case _:
             raise ModelError(f"{node}: its input should be the data")

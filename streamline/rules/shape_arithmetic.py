@@ -38,7 +38,7 @@ def _known(sizes: tuple[int | None, ...], *, is_scalar: bool = False) -> Symbol:
     return Constant(np.array(known[0] if is_scalar else known, dtype=np.int64))
 
 
-def gather(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
+def gather_of_shape(node: SourceNode, inputs: Inputs) -> Symbol:
     """Return some sizes of a shape."""
     sizes = _sizes(node, required(node, inputs, 0))
     indices = required_integers(node, inputs, 1, "indices")
@@ -49,7 +49,7 @@ def gather(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     return _known(picked, is_scalar=required_constant(node, inputs, 1, "").array.ndim == 0)
 
 
-def slice_(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
+def slice_of_shape(node: SourceNode, inputs: Inputs) -> Symbol:
     """Return a range of a shape."""
     sizes = _sizes(node, required(node, inputs, 0))
 
@@ -69,7 +69,7 @@ def slice_(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
     return _known(sizes[start:end:step])
 
 
-def concat(node: SourceNode, inputs: Inputs, _: Context) -> Symbol:
+def concat_of_shapes(node: SourceNode, inputs: Inputs) -> Symbol:
     """Return shapes and constants joined to one shape."""
     sizes: tuple[int | None, ...] = ()
     for symbol in inputs:
