@@ -36,13 +36,15 @@ class Comparison(Enum):
     """How a threshold process finds the level of a number.
 
     ``PARALLEL`` compares with all thresholds at once, ``SEARCH`` with one a pipeline stage;
-    ``MULTIPLY`` compares with none, but multiplies, adds, shifts and clamps.
+    ``MULTIPLY`` compares with none, but multiplies, adds, shifts and clamps; ``TABLE`` looks the
+    level of every number up.
     """
 
     AUTO = "auto"
     PARALLEL = "parallel"
     SEARCH = "search"
     MULTIPLY = "multiply"
+    TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True)

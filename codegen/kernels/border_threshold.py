@@ -1,7 +1,7 @@
 """``lutloom::border_threshold``: ``pe`` channels at a time, as in a process ``threshold``.
 
-Its tables have the staircases of one class of places after those of the other. Of the three forms
-it has ``parallel`` and ``search``.
+Its tables have the staircases of one class of places after those of the other. Of the forms it has
+``parallel`` and ``search``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lutloom.codegen.kernels.threshold import MOST_PARALLEL, parallel, search
 from lutloom.core.plan import Comparison, Folding, Memory
 from lutloom.core.types import TensorType
 
-NO_PRODUCT = "staircases that differ along a border are searched, not multiplied"
+NO_FORM = "staircases that differ along a border are compared with, or searched"
 
 
 @lru_cache(maxsize=16)
@@ -66,7 +66,7 @@ def _legal(site: Site, folding: Folding) -> Legal:
         divisors(site.inputs[0].channels),
         memory=tuple(Memory) if is_search else (Memory.AUTO,),
         comparison=(Comparison.AUTO, Comparison.PARALLEL, Comparison.SEARCH),
-        because={Comparison.MULTIPLY: NO_PRODUCT},
+        because=dict.fromkeys((Comparison.MULTIPLY, Comparison.TABLE), NO_FORM),
     )
 
 

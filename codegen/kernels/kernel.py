@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
@@ -20,6 +20,9 @@ WIDEST_WORD = 4096
 # Operators (products, comparisons) of a process that work in one cycle: pipelines of more do not
 # meet timing, and take long to synthesize.
 MOST_OPERATORS = 4096
+
+# Shallower tables than this fit a look-up table a bit: no block RAM for them.
+_BRAM_WORDS = 65
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,24 @@ def multiplier_policy(folding: Folding, narrower_bits: int) -> str:
     if multiplier is Multiplier.AUTO and narrower_bits <= 2:
         multiplier = Multiplier.FABRIC
     return f"{multiplier.value.capitalize()}Multiplier"
+
+
+def by_lane(rows: IntArray, layout: tuple[int, int], pe: int) -> IntArray:
+    """Return ``rows [folds * lanes, n]``, as in ``layout``, as ``[pe, folds, n]``.
+
+    Lanes look in different places: each has a table of its own, also where they share one.
+    """
+    import numpy as np
+
+    tables = rows.reshape(*layout, -1).transpose(1, 0, 2)
+    return np.repeat(tables, pe // layout[1], axis=0)
+
+
+def bound(table: Table, memory: Memory) -> Table:
+    """Return ``table [lanes, folds, n]`` bound to ``memory``, where it is deep enough for it."""
+    is_deep = table.data.shape[1] * table.data.shape[2] >= _BRAM_WORDS
+    is_bound = memory is Memory.LUTRAM or (memory is Memory.BRAM and is_deep)
+    return replace(table, memory=memory) if is_bound else table
 
 
 def storage(memory: Memory) -> str:

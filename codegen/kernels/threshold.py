@@ -1,9 +1,10 @@
-"""A threshold process: ``pe`` channels at a time, in one of three forms with the same results.
+"""A threshold process: ``pe`` channels at a time, in one of four forms with the same results.
 
 ``parallel`` (``lutloom::threshold``) compares with all thresholds of a channel at once. ``search``
 (``lutloom::threshold_search``) finds the step by bisection, one comparison a pipeline stage, each
 stage with a table of its own. ``multiply`` (``lutloom::requantize``) is a product, a sum, a shift
-and a clamp; it exists only where such a product gives every level (``slopes``).
+and a clamp; it exists only where such a product gives every level (``slopes``). ``table``
+(``lutloom::threshold_table``) looks the level of every code up; it exists for few codes only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.kernels import requantize
+from lutloom.codegen.kernels import level_table, requantize
 from lutloom.codegen.kernels.kernel import (
     Code,
     Kernel,
@@ -19,6 +20,8 @@ from lutloom.codegen.kernels.kernel import (
     Legal,
     Site,
     Table,
+    bound,
+    by_lane,
     divisors,
     no_weights,
     number_table,
@@ -39,8 +42,7 @@ MOST_PARALLEL = 15
 # A look-up table is a memory of so many bits, and a DSP slice is worth about so many of them.
 _LUT_BITS, _DSP_LUTS = 64, 60
 
-# Shallower tables than this fit a look-up table a bit: no block RAM for them.
-_BRAM_WORDS = 65
+_WITH_MEMORIES = (Comparison.SEARCH, Comparison.TABLE)
 
 NO_SLOPE = (
     "no (m * x + b) >> s with integers m and b for each channel, one s and sums below 2^62 gives"
@@ -52,13 +54,14 @@ def form_of(site: Site, folding: Folding) -> Comparison:
     """Return the form that ``folding`` asks for; of those that it leaves open, the cheapest."""
     if folding.comparison is not Comparison.AUTO:
         return folding.comparison
-    if stairs_of(site).steps <= MOST_PARALLEL:
-        return Comparison.PARALLEL
-    search = look_up_tables(site, replace(folding, comparison=Comparison.SEARCH))
-    if slope_of(site) is None:
-        return Comparison.SEARCH
-    multiply = look_up_tables(site, replace(folding, comparison=Comparison.MULTIPLY))
-    return Comparison.MULTIPLY if multiply < search else Comparison.SEARCH
+    forms = [Comparison.PARALLEL]
+    if stairs_of(site).steps > MOST_PARALLEL:
+        forms = [Comparison.SEARCH]
+        if slope_of(site) is not None:
+            forms.append(Comparison.MULTIPLY)
+    if level_table.has_table(site):
+        forms.append(Comparison.TABLE)
+    return min(forms, key=lambda form: look_up_tables(site, replace(folding, comparison=form)))
 
 
 def look_up_tables(site: Site, folding: Folding) -> int:
@@ -77,6 +80,8 @@ def look_up_tables(site: Site, folding: Folding) -> int:
             # Lanes look in different places, so that each has a table of its own.
             copies = pe if rows == 1 else rows
             return stages * bits * pe + (bits * copies << stages) // _LUT_BITS
+        case Comparison.TABLE:
+            return level_table.look_up_tables(site, folding)
         case _:
             slope = slope_of(site)
             assert slope is not None
@@ -88,15 +93,18 @@ def look_up_tables(site: Site, folding: Folding) -> int:
 
 
 def _legal(site: Site, folding: Folding) -> Legal:
-    has_slope = slope_of(site) is not None
-    forms = tuple(f for f in Comparison if f is not Comparison.MULTIPLY or has_slope)
+    because: dict[object, str] = {}
+    if slope_of(site) is None:
+        because[Comparison.MULTIPLY] = NO_SLOPE
+    if not level_table.has_table(site):
+        because[Comparison.TABLE] = level_table.NO_TABLE
     form = form_of(site, folding)
     return Legal(
         divisors(site.inputs[0].channels),
-        memory=tuple(Memory) if form is Comparison.SEARCH else (Memory.AUTO,),
+        memory=tuple(Memory) if form in _WITH_MEMORIES else (Memory.AUTO,),
         multiplier=tuple(Multiplier) if form is Comparison.MULTIPLY else (Multiplier.AUTO,),
-        comparison=forms,
-        because={} if has_slope else {Comparison.MULTIPLY: NO_SLOPE},
+        comparison=tuple(form for form in Comparison if form not in because),
+        because=because,
     )
 
 
@@ -129,6 +137,8 @@ def _code(site: Site, folding: Folding) -> Code:
             return parallel(site, stairs_of(site), _layout(site, folding))
         case Comparison.SEARCH:
             return search(site, stairs_of(site), _layout(site, folding), folding)
+        case Comparison.TABLE:
+            return level_table.table(site, folding, _layout(site, folding))
         case _:
             slope = slope_of(site)
             assert slope is not None
@@ -222,16 +232,9 @@ def search(site: Site, stairs: Stairs, layout: tuple[int, int], folding: Folding
     filler = never if counts_steps else never - 1
     filled = _filled(stairs, (1 << stages) - 1, filler)
 
-    def by_lane(table: IntArray) -> IntArray:
-        # Lanes look in different places: each has a table of its own, also where they share one.
-        copies = folding.pe // layout[1]
-        return np.repeat(table.reshape(*layout, -1).transpose(1, 0, 2), copies, axis=0)
-
-    def stored(name: str, data: IntArray, note: str) -> Table:
-        table = number_table(name, data, note, (1,))
-        deep = data.shape[1] * data.shape[2] >= _BRAM_WORDS
-        bound = folding.memory is Memory.LUTRAM or (folding.memory is Memory.BRAM and deep)
-        return replace(table, memory=folding.memory if bound else Memory.AUTO)
+    def stored(name: str, rows: IntArray, note: str) -> Table:
+        table = number_table(name, by_lane(rows, layout, folding.pe), note, (1,))
+        return bound(table, folding.memory)
 
     tables = []
     if counts_steps:
@@ -243,12 +246,12 @@ def search(site: Site, stairs: Stairs, layout: tuple[int, int], folding: Folding
         ]
     else:
         last = np.minimum(np.arange(1 << stages), stairs.steps)
-        levels = by_lane(stairs.levels[:, last])
-        tables.append(stored("levels", levels, "Codes of the levels between thresholds."))
+        note = "Codes of the levels between thresholds."
+        tables.append(stored("levels", stairs.levels[:, last], note))
     for stage in range(stages):
         middle = ((2 * np.arange(1 << stage) + 1) << (stages - 1 - stage)) - 1
         note = f"What stage {stage} compares with, by the bits that were found before."
-        tables.append(stored(f"thresholds{stage}", by_lane(filled[:, middle]), note))
+        tables.append(stored(f"thresholds{stage}", filled[:, middle], note))
     return Code(
         tables=tuple(tables),
         facts={

@@ -143,7 +143,7 @@ def test_many_thresholds_are_searched_and_none_are_multiplied() -> None:
     with pytest.raises(
         PlanError,
         match=r"^y: comparison is 'multiply', but staircases that differ along a border are"
-        r" searched, not multiplied: use one of \['auto', 'parallel', 'search'\]$",
+        r" compared with, or searched: use one of \['auto', 'parallel', 'search'\]$",
     ):
         check_plan(graph, wrong)
 

@@ -15,7 +15,7 @@ from lutloom.codegen.folding import legal_choices, settled_plan
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.codegen.kernels.slopes import slope_of
 from lutloom.codegen.kernels.stairs import stairs_of
-from lutloom.codegen.kernels.threshold import MOST_PARALLEL, form_of
+from lutloom.codegen.kernels.threshold import MOST_PARALLEL, form_of, look_up_tables
 from lutloom.codegen.pragma_check import check_project
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
@@ -116,7 +116,8 @@ def test_levels_are_counts_exactly_where_the_template_says_so(site: Site) -> Non
 def test_a_threshold_out_of_reach_is_one_above_the_largest_code() -> None:
     op = Threshold(Const([[0, 2], [0, 99]]), Const([-1, -1]), Const([[1, 1], [1, 1]]))
     x = TensorType(IntType(-4, 4, 2), (2,))
-    code = KERNELS["threshold"].code(Site(op, (x,), op.infer(x)), Folding())
+    folding = Folding(comparison=Comparison.PARALLEL)
+    code = KERNELS["threshold"].code(Site(op, (x,), op.infer(x)), folding)
     # 0 is code 2, 2 is code 3; the largest code is 4.
     assert code.facts["base"] == -1
     assert code.tables[0].data.ravel().tolist() == [2, 3, 2, 5]
@@ -179,6 +180,51 @@ def test_a_search_finds_every_level_of_any_staircase(site: Site, data: st.DataOb
     assert (searched(site, folding, codes) == expected).all()
 
 
+@given(sites(), st.data())
+def test_a_table_has_the_level_of_every_code(site: Site, data: st.DataObject) -> None:
+    codes, expected = by_code(site)
+    pe = data.draw(st.sampled_from(KERNELS["threshold"].legal(site, Folding()).pe))
+    code = KERNELS["threshold"].code(site, Folding(pe, comparison=Comparison.TABLE))
+    (levels,) = (table.data for table in code.tables)
+    assert levels.shape[0] == pe
+    assert code.facts["first"] == str(codes[0])
+    for channel in range(site.inputs[0].channels):
+        fold = channel // pe % levels.shape[1]
+        assert levels[channel % pe, fold].tolist() == expected[:, channel].tolist()
+
+
+@pytest.mark.parametrize(
+    ("x", "bits", "offset"),
+    [
+        (IntType(0, 63), 6, 0),
+        (IntType(-32, 20), 6, 0),
+        (IntType(-30, 34, 4), 5, 0),
+        (IntType(3, 60), 6, 6),
+        (IntType(0, 64), 7, 0),
+    ],
+)
+def test_the_size_of_a_table_is_that_of_its_bits(x: IntType, bits: int, offset: int) -> None:
+    site = site_of_rows([[5, 10, 15]] * 2, [0, 2], [[1]] * 2, x)
+    assert x.bits == bits
+    blocks = {1: -(-2 * x.count // 64), 2: 2 * -(-x.count // 64)}
+    y = site.outputs[0].element.bits
+    for pe in (1, 2):
+        folding = Folding(pe, comparison=Comparison.TABLE)
+        assert look_up_tables(site, folding) == y * blocks[pe] + offset * pe
+
+
+def test_few_codes_are_looked_up_and_many_are_not() -> None:
+    def site(hi: int, channels: int) -> Site:
+        rows = np.sort(np.random.default_rng(hi).integers(1, hi, size=(channels, 15)), axis=1)
+        return site_of_rows(rows, [0] * channels, [[1]] * channels, IntType(0, hi))
+
+    assert form_of(site(63, 1), Folding()) is Comparison.TABLE
+    assert form_of(site(4095, 1), Folding()) is Comparison.PARALLEL
+    for channels, is_legal in ((16, True), (17, False)):
+        legal = KERNELS["threshold"].legal(site(4095, channels), Folding()).comparison
+        assert (Comparison.TABLE in legal) == is_legal
+
+
 def test_tables_of_a_search_are_bound_where_they_are_deep_enough() -> None:
     site = site_of_rows(np.arange(200).reshape(2, 100), [0, 5], [[1], [1]], BYTE)
 
@@ -191,6 +237,14 @@ def test_tables_of_a_search_are_bound_where_they_are_deep_enough() -> None:
     assert bound(Memory.LUTRAM) == [f"thresholds{stage}" for stage in range(7)]
     # Of 2 * 2^stage words.
     assert bound(Memory.BRAM) == ["thresholds6"]
+
+
+@pytest.mark.parametrize(("hi", "is_bound"), [(63, False), (64, True)])
+def test_a_table_of_levels_is_bound_where_it_is_deep_enough(hi: int, is_bound: bool) -> None:
+    site = site_of_rows([[5]], [0], [[1]], IntType(0, hi))
+    folding = Folding(comparison=Comparison.TABLE, memory=Memory.BRAM)
+    (levels,) = KERNELS["threshold"].code(site, folding).tables
+    assert (levels.memory is Memory.BRAM) == is_bound
 
 
 @st.composite
@@ -333,6 +387,12 @@ def test_each_form_has_choices_of_its_own() -> None:
         ),
         (
             quantizer(4, 255, 100.0),
+            Folding(comparison=Comparison.TABLE),
+            "act: comparison is 'table', but its levels by code and channel would be a table of"
+            " more than 65536 entries: use one of ['auto', 'parallel', 'search', 'multiply']",
+        ),
+        (
+            quantizer(4, 255, 100.0),
             Folding(comparison=Comparison.PARALLEL, memory=Memory.BRAM),
             "act: memory is 'bram': use one of ['auto']",
         ),
@@ -371,6 +431,7 @@ def test_operators_are_counted_by_form() -> None:
         Comparison.PARALLEL: 16 * 255,
         Comparison.SEARCH: 16 * 8,
         Comparison.MULTIPLY: 16,
+        Comparison.TABLE: 16,
     }
     assert form_of(site, Folding()) is Comparison.MULTIPLY
 
