@@ -2,10 +2,10 @@
 
 Exact: thresholds only ask on which side of them a sum lies, and the new sum answers that for
 every choice of the inputs' values (``multipliers``). The side condition is that nobody but
-thresholds reads the sum. Reshapes and permutations in between are passed, where every channel of
-the threshold is of one channel of the sum, or all share their multipliers. Additions of additions
-become one beforehand, where nobody else reads the inner one:
-``m * (p * x + q * y) + n * z  =  m p x + m q y + n z``.
+thresholds reads the sum. Moves in between are passed, where every channel of the threshold is of
+one channel of the sum, or all share their multipliers; so are max pools, since the largest of some
+sums reaches a threshold if one of them does. Additions of additions become one beforehand, where
+nobody else reads the inner one: ``m * (p * x + q * y) + n * z  =  m p x + m q y + n z``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.graph import Graph, Node, fresh_name
-from lutloom.core.ops import Add, Linear, Permute, Reshape, Threshold
+from lutloom.core.ops import (
+    Add,
+    BorderThreshold,
+    Linear,
+    MaxPool,
+    Permute,
+    Reshape,
+    Slice,
+    Threshold,
+    Upsample,
+)
 from lutloom.core.types import Const
 from lutloom.streamline.multipliers import Term, narrowed
 from lutloom.streamline.passes.rename import with_replaced
@@ -85,10 +95,10 @@ def _path_to_thresholds(graph: Graph, node: Node) -> _Path | None:
         if moved.name in graph.outputs or not users:
             return None
         for user in users:
-            if isinstance(user.op, Threshold):
+            if isinstance(user.op, BorderThreshold | Threshold):
                 rows = channels.reshape(-1, graph.types[moved.name].channels)
                 readers.append((user, rows[0] if (rows == rows[0]).all() else None))
-            elif isinstance(user.op, Permute | Reshape):
+            elif isinstance(user.op, MaxPool | Permute | Reshape | Slice | Upsample):
                 (behind,) = user.op.reference(channels)
                 between.append((user, behind))
             else:
@@ -131,29 +141,32 @@ def _narrow(
     width = max(len(row) for row in leaves.values())
     tables = []
     for reader, channels in path.readers:
-        assert isinstance(reader.op, Threshold)
+        assert isinstance(reader.op, BorderThreshold | Threshold)
         rows = reader.op.thresholds.int64
         # One column of multipliers has to suit the thresholds of all channels.
-        of = np.zeros(len(rows), dtype=np.int64) if width == 1 else channels
+        of = np.zeros(rows.shape[-2], dtype=np.int64) if width == 1 else channels
         if of is None:
             return {}
-        tables.append((of, np.broadcast_to(rows, (len(of), rows.shape[1])).copy()))
+        tables.append(
+            (of, np.broadcast_to(rows, (*rows.shape[:-2], len(of), rows.shape[-1])).copy())
+        )
     is_plain = len(adds) == 1 and adds[0].multipliers.lo >= -1 and adds[0].multipliers.hi <= 1
     if is_plain or sum(table.size for _, table in tables) > _MOST_THRESHOLDS:
         return {}
     multipliers = np.zeros((len(leaves), width), dtype=object)
     for column in range(width):
-        asked = sorted({t for of, table in tables for t in table[of == column].ravel().tolist()})
+        asked = sorted(
+            {t for of, rows in tables for t in rows[..., of == column, :].ravel().tolist()}
+        )
         narrow = narrowed(_terms(graph, leaves, column, width), asked)
         if narrow is None:
             return {}
         multipliers[:, column] = narrow.multipliers
         moved = dict(zip(asked, narrow.thresholds, strict=True))
-        for of, table in tables:
-            old = table[of == column]
-            table[of == column] = np.array([moved[t] for t in old.ravel().tolist()]).reshape(
-                old.shape
-            )
+        for of, rows in tables:
+            old = rows[..., of == column, :]
+            new = np.array([moved[t] for t in old.ravel().tolist()], dtype=np.int64)
+            rows[..., of == column, :] = new.reshape(old.shape)
     if _bits(multipliers) >= bits:
         return {}
     readers = (
@@ -197,12 +210,15 @@ def _with_thresholds(reader: Node, table: IntArray) -> Node:
     import numpy as np
 
     op = reader.op
-    assert isinstance(op, Threshold)
-    base = np.broadcast_to(op.base.int64, len(table))
-    deltas = np.broadcast_to(op.deltas.int64, (len(table), op.deltas.shape[1]))
-    if all((array == array[:1]).all() for array in (table, base, deltas)):
-        table, base, deltas = table[:1], base[:1], deltas[:1]
-    return replace(reader, op=Threshold(Const(table), Const(base), Const(deltas)))
+    assert isinstance(op, BorderThreshold | Threshold)
+    base = np.broadcast_to(op.base.int64, table.shape[:-1])
+    deltas = np.broadcast_to(op.deltas.int64, (*table.shape[:-1], op.deltas.shape[-1]))
+    parts = (table, base[..., np.newaxis], deltas)
+    if all((part == part[..., :1, :]).all() for part in parts):
+        table, base, deltas = table[..., :1, :], base[..., :1], deltas[..., :1, :]
+    return replace(
+        reader, op=replace(op, thresholds=Const(table), base=Const(base), deltas=Const(deltas))
+    )
 
 
 def _bits(multipliers: NDArray[Any]) -> int:

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Add, Linear, Permute, Reshape, Threshold
+from lutloom.core.ops import (
+    Add,
+    BorderThreshold,
+    Linear,
+    MaxPool,
+    Permute,
+    Reshape,
+    Slice,
+    Threshold,
+    Upsample,
+)
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim.reference import run
 from lutloom.streamline.passes.narrow_sums import narrow_sums
@@ -21,9 +31,14 @@ if TYPE_CHECKING:
 ELEMENTS = (BIPOLAR, IntType(-1, 1), IntType(0, 15), IntType(-8, 7), IntType(-3, 9, 4))
 
 
-def joined(multipliers: Sequence[Sequence[int]], *elements: IntType, channels: int = 2) -> Graph:
+def joined(
+    multipliers: Sequence[Sequence[int]],
+    *elements: IntType,
+    channels: int = 2,
+    image: tuple[int, ...] = (2,),
+) -> Graph:
     """Return an addition, and nothing else."""
-    inputs = {f"x{i}": TensorType(element, (2, channels)) for i, element in enumerate(elements)}
+    inputs = {f"x{i}": TensorType(of, (*image, channels)) for i, of in enumerate(elements)}
     add = Node(("sum",), Add(Const(np.array(multipliers))), tuple(inputs))
     return Graph(inputs, (add,), ("sum",))
 
@@ -59,7 +74,7 @@ def bits(graph: Graph) -> int:
     st.lists(st.sampled_from(ELEMENTS), min_size=2, max_size=3),
     st.booleans(),
     st.booleans(),
-    st.sampled_from(["none", "reshape", "permute", "moved"]),
+    st.sampled_from(["none", "reshape", "permute", "moved", "slice", "upsample", "pool"]),
 )
 def test_quantizers_behind_a_sum_give_the_same(
     seed: int, elements: list[IntType], per_channel: bool, rows: bool, between: str
@@ -73,6 +88,9 @@ def test_quantizers_behind_a_sum_give_the_same(
         "reshape": [Node(("moved",), Reshape((1, 2, 3)), ("sum",))],
         "permute": [Node(("moved",), Permute((0, 1)), ("sum",))],
         "moved": [Node(("moved",), Permute((1, 0)), ("sum",))],
+        "slice": [Node(("moved",), Slice(1, 1, 3), ("sum",))],
+        "upsample": [Node(("moved",), Upsample((3, 2)), ("sum",))],
+        "pool": [Node(("moved",), MaxPool((2,), (1,), (1,), (1, 0)), ("sum",))],
     }[between]
     graph = followed(graph, *layout, outputs=["sum"])
     read = layout[0].name if layout else "sum"
@@ -157,3 +175,28 @@ def test_of_a_long_chain_of_sums_the_last_is_narrowed() -> None:
     after = narrow_sums(graph)
     equal(graph, after)
     assert bits(after) < bits(graph)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
+def test_staircases_along_a_border_may_read_a_sum(seed: int, per_channel: bool, rows: bool) -> None:
+    rng = np.random.default_rng(seed)
+    graph = joined(
+        rng.integers(-(2**30), 2**30, (2, 3 if per_channel else 1)).tolist(),
+        *ELEMENTS[2:4],
+        channels=3,
+        image=(2, 4),
+    )
+    stairs = quantizer(rng, graph, "sum", 2 * (3 if rows else 1))
+    shape = (1, 2, 3 if rows else 1, -1)
+    op = BorderThreshold(
+        Const(stairs.thresholds.int64.reshape(shape)),
+        Const(stairs.base.int64.reshape(shape[:-1])),
+        Const(stairs.deltas.int64.reshape(shape)),
+        Const([0]),
+        Const([0, 1, 1, 0]),
+    )
+    graph = followed(graph, Node(("y",), op, ("sum",)))
+    after = narrow_sums(graph)
+    assert after is not graph
+    equal(graph, after, seed)
