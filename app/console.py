@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lutloom.demonstration import Demonstration
     from lutloom.frame_rates import Throughput
     from lutloom.inspection import Inspection, Layer
+    from lutloom.joins import Join
     from lutloom.qat.trainer import TrainResult
     from lutloom.simulation import Simulation
     from lutloom.streamline.layer_comparison import LayerComparison
@@ -73,6 +74,7 @@ def show_inspection(result: Inspection) -> None:
             f"{layer.macs:,}" if layer.macs else "",
         )
     _console.print(table)
+    _show_joins(result.joins, "for one result")
     _say("on the host, before", ", ".join(result.head) or "nothing: raw integers go in")
     _say("on the host, behind", ", ".join(result.tail) or "nothing")
     _say(
@@ -85,6 +87,24 @@ def show_inspection(result: Inspection) -> None:
     _say("integers that go in", str(network.graph.inputs[network.input_value].element))
     if result.qonnx is not None:
         _say("integer graph", str(result.qonnx))
+
+
+def _show_joins(joins: Sequence[Join], when: str) -> None:
+    """Print what it costs where results meet, if they do."""
+    if not joins:
+        return
+    _say("where results meet", f"factors, and what adds and multiplies {when}")
+    table = _table(("join", "factors", "bits", "integers", "adders", "multipliers"))
+    for join in joins:
+        factors = (f"{bits} bit" if bits else "1" for bits in join.multiplier_bits)
+        table.add_row(
+            _name(join.name),
+            ", ".join(factors) or "results",
+            str(join.bits),
+            "exact" if join.is_exact else "smaller",
+            *(f"{count:,}" if count else "" for count in (join.adders, join.multipliers)),
+        )
+    _console.print(table)
 
 
 def _say_widest(layer: Layer | None) -> None:
@@ -102,6 +122,7 @@ def show_build(build: Build) -> None:
     """Print what was built and what to do with it."""
     from lutloom.codegen.folding import slowest
     from lutloom.inspection import layers_of, widest_sum
+    from lutloom.joins import joins_of
 
     table = _table(("process", "PE", "SIMD", "memory", "multiplier", "comparison"))
     for name, folding in build.plan.foldings.items():
@@ -114,6 +135,7 @@ def show_build(build: Build) -> None:
             folding.comparison.value.replace("auto", ""),
         )
     _console.print(table)
+    _show_joins(joins_of(build.network, build.plan), "in each cycle")
     _say_widest(widest_sum(layers_of(build.network.graph)))
     name, cycles = slowest(build.processes, build.plan)
     rate = f"at most {build.clock_mhz * 1e6 / cycles:,.1f} images/s at {build.clock_mhz} MHz"

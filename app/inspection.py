@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.files import OutputError
 from lutloom.input_type import raw_input
+from lutloom.joins import joins_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lutloom.core.host import HostStep
     from lutloom.core.network import Network
     from lutloom.core.types import TensorType
+    from lutloom.joins import Join
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Inspection:
     model: Path
     network: Network
     layers: tuple[Layer, ...]
+    joins: tuple[Join, ...]
+    """Where results meet, and what that costs."""
     head: tuple[str, ...]
     tail: tuple[str, ...]
     qonnx: Path | None
@@ -101,6 +105,7 @@ def inspect(
         model,
         network,
         layers_of(network.graph),
+        joins_of(network),
         tuple(_step(step) for port in network.inputs for step in port.head),
         tuple(_step(step) for port in network.outputs for step in port.tail),
         None if qonnx is None else Path(qonnx),
