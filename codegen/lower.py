@@ -7,6 +7,7 @@
     add(x0, x1, x2, ...)      =  add(add(x0, x1), x2), ...
     x[a:b], x[c:d]            =  split(x), where they don't overlap
     what moves nothing        =  a reshape, which is a wire
+    permute(x)                =  permute(permute(x)), where that moves wider words
     f(x), g(x)                =  x0, x1 = duplicate(x); f(x0), g(x1)
 
 Exact: the first five are the same sums, the others the same values.
@@ -16,9 +17,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.splits import with_slices, with_splits
+from lutloom.codegen.transpositions import steps_of
 from lutloom.core.errors import LutloomError
 from lutloom.core.graph import Graph, Node, fresh_name
 from lutloom.core.ops import (
@@ -99,11 +102,7 @@ def _first_obstacle(graph: Graph) -> str | None:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
     for node in graph.nodes:
-        if (
-            isinstance(node.op, Linear | Conv | Slice)
-            or (isinstance(node.op, Add) and len(node.inputs) != 2)
-            or _moves_nothing(node, graph)
-        ):
+        if not _is_process(node, graph):
             return f"{print_node(node)} is no process"
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     readers.update(graph.outputs)
@@ -113,6 +112,19 @@ def _first_obstacle(graph: Graph) -> str | None:
     if all(isinstance(node.op, Reshape) for node in graph.nodes):
         return "there is no process"
     return None
+
+
+def _is_process(node: Node, graph: Graph) -> bool:
+    """Return whether ``node`` is what it would be lowered to, or a reshape."""
+    match node.op:
+        case Linear() | Conv() | Slice():
+            return False
+        case Add():
+            return len(node.inputs) == 2
+        case Permute() if len(steps_of(node.op, graph.types[node.inputs[0]])) > 1:
+            return False
+        case _:
+            return not _moves_nothing(node, graph)
 
 
 def _wired(node: Node, graph: Graph) -> Node:
@@ -167,6 +179,8 @@ def _processes(node: Node, x: TensorType, names: set[str]) -> list[Node]:
             return [replace(node, op=MatVec(Const(weights.data.T)))]
         case Conv():
             return _convolution(node, node.op, x, names)
+        case Permute():
+            return _transpositions(node, steps_of(node.op, x), names)
         case Add(multipliers=multipliers) if len(node.inputs) > 2:
             return _chain(node, multipliers, names)
         case _:
@@ -207,6 +221,15 @@ def _convolution(node: Node, op: Conv, x: TensorType, names: set[str]) -> list[N
     return [
         Node((name,), window, node.inputs),
         replace(node, op=MatVec(matrix, op.groups, **extra), inputs=(name,)),
+    ]
+
+
+def _transpositions(node: Node, steps: tuple[Permute, ...], names: set[str]) -> list[Node]:
+    between = [fresh_name(f"{node.name}/step{index}", names) for index in range(1, len(steps))]
+    ends = [node.inputs[0], *between, node.name]
+    return [
+        Node((after,), step, (before,))
+        for step, (before, after) in zip(steps, pairwise(ends), strict=True)
     ]
 
 
