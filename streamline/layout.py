@@ -12,6 +12,8 @@ from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
     from lutloom.streamline.builder import GraphBuilder
@@ -69,7 +71,7 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
     """
     if shape == x.shape:
         return x
-    groups = sorted(_groups(x.shape, shape), key=lambda group: max(map(x.axes.index, group[0])))
+    groups = _in_order(x, _groups(x.shape, shape))
     wanted: list[int] = [axis for old, _ in groups for axis in old]
     ones: list[int] = [axis for axis in x.axes if x.shape[axis] == 1]
     if [axis for axis in x.axes if axis not in ones] != wanted:
@@ -93,6 +95,31 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
         shape=shape,
         classes=tuple(behind.get(axis) for axis in axes) if behind else (),
     )
+
+
+def _in_order(x: Formula, groups: Groups) -> Groups:
+    """Return ``groups`` in the order in which their elements should lie: where least has to move.
+
+    If some must, the model's first axis comes last in values in which it is not first: those are
+    channels, which layers want last.
+    """
+    places = {axis: place for place, axis in enumerate(x.axes)}
+
+    def by(end: Callable[[Iterable[int]], int], *, last: bool) -> Groups:
+        return sorted(
+            groups, key=lambda group: (last and 0 in group[0], end(places[a] for a in group[0]))
+        )
+
+    def cost(order: Groups) -> tuple[bool, bool, int]:
+        wanted = [axis for old, _ in order for axis in old]
+        apart = (axis for axis in x.axes if x.shape[axis] > 1)
+        pairs = list(zip(wanted, apart, strict=True))
+        first = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+        block = prod(x.shape[axis] for axis in wanted[first:])
+        return first < len(pairs), x.axes[0] != 0 and 0 not in order[-1][0], block
+
+    candidates = [by(max, last=False), by(min, last=False), by(max, last=True), by(min, last=True)]
+    return min(candidates, key=cost) if groups else groups
 
 
 def _groups(old: tuple[int, ...], new: tuple[int, ...]) -> Groups:

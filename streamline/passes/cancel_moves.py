@@ -1,6 +1,7 @@
 """``reshape(reshape(x))``  =  ``reshape(x)``; ``permute(permute(x))``  =  ``permute(x)``; and a
-chain of both that leaves the elements in their order  =  one reshape. Dimensions of size 1 come
-behind: ``permute(reshape(x))``  =  ``reshape(permute(x))``, where the inner reshape adds or removes
+chain of both that leaves the elements in their order  =  one reshape; ``upsample(upsample(x))``  =
+``upsample(x)`` by the products of the factors. Dimensions of size 1 come behind:
+``permute(reshape(x))``  =  ``reshape(permute(x))``, where the inner reshape adds or removes
 nothing else, and nobody else reads it.
 
 Exact: they move elements, and do nothing else with them.
@@ -12,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lutloom.core.graph import Graph, Node, fresh_name
-from lutloom.core.ops import Permute, Reshape
+from lutloom.core.ops import Permute, Reshape, Upsample
 
 if TYPE_CHECKING:
     from lutloom.core.op import Op
@@ -27,9 +28,11 @@ def cancel_moves(graph: Graph) -> Graph:
     names = set(graph.types)
     for node in graph.nodes:
         source = graph.producers.get(node.inputs[0])
-        if source is None or not isinstance(node.op, Permute | Reshape):
+        if source is None or not isinstance(node.op, Permute | Reshape | Upsample):
             continue
-        together = _undone(graph, node) or _of_one_kind(node.op, source)
+        together = _of_one_kind(node.op, source)
+        if not isinstance(node.op, Upsample):
+            together = _undone(graph, node) or together
         if together is not None:
             op, name = together
             changed[node.name] = replace(node, op=op, inputs=(name,))
@@ -48,6 +51,9 @@ def _of_one_kind(op: Op, source: Node) -> tuple[Op, str] | None:
             return op, source.inputs[0]
         case Permute(second), Permute(first):
             return Permute(tuple(first[axis] for axis in second)), source.inputs[0]
+        case Upsample(second), Upsample(first):
+            factors = tuple(a * b for a, b in zip(first, second, strict=True))
+            return Upsample(factors), source.inputs[0]
     return None
 
 

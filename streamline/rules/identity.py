@@ -1,4 +1,4 @@
-"""Identity, Dropout (at inference) and Cast between floats: the data as they are."""
+"""Identity, Dropout (at inference) and Cast that changes no number: the data as they are."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def _harmless(x: Symbol, to: int) -> bool:
     match x:
         case ShapeOf() | Indices():
             return to in (_INT32, _INT64)
+        case Scaled() if to in (_INT32, _INT64):
+            return all(n is None or n.denominator == 1 for a in x.arrays for n in a.ravel())
         case Scaled() | Curve() | HostFloat():
             return to in (_FLOAT, _DOUBLE)
         case Constant():

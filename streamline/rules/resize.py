@@ -76,7 +76,7 @@ def resize(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     y = x
     for axis, target in zip(axes, targets, strict=True):
         is_batch = axis in (0, -rank)
-        if is_batch and (target.scale == 1 or target.size in (1, context.batch)):
+        if is_batch and (target.scale == 1 or (target.size or 0) in (1, context.batch)):
             continue
         place = data_axis(node, axis, x.shape)
         length = y.shape[place]
