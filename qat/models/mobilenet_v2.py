@@ -40,7 +40,7 @@ _STAGES = (
 )
 _END_BITS = 8
 # The largest value of a branch that doesn't share its quantizer: no multiple of that of the sum.
-_BRANCH = 0.7
+_BRANCH = 0.73
 
 
 class InvertedResidual(nn.Module):

@@ -33,8 +33,9 @@ from lutloom.qat.models.norm import TensorNorm
 IMAGE = (3, 32, 32)
 _STAGES, _BLOCKS = (1, 2, 4, 8), 2
 _END_BITS = 8
-# Largest values of branches that don't share a quantizer: no multiples of one another.
-_BRANCH, _SHORTCUT = 0.7, 1.3
+# Largest values of branches that don't share a quantizer: no multiples of one another, and no ties
+# all the time, as round ones would make.
+_BRANCH, _SHORTCUT = 0.73, 1.37
 
 
 class BasicBlock(nn.Module):

@@ -32,8 +32,9 @@ IMAGE = (3, 224, 224)
 _STAGES = (3, 4, 6, 3)
 _EXPANSION = 4
 _END_BITS, _RESIDUAL_BITS = 8, 4
-# Largest values of branches that don't share a quantizer: no multiples of one another.
-_BRANCH, _SHORTCUT = 0.9, 1.1
+# Largest values of branches that don't share a quantizer: no multiples of one another, and no ties
+# all the time, as round ones would make.
+_BRANCH, _SHORTCUT = 0.93, 1.07
 
 
 class Bottleneck(nn.Module):

@@ -17,7 +17,7 @@ from torch import nn
 from lutloom.qat.models.blocks import Bits, activation, block, conv2d, input_quantizer
 from lutloom.qat.run import values_of
 
-IMAGE = (1, 64, 64)
+IMAGE = (1, 32, 32)
 _END_BITS = 8
 
 

@@ -42,13 +42,15 @@ if TYPE_CHECKING:
 class Recipe:
     """A network: how it is made, the shape of its input, and the integers that go in.
 
-    ``input_type`` and ``input_scale`` are the options of ``lutloom compile``.
+    ``input_type`` and ``input_scale`` are the options of ``lutloom compile``; with ``images``
+    images it is shown.
     """
 
     make: Callable[[], torch.nn.Module]
     shape: tuple[int, ...]
     input_type: str = "uint8"
     input_scale: str = "1/255"
+    images: int = 32
 
     def integers(self, count: int, seed: int = 0) -> NDArray[np.int64]:
         """Return random inputs as the integers that go in, (count, *shape)."""
@@ -106,8 +108,8 @@ BRANCHED: Mapping[str, Recipe] = {
     "autoencoder": Recipe(lambda: Autoencoder(_FOUR), (640,), *_SIGNED),
     "squeeze-excite": Recipe(lambda: SqueezeExciteNet(_FOUR), (3, 32, 32)),
     "attention": Recipe(lambda: AttentionNet(_FOUR), (3, 32, 32)),
-    "espcn": Recipe(lambda: SubPixel(_FOUR), (1, 64, 64)),
-    "resize-conv": Recipe(lambda: ResizeConvolution(_FOUR), (1, 64, 64)),
+    "espcn": Recipe(lambda: SubPixel(_FOUR), (1, 32, 32)),
+    "resize-conv": Recipe(lambda: ResizeConvolution(_FOUR), (1, 32, 32)),
     "unet": Recipe(lambda: UNet(_FOUR), (3, 64, 64)),
     "unet-transposed": Recipe(lambda: UNet(_FOUR, transposed=True, shared=False), (3, 64, 64)),
     "detector": Recipe(lambda: Detector(_FOUR, joined=True), (3, 96, 96)),
@@ -116,8 +118,8 @@ BRANCHED: Mapping[str, Recipe] = {
     "mobilenet-v2": Recipe(lambda: MobileNetV2(_FOUR, alpha=0.35, image=96), (3, 96, 96)),
     "resnet18": Recipe(lambda: ResNet18(_FOUR), (3, 32, 32)),
     "resnet18-separate": Recipe(lambda: ResNet18(_FOUR, shared=False), (3, 32, 32)),
-    "resnet50-1w2a": Recipe(lambda: ResNet50(Bits(1, 2)), (3, 224, 224)),
-    "resnet50-2w2a": Recipe(lambda: ResNet50(Bits(2, 2)), (3, 224, 224)),
+    "resnet50-1w2a": Recipe(lambda: ResNet50(Bits(1, 2)), (3, 224, 224), images=8),
+    "resnet50-2w2a": Recipe(lambda: ResNet50(Bits(2, 2)), (3, 224, 224), images=8),
 }
 """Networks with branches, and those that give images, at their published sizes."""
 
