@@ -10,7 +10,8 @@ smaller denominator exists. With more inputs the true weights are rounded to eve
 the condition holds.
 
 The condition is checked for the whole domain: the least sum at or above a threshold and the
-greatest below it are extremes of a linear function along a staircase (``weighted_floor``).
+greatest below it are extremes of a linear function along a staircase (``weighted_floor``). Of a
+small domain all points beside the staircases are looked at, at once (``sum_lines``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from itertools import product
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
+from lutloom.streamline.sum_lines import Lines
 from lutloom.streamline.weighted_floor import greatest
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 # Staircases to follow for one candidate, each in a twentieth of a millisecond: one for each
 # threshold and each choice of values of all terms but two.
 _MOST_STAIRCASES = 1 << 13
+# Of three terms and more: up to here multipliers grow by an eighth, then by a bit.
+_FINEST = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +87,52 @@ def narrowed(terms: Sequence[Term], thresholds: Sequence[int]) -> Narrow | None:
     points = _Points(tuple(term.weight for term in live), tuple(term.count for term in live))
     steps = [term.step for term in live]
     # Thresholds that all or none of the sums reach decide nothing.
-    undecided = [t - base for t in sorted(set(thresholds)) if 0 < t - base <= points.most]
+    most = points.most
+    undecided = [t - base for t in sorted(set(thresholds)) if 0 < t - base <= most]
     if prod(points.counts[:-2]) * len(undecided) > _MOST_STAIRCASES:
         return None
 
+    lines = None
+    if undecided and len(live) > 1:
+        lines = Lines.of(points.weights, points.counts, undecided)
+
     def tells(candidate: Sequence[int]) -> bool:
         weights = tuple(m * step for m, step in zip(candidate, steps, strict=True))
+        both = None if lines is None else lines.sides(weights)
+        if both is not None:
+            return bool((both[0] > both[1]).all())
         for place, threshold in enumerate(undecided):
-            least, most = points.split(weights, threshold)
-            if least <= most:
+            least, below = points.split(weights, threshold)
+            if least <= below:
                 # The next candidate is likely to fail here too.
                 undecided.insert(0, undecided.pop(place))
                 return False
         return True
 
-    found = (
-        _simplest([abs(term.multiplier) for term in live], tells) if undecided else [0] * len(live)
-    )
+    found = [0] * len(live)
+    if undecided:
+        pair = lines.simplest_pair(steps) if lines is not None and len(live) == 2 else None
+        found = pair or _simplest([abs(term.multiplier) for term in live], tells)
     multipliers = [0] * len(terms)
     for i, multiplier in zip(active, found, strict=True):
         multipliers[i] = multiplier if terms[i].multiplier > 0 else -multiplier
     weights = tuple(m * step for m, step in zip(found, steps, strict=True))
     new = [replace(term, multiplier=m) for term, m in zip(terms, multipliers, strict=True)]
     shift, never = sum(term.least for term in new), sum(term.most for term in new) + 1
+    both = None if lines is None else lines.sides(weights)
+    starts = (
+        [points.split(weights, threshold)[0] for threshold in undecided]
+        if both is None
+        else both[0].tolist()
+    )
+    moved = dict(zip(undecided, starts, strict=True))
 
-    def moved(threshold: int) -> int:
+    def at(threshold: int) -> int:
         if threshold <= 0:
             return shift
-        return never if threshold > points.most else shift + points.split(weights, threshold)[0]
+        return never if threshold > most else shift + moved[threshold]
 
-    return Narrow(tuple(multipliers), tuple(moved(t - base) for t in thresholds))
+    return Narrow(tuple(multipliers), tuple(at(t - base) for t in thresholds))
 
 
 def sides(
@@ -227,11 +247,15 @@ def _simplest_pair(p: int, q: int, tells: Callable[[Sequence[int]], bool]) -> li
 
 
 def _roundings(true: list[int]) -> Iterator[list[int]]:
-    """Yield the true multipliers rounded to 1, 2, ... bits, and at last themselves."""
+    """Yield the true multipliers rounded so that the largest is 1, 2, ..., and at last themselves.
+
+    Beyond a few bits not every number is tried.
+    """
     whole = gcd(*true)
     exact = [m // whole for m in true]
     largest = max(exact)
-    for bits in range(1, largest.bit_length()):
-        scale = (1 << bits) - 1
-        yield [(2 * m * scale + largest) // (2 * largest) for m in exact]
+    most = 1
+    while most < largest:
+        yield [(2 * m * most + largest) // (2 * largest) for m in exact]
+        most = most + max(1, most // 8) if most < _FINEST else 2 * most + 1
     yield exact
