@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.splits import with_slices, with_splits
@@ -180,7 +179,7 @@ def _processes(node: Node, x: TensorType, names: set[str]) -> list[Node]:
         case Conv():
             return _convolution(node, node.op, x, names)
         case Permute():
-            return _transpositions(node, steps_of(node.op, x), names)
+            return _transpositions(node, node.op, x, names)
         case Add(multipliers=multipliers) if len(node.inputs) > 2:
             return _chain(node, multipliers, names)
         case _:
@@ -224,13 +223,27 @@ def _convolution(node: Node, op: Conv, x: TensorType, names: set[str]) -> list[N
     ]
 
 
-def _transpositions(node: Node, steps: tuple[Permute, ...], names: set[str]) -> list[Node]:
-    between = [fresh_name(f"{node.name}/step{index}", names) for index in range(1, len(steps))]
-    ends = [node.inputs[0], *between, node.name]
-    return [
-        Node((after,), step, (before,))
-        for step, (before, after) in zip(steps, pairwise(ends), strict=True)
-    ]
+def _transpositions(node: Node, op: Permute, x: TensorType, names: set[str]) -> list[Node]:
+    """Return transpositions of wider words one behind the other, and reshapes between them."""
+    steps = steps_of(op, x)
+    (y,) = op.infer(x)
+    source, shape = node.inputs[0], x.shape
+    moves: list[Node] = []
+
+    def append(op: Permute | Reshape, kind: str, *, is_last: bool = False) -> None:
+        nonlocal source
+        name = node.name if is_last else fresh_name(f"{node.name}/{kind}", names)
+        moves.append(Node((name,), op, (source,)))
+        source = name
+
+    for index, step in enumerate(steps, 1):
+        if step.shape != shape:
+            append(Reshape(step.shape), f"view{index}")
+        shape = step.result
+        append(step.op, f"step{index}", is_last=index == len(steps) and shape == y.shape)
+    if shape != y.shape:
+        append(Reshape(y.shape), "", is_last=True)
+    return moves
 
 
 def _chain(node: Node, multipliers: Const, names: set[str]) -> list[Node]:
