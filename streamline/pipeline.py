@@ -17,6 +17,7 @@ from lutloom.streamline.passes.absorb_pad import absorb_pad
 from lutloom.streamline.passes.cancel_moves import cancel_moves
 from lutloom.streamline.passes.join_window import join_window
 from lutloom.streamline.passes.merge_equal import merge_equal
+from lutloom.streamline.passes.merge_parallel import merge_parallel
 from lutloom.streamline.passes.narrow_sums import narrow_sums
 from lutloom.streamline.passes.remove_dead import remove_dead
 from lutloom.streamline.passes.remove_identity import remove_identity
@@ -70,6 +71,8 @@ def streamline(path: Path, raw_input: RawInput | Mapping[str, RawInput] | None =
     network = _in_order(import_model(read_source(path), raw_input))
     # Narrowing looks at every sum anew, and finds the smallest at once: it is no part of the loop.
     network = _with_graph(network, run_passes(narrow_sums(network.graph)))
+    # Merged sums are wider: nothing is proved of them any more.
+    network = _with_graph(network, merge_parallel(network.graph))
     for output in network.outputs:
         if output.value in network.graph.inputs:
             raise passed_through(path, output.name)
