@@ -5,8 +5,10 @@ What the templates write down, and nothing they could get wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.folding import DEFAULT_DEPTH, check_plan, fifo_depth
@@ -14,6 +16,7 @@ from lutloom.codegen.kernels import KERNELS, Code, Site
 from lutloom.codegen.kernels.convert import Converter
 from lutloom.codegen.kernels.kernel import code_type
 from lutloom.codegen.names import comment, identifier, identifiers
+from lutloom.codegen.ports import Border, DesignPort, input_ports, leads, output_ports
 from lutloom.codegen.streams import Stream, Wiring, site_of
 from lutloom.codegen.units import MOST_PROCESSES, cut
 
@@ -104,27 +107,28 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Border:
-    """An AXI stream of a unit: ``beats`` transfers a frame, each a word of ``word_bits`` bits
-    in ``axis_bits`` bits of data. ``fifo`` is the local stream behind it.
+class Unit:
+    """One IP: a top-level function ``top`` with AXI streams in and out.
+
+    ``token_depth`` is how many images' TLAST each of the ``tokens`` of its exits holds.
     """
 
-    axis_bits: int
-    word_bits: int
-    beats: int
-    fifo: str
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One IP: a top-level function ``top`` with an AXI stream in and one out."""
-
     top: str
-    entry: Border
-    exit: Border
+    entries: tuple[Border, ...]
+    exits: tuple[Border, ...]
     fifos: tuple[Fifo, ...]
     calls: tuple[Call, ...]
-    tokens: int
+    token_depth: int
+
+    @property
+    def borders(self) -> tuple[Border, ...]:
+        """The arguments of its top."""
+        return (*self.entries, *self.exits)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The local streams of TLAST, one an exit."""
+        return tuple(token for border in self.exits for token in border.tokens)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -160,10 +164,8 @@ class Design:
     namespace: str
     name: str
     word_bits: int
-    input_name: str
-    input: TensorType
-    output_name: str
-    output: TensorType
+    inputs: tuple[DesignPort, ...]
+    outputs: tuple[DesignPort, ...]
     units: tuple[Unit, ...]
     probes: tuple[Probe, ...]
 
@@ -172,16 +174,37 @@ class Design:
         """What ``AP_INT_MAX_W`` should be, the same in all units."""
         widths = [fifo.bits for unit in self.units for fifo in unit.fifos]
         for unit in self.units:
-            widths += [unit.entry.axis_bits, unit.exit.axis_bits]
+            widths += [border.axis_bits for border in unit.borders]
             widths += [process.code.widest for process in unit.processes]
             widths += [c.converter.widest for c in unit.calls if c.converter is not None]
         return max(1024, 1 << (max(widths) - 1).bit_length())
 
+    @cached_property
+    def borders(self) -> Mapping[str, Border]:
+        """The AXI streams by name; those between units as their writers see them."""
+        entries = (border for unit in self.units for border in unit.entries)
+        exits = (border for unit in self.units for border in unit.exits)
+        return {border.stream: border for border in (*entries, *exits)}
 
-def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_PROCESSES) -> Design:
+    @property
+    def between(self) -> tuple[Border, ...]:
+        """The AXI streams that join units."""
+        outer = {port.stream for port in (*self.inputs, *self.outputs)}
+        return tuple(border for name, border in self.borders.items() if name not in outer)
+
+
+def make_design(
+    graph: Graph,
+    plan: Plan,
+    *,
+    name: str,
+    unit_limit: int = MOST_PROCESSES,
+    port_names: Mapping[str, str] = MappingProxyType({}),
+) -> Design:
     """Return the design of a lowered ``graph`` as ``plan`` folds it.
 
-    ``unit_limit`` is how many processes a unit holds at most.
+    ``unit_limit`` is how many processes a unit holds at most; ``port_names`` are the model's names
+    of the graph's inputs and outputs, where it has others.
     Raises ``PlanError`` where the plan does not fit the graph.
     """
     check_plan(graph, plan)
@@ -196,27 +219,38 @@ def make_design(graph: Graph, plan: Plan, *, name: str, unit_limit: int = MOST_P
     tops = [f"{stem}_unit{index}" for index in range(len(groups))]
     if len(groups) == 1:
         tops = [f"{stem}_top"]
-    units = tuple(
-        _unit(wiring, top, group, processes) for top, group in zip(tops, groups, strict=True)
+    unit_of = {member: index for index, group in enumerate(groups) for member in group}
+    joints = [s.value for s in wiring.streams if _crosses(s, unit_of)]
+    outside = _Outside(
+        wiring,
+        processes,
+        input_ports(graph, port_names),
+        output_ports(graph, port_names),
+        leads(graph),
+        {value: f"between{index}" for index, value in enumerate(joints)},
     )
+    units = tuple(_unit(top, group, outside) for top, group in zip(tops, groups, strict=True))
     probes = tuple(
         Probe(_written_fifo(s, processes), s.value, s.tensor, wiring.written_bits(s))
         for s in wiring.streams
         if s.source is not None
     )
-    ((input_name, input_type),) = graph.inputs.items()
-    (output_name,) = graph.outputs
     return Design(
         namespace=namespace,
         name=name,
         word_bits=plan.word_bits,
-        input_name=input_name,
-        input=input_type,
-        output_name=output_name,
-        output=graph.types[output_name],
+        inputs=tuple(outside.inputs.values()),
+        outputs=tuple(outside.outputs.values()),
         units=units,
         probes=probes,
     )
+
+
+def _crosses(stream: Stream, unit_of: Mapping[str, int]) -> bool:
+    """Return whether ``stream`` joins two units."""
+    if stream.source is None or stream.target is None:
+        return False
+    return unit_of[stream.source] != unit_of[stream.target]
 
 
 def _process(wiring: Wiring, name: str, identifier: str) -> Process:
@@ -243,7 +277,7 @@ def _ports(kind: str, widths: list[int]) -> tuple[Port, ...]:
     return tuple(Port(f"{kind}{index}", bits) for index, bits in enumerate(widths))
 
 
-def _written_fifo(stream: Stream, processes: dict[str, Process]) -> str:
+def _written_fifo(stream: Stream, processes: Mapping[str, Process]) -> str:
     """Return the name of the local stream that the writer of ``stream`` writes."""
     assert stream.source is not None
     process = processes[stream.source]
@@ -251,10 +285,9 @@ def _written_fifo(stream: Stream, processes: dict[str, Process]) -> str:
     return f"{process.identifier}_out{stream.source_port if several else ''}"
 
 
-def _read_fifo(stream: Stream, processes: dict[str, Process]) -> str:
+def _read_fifo(stream: Stream, processes: Mapping[str, Process]) -> str:
     """Return the name of the local stream behind the converter of ``stream``."""
-    if stream.target is None:
-        return "out_words"
+    assert stream.target is not None
     process = processes[stream.target]
     several = len(process.site.inputs) > 1
     return f"{process.identifier}_in{stream.target_port if several else ''}"
@@ -283,69 +316,152 @@ def _fifo(wiring: Wiring, stream: Stream, name: str, bits: int, *, is_planned: b
     return Fifo(name, bits, -(-frame // bits), depth, stream.value, written if is_planned else 0)
 
 
-def _unit(wiring: Wiring, top: str, group: tuple[str, ...], processes: dict[str, Process]) -> Unit:
-    members = set(group)
-    fifos: list[Fifo] = []
-    calls: list[Call] = []
-    read_from: dict[tuple[str, int], str] = {}
-    entry: Border | None = None
-    exit_: Border | None = None
+@dataclass(frozen=True)
+class _Outside:
+    """What a unit needs to know of the design around it.
 
-    def fifo(name: str, stream: Stream, bits: int, *, is_planned: bool) -> str:
-        fifos.append(_fifo(wiring, stream, name, bits, is_planned=is_planned))
+    The design's inputs and outputs by value, the first input that each value depends on, and the
+    names of the streams that join units, by value.
+    """
+
+    wiring: Wiring
+    processes: Mapping[str, Process]
+    inputs: Mapping[str, DesignPort]
+    outputs: Mapping[str, DesignPort]
+    leads: Mapping[str, str]
+    between: Mapping[str, str]
+
+    def output(self, stream: Stream) -> DesignPort:
+        """Return the output of the design that ``stream`` leads to."""
+        return self.outputs[self.wiring.graph.outputs[stream.target_port]]
+
+    def token(self, stream: Stream) -> str:
+        """Return the local stream of TLAST for the exit of ``stream``, which leaves a unit."""
+        suffix = "" if stream.target is not None else self.output(stream).suffix
+        return f"{suffix[1:]}_last" if suffix else "last"
+
+    def ordered(self, borders: Sequence[Border]) -> tuple[Border, ...]:
+        """Return ``borders`` with the design's own ones at the end, in their order."""
+        outer = [port.stream for port in (*self.inputs.values(), *self.outputs.values())]
+        names = [*self.between.values(), *outer]
+        return tuple(sorted(borders, key=lambda border: names.index(border.stream)))
+
+    def lead(self, stream: Stream) -> str:
+        """Return the input whose TLAST goes with ``stream``."""
+        return self.leads[stream.value]
+
+
+@dataclass(eq=False)
+class _Body:
+    """A unit while it is put together, process by process."""
+
+    outside: _Outside
+    members: frozenset[str]
+    fifos: list[Fifo] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    entries: list[Border] = field(default_factory=list)
+    exits: list[Border] = field(default_factory=list)
+    read_from: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def enter(self, stream: Stream) -> None:
+        """Read what another unit writes, or an input of the design."""
+        outside, wiring = self.outside, self.outside.wiring
+        suffix = outside.inputs[stream.value].suffix if stream.source is None else ""
+        bits, words = wiring.written_bits(stream), f"in{suffix}_words"
+        self._fifo(stream, words, bits, is_planned=not _is_planned_behind(wiring, stream))
+        leaving = (s for s in wiring.streams if s.source in self.members)
+        tokens = tuple(
+            outside.token(s)
+            for s in leaving
+            if s.target not in self.members and outside.lead(s) == outside.lead(stream)
+        )
+        self.entries.append(self._border(stream, bits, words, tokens, is_entry=True))
+        self._deliver(stream, words)
+
+    def add(self, process: Process, written: Sequence[Stream]) -> None:
+        """Call ``process``, which writes the streams ``written``."""
+        wiring = self.outside.wiring
+        ins = [self.read_from[process.name, port] for port in range(len(process.site.inputs))]
+        outs = []
+        for stream in written:
+            # Of two units, the reader's has the words that wait.
+            is_inner = stream.target is None or stream.target in self.members
+            is_planned = is_inner and not _is_planned_behind(wiring, stream)
+            name = _written_fifo(stream, self.outside.processes)
+            bits = wiring.written_bits(stream)
+            outs.append(self._fifo(stream, name, bits, is_planned=is_planned))
+        self.calls.append(Call(process, None, (*ins, *outs)))
+        for stream, fifo in zip(written, outs, strict=True):
+            if stream.target in self.members:
+                self._deliver(stream, fifo)
+            else:
+                self._leave(stream, fifo)
+
+    def _leave(self, stream: Stream, fifo: str) -> None:
+        """Write what another unit reads, or an output of the design."""
+        outside, bits = self.outside, self.outside.wiring.written_bits(stream)
+        if stream.target is None:
+            bits = outside.wiring.plan.word_bits
+            fifo = self._converted(stream, fifo, f"out{outside.output(stream).suffix}_words")
+        tokens = (outside.token(stream),)
+        self.exits.append(self._border(stream, bits, fifo, tokens, is_entry=False))
+
+    def _deliver(self, stream: Stream, fifo: str) -> None:
+        """Give ``stream``, whose words come from ``fifo``, to its reader."""
+        assert stream.target is not None
+        name = _read_fifo(stream, self.outside.processes)
+        self.read_from[stream.target, stream.target_port] = self._converted(stream, fifo, name)
+
+    def _converted(self, stream: Stream, fifo: str, name: str) -> str:
+        """Put the converter of ``stream`` between ``fifo`` and ``name``, if it has one.
+
+        Return the FIFO in front of the reader.
+        """
+        converter = self.outside.wiring.converter(stream)
+        if converter is None:
+            return fifo
+        is_behind = _is_planned_behind(self.outside.wiring, stream)
+        self._fifo(stream, name, converter.out_bits, is_planned=is_behind)
+        self.calls.append(Call(None, converter, (fifo, name)))
         return name
 
-    def deliver(stream: Stream, source: str) -> str:
-        """Put the converter of ``stream`` behind the local stream ``source``, if it has one."""
-        converter = wiring.converter(stream)
-        if converter is None:
-            return source
-        name = _read_fifo(stream, processes)
-        is_behind = _is_planned_behind(wiring, stream)
-        target = fifo(name, stream, converter.out_bits, is_planned=is_behind)
-        calls.append(Call(None, converter, (source, target)))
-        return target
+    def _fifo(self, stream: Stream, name: str, bits: int, *, is_planned: bool) -> str:
+        self.fifos.append(_fifo(self.outside.wiring, stream, name, bits, is_planned=is_planned))
+        return name
 
-    def border(stream: Stream, source: str, bits: int) -> Border:
+    def _border(
+        self, stream: Stream, bits: int, fifo: str, tokens: tuple[str, ...], *, is_entry: bool
+    ) -> Border:
+        """Return what ``stream`` is outside, its words of ``bits`` from or to ``fifo``."""
+        outside = self.outside
         frame = stream.tensor.size * stream.tensor.element.bits
-        outer = stream.source is None or stream.target is None
-        axis_bits = wiring.plan.word_bits if outer else -(-bits // 8) * 8
-        return Border(axis_bits, bits, -(-frame // bits), source)
+        suffix, name, axis_bits = "", outside.between.get(stream.value), -(-bits // 8) * 8
+        if name is None:
+            port = outside.inputs[stream.value] if is_entry else outside.output(stream)
+            suffix, name, axis_bits = port.suffix, port.stream, outside.wiring.plan.word_bits
+        argument = f"{'s' if is_entry else 'm'}_axis{suffix}"
+        return Border(argument, name, axis_bits, bits, -(-frame // bits), fifo, tokens)
 
-    for stream in wiring.streams:
-        if stream.source not in members and stream.target in members:
-            bits = wiring.written_bits(stream)
-            name = "in_words"
-            fifo(name, stream, bits, is_planned=not _is_planned_behind(wiring, stream))
-            entry = border(stream, name, bits)
-            read_from[stream.target, stream.target_port] = deliver(stream, name)
-    by_source = {(s.source, s.source_port): s for s in wiring.streams}
+
+def _unit(top: str, group: tuple[str, ...], outside: _Outside) -> Unit:
+    body = _Body(outside, frozenset(group))
+    streams = outside.wiring.streams
+    for stream in streams:
+        if stream.source not in body.members and stream.target in body.members:
+            body.enter(stream)
+    by_source = {(s.source, s.source_port): s for s in streams}
     for name in group:
-        process = processes[name]
-        ins = [read_from[name, port] for port in range(len(process.site.inputs))]
-        outs = []
-        leaving: list[tuple[Stream, str]] = []
-        for port in range(len(process.site.outputs)):
-            stream = by_source[name, port]
-            bits = wiring.written_bits(stream)
-            written = _written_fifo(stream, processes)
-            # Of two units, the reader's has the words that wait.
-            is_inner = stream.target is None or stream.target in members
-            is_planned = is_inner and not _is_planned_behind(wiring, stream)
-            outs.append(fifo(written, stream, bits, is_planned=is_planned))
-            leaving.append((stream, written))
-        calls.append(Call(process, None, (*ins, *outs)))
-        for stream, written in leaving:
-            if stream.target in members:
-                read_from[stream.target, stream.target_port] = deliver(stream, written)
-            elif stream.target is None:
-                last = deliver(stream, written)
-                exit_ = border(stream, last, wiring.plan.word_bits)
-            else:
-                exit_ = border(stream, written, wiring.written_bits(stream))
-    assert entry is not None
-    assert exit_ is not None
+        process = outside.processes[name]
+        ports = range(len(process.site.outputs))
+        body.add(process, [by_source[name, port] for port in ports])
     # An image each in every process, and as many as fit into the FIFOs behind them: so that the
     # tokens never are what holds the data up.
-    tokens = len(calls) + 2 + sum(-(-fifo.depth // fifo.words) for fifo in fifos)
-    return Unit(top, entry, exit_, tuple(fifos), tuple(calls), tokens)
+    token_depth = len(body.calls) + 2 + sum(-(-fifo.depth // fifo.words) for fifo in body.fifos)
+    return Unit(
+        top,
+        outside.ordered(body.entries),
+        outside.ordered(body.exits),
+        tuple(body.fifos),
+        tuple(body.calls),
+        token_depth,
+    )

@@ -43,6 +43,8 @@ from lutloom.core.text import print_node
 from lutloom.core.types import Const
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lutloom.core.op import Op
     from lutloom.core.types import TensorType
 
@@ -54,24 +56,17 @@ class LoweringError(LutloomError, ValueError):
 def lower(graph: Graph) -> Graph:
     """Return ``graph`` as processes, without what no output needs; values keep their names.
 
-    A value with several readers (the graph's output is one) gets a ``duplicate``, whose
-    results are ``NAME/copy0``, ``NAME/copy1``, ...; so the output's name may change.
+    A value with several readers (an output of the graph is one) gets a ``duplicate``, whose
+    results are ``NAME/copy0``, ``NAME/copy1``, ...; so an output's name may change.
 
-    Raises ``LoweringError`` for a graph with several inputs or outputs, with windows over more than
-    two axes, or with nothing to do.
+    Raises ``LoweringError`` for a graph with an input that no output depends on, with an output
+    that is an input, or with windows over more than two axes.
     """
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise LoweringError(
-            f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs: this"
-            " version builds designs with one of each; split the model, or keep one output"
-        )
     needed = _needed(graph)
     nodes = [_wired(node, graph) for node in with_slices(needed, graph.outputs)]
-    if all(isinstance(node.op, Reshape) for node in nodes):
-        raise LoweringError(
-            f"there is nothing to build: the output {graph.outputs[0]} is the input"
-            f" {next(iter(graph.inputs))} with nothing computed in between"
-        )
+    obstacle = _idle_port(graph, nodes)
+    if obstacle is not None:
+        raise LoweringError(obstacle)
     for node in needed:
         _check_axes(node)
     if is_lowered(graph) and len(needed) == len(graph.nodes):
@@ -98,8 +93,6 @@ def check_lowered(graph: Graph) -> None:
 
 
 def _first_obstacle(graph: Graph) -> str | None:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        return f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
     for node in graph.nodes:
         if not _is_process(node, graph):
             return f"{print_node(node)} is no process"
@@ -108,8 +101,30 @@ def _first_obstacle(graph: Graph) -> str | None:
     for name in graph.types:
         if readers[name] != 1:
             return f"{name} has {readers[name]} readers instead of one"
-    if all(isinstance(node.op, Reshape) for node in graph.nodes):
-        return "there is no process"
+    return _idle_port(graph, graph.nodes)
+
+
+def _idle_port(graph: Graph, nodes: Sequence[Node]) -> str | None:
+    """Return which input or output of ``graph``, whose ``nodes`` are needed, asks for no process.
+
+    None where all of them do.
+    """
+    if not graph.inputs or not graph.outputs:
+        return "there is nothing to build: the graph should have an input and an output"
+    read = {name for node in nodes for name in node.inputs}.union(graph.outputs)
+    for name in graph.inputs:
+        if name not in read:
+            return f"no output depends on the input {name}: take it out of the graph"
+    wires = {node.name: node.inputs[0] for node in nodes if isinstance(node.op, Reshape)}
+    for name in graph.outputs:
+        origin = name
+        while origin in wires:
+            origin = wires[origin]
+        if origin in graph.inputs:
+            return (
+                f"there is nothing to build: the output {name} is the input {origin} with nothing"
+                " computed in between"
+            )
     return None
 
 

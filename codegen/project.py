@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lutloom.codegen.design import Design, Process, Unit, make_design
@@ -29,23 +31,27 @@ from lutloom.core.files import write_file
 from lutloom.core.text import graph_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from lutloom.codegen.ports import Border, DesignPort
     from lutloom.core.graph import Graph
     from lutloom.core.plan import Plan
     from lutloom.core.types import IntArray, TensorType
 
-FORMAT = 1
+FORMAT = 2
 """Version of ``design.json``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Golden vectors: ``inputs [n, *shape]`` and ``outputs [n, *shape]``, n at least 1."""
+    """Golden vectors: ``inputs [n, *shape]`` and ``outputs [n, *shape]``, n at least 1.
 
-    inputs: IntArray
-    outputs: IntArray
+    Of several inputs or outputs by the graph's names.
+    """
+
+    inputs: IntArray | Mapping[str, IntArray]
+    outputs: IntArray | Mapping[str, IntArray]
 
 
 @dataclass(frozen=True)
@@ -70,38 +76,55 @@ def write_project(
     golden: Golden,
     directory: Path,
     unit_limit: int = MOST_PROCESSES,
+    port_names: Mapping[str, str] = MappingProxyType({}),
 ) -> Design:
     """Write the project of the lowered ``graph``, as ``plan`` folds it, to ``directory``/hls.
 
     ``name`` becomes the prefix of the design's namespace and of its top-level functions.
-    ``unit_limit`` is how many processes a unit holds at most. Returns the design: its units, their
+    ``unit_limit`` is how many processes a unit holds at most; ``port_names`` are the model's names
+    of the graph's inputs and outputs, where it has others. Returns the design: its units, their
     tops and sources.
 
     Raises ``LoweringError`` or ``PlanError`` where the graph or the plan can't be built, and
     ``OutputError`` where the files can't be written.
     """
     check_lowered(graph)
-    design = make_design(graph, plan, name=name, unit_limit=unit_limit)
-    _check_golden(design, golden)
-    for path, text in project_files(design, golden, graph_digest(graph)).items():
+    design = make_design(graph, plan, name=name, unit_limit=unit_limit, port_names=port_names)
+    vectors = _vectors(design, golden)
+    for path, text in project_files(design, vectors, graph_digest(graph)).items():
         target = directory / "hls" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         write_file(target, text.encode())
     return design
 
 
-def _check_golden(design: Design, golden: Golden) -> None:
-    count = golden.inputs.shape[0]
-    for what, values, tensor in (
-        ("inputs", golden.inputs, design.input),
-        ("outputs", golden.outputs, design.output),
-    ):
-        if count < 1 or values.shape != (count, *tensor.shape):
-            wanted = [max(count, 1), *tensor.shape]
-            raise ValueError(f"the golden {what} should be {wanted}, not {list(values.shape)}")
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """The golden vectors of one input or output."""
+
+    port: DesignPort
+    values: IntArray
 
 
-def project_files(design: Design, golden: Golden, digest: str) -> dict[str, str]:
+def _vectors(design: Design, golden: Golden) -> list[Vectors]:
+    """Return the vectors of all inputs and outputs, as many of each."""
+    found = []
+    for ports, given in ((design.inputs, golden.inputs), (design.outputs, golden.outputs)):
+        by_name = given if isinstance(given, Mapping) else {ports[0].value: given}
+        if set(by_name) != {port.value for port in ports}:
+            raise ValueError(f"the golden vectors should be those of {[p.value for p in ports]}")
+        found += [Vectors(port, by_name[port.value]) for port in ports]
+    count = found[0].values.shape[0]
+    for port, values in ((vectors.port, vectors.values) for vectors in found):
+        if count < 1 or values.shape != (count, *port.tensor.shape):
+            wanted = [max(count, 1), *port.tensor.shape]
+            raise ValueError(
+                f"the golden vectors of {port.value} should be {wanted}, not {list(values.shape)}"
+            )
+    return found
+
+
+def project_files(design: Design, vectors: Sequence[Vectors], digest: str) -> dict[str, str]:
     """Return the text of every file of the project by its path below ``hls/``."""
     files: dict[str, str] = {}
     title = comment(design.name)
@@ -116,8 +139,8 @@ def project_files(design: Design, golden: Golden, digest: str) -> dict[str, str]
         files[f"include/lutloom/{header}.hpp"] = resource(f"include/lutloom/{header}.hpp")
     for stand_in in ("ap_axi_sdata.h", "hls_stream.h", "simulation.h"):
         files[f"csim/{stand_in}"] = resource(f"csim/{stand_in}")
-    files["tb/golden.hpp"] = _golden_text(design, golden)
-    files["tb/testbench.cpp"] = render("testbench.cpp.j2", units=design.units, **common)
+    files["tb/golden.hpp"] = _golden_text(design, vectors)
+    files["tb/testbench.cpp"] = render("testbench.cpp.j2", design=design, **common)
     files["design.json"] = _description(design, files, digest)
     return dict(sorted(files.items()))
 
@@ -162,24 +185,20 @@ def _included(text: str) -> set[str]:
     return set(re.findall(r'#include "lutloom/(\w+)\.hpp"', text))
 
 
-def _golden_text(design: Design, golden: Golden) -> str:
-    first, final = design.units[0].entry, design.units[-1].exit
+def _golden_text(design: Design, vectors: Sequence[Vectors]) -> str:
     tables = []
-    for name, values, tensor, border in (
-        ("kInput", golden.inputs, design.input, first),
-        ("kOutput", golden.outputs, design.output, final),
-    ):
-        words = pack_frames(values, tensor.element, border.axis_bits)
+    for port, values in ((entry.port, entry.values) for entry in vectors):
+        words = pack_frames(values, port.tensor.element, design.borders[port.stream].axis_bits)
         tables.append(
             _TableText(
-                name,
+                f"{'kInput' if port.is_input else 'kOutput'}{port.suffix}",
                 element_type(64, signed=False),
                 dimensions(words.shape),
                 initializer(words, hexadecimal_bits=64),
-                f"{tensor} each.",
+                f"{port.tensor} each.",
             )
         )
-    return render("golden.hpp.j2", images=golden.inputs.shape[0], tables=tables)
+    return render("golden.hpp.j2", images=len(vectors[0].values), tables=tables)
 
 
 def _description(design: Design, files: dict[str, str], digest: str) -> str:
@@ -188,17 +207,15 @@ def _description(design: Design, files: dict[str, str], digest: str) -> str:
         "name": design.namespace,
         "graph": digest,
         "word_bits": design.word_bits,
-        "input": {"name": design.input_name, **_type(design.input)},
-        "output": {"name": design.output_name, **_type(design.output)},
+        "inputs": [_port(design, port) for port in design.inputs],
+        "outputs": [_port(design, port) for port in design.outputs],
         "units": [
             {
                 "top": unit.top,
                 "sources": list(unit.sources),
                 "hash": _unit_hash(unit, files),
-                "in_bits": unit.entry.axis_bits,
-                "in_beats": unit.entry.beats,
-                "out_bits": unit.exit.axis_bits,
-                "out_beats": unit.exit.beats,
+                "entries": [_border(border) for border in unit.entries],
+                "exits": [_border(border) for border in unit.exits],
                 "processes": [
                     {"identifier": p.identifier, "name": p.name, "cycles": p.cycles}
                     for p in unit.processes
@@ -213,6 +230,28 @@ def _description(design: Design, files: dict[str, str], digest: str) -> str:
         ],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _port(design: Design, port: DesignPort) -> dict[str, object]:
+    border = design.borders[port.stream]
+    return {
+        "value": port.value,
+        "name": port.name,
+        "stream": port.stream,
+        "tlast_of": port.lead,
+        "bits": border.axis_bits,
+        "beats": border.beats,
+        **_type(port.tensor),
+    }
+
+
+def _border(border: Border) -> dict[str, object]:
+    return {
+        "argument": border.argument,
+        "stream": border.stream,
+        "bits": border.axis_bits,
+        "beats": border.beats,
+    }
 
 
 def _type(tensor: TensorType) -> dict[str, object]:

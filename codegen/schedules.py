@@ -72,12 +72,12 @@ def converter_schedule(converter: Converter) -> Schedule:
     return _CONVERTERS[converter.kernel](converter)
 
 
-def reader_schedule(beats: int) -> Schedule:
-    """Return the schedule of a unit's entry: AXI beats in; words, and a token a frame, out."""
+def reader_schedule(beats: int, tokens: int) -> Schedule:
+    """Return the schedule of a unit's entry: AXI beats in; words, and tokens at the end, out."""
     import numpy as np
 
     masks = np.full(beats, 0b011, np.uint32)
-    masks[-1] = 0b111
+    masks[-1] |= np.uint32(((1 << tokens) - 1) << 2)
     return _schedule(1, masks)
 
 

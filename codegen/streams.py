@@ -21,7 +21,8 @@ class Stream:
     """One value on its way between two processes; ``None`` stands for the graph's border.
 
     ``value`` is its name and ``tensor`` its type where it is written: reshapes on the way are
-    wires. ``source_port`` and ``target_port`` count the writer's results and reader's inputs.
+    wires. ``source_port`` and ``target_port`` count the writer's results and reader's inputs, or
+    those of the graph.
     """
 
     value: str
@@ -48,7 +49,9 @@ def processes_of(graph: Graph) -> dict[str, Node]:
 
 def streams_of(graph: Graph) -> tuple[Stream, ...]:
     """Return the streams of a lowered ``graph``, in the order in which they are read."""
-    origin: dict[str, tuple[str, str | None, int]] = {n: (n, None, 0) for n in graph.inputs}
+    origin: dict[str, tuple[str, str | None, int]] = {
+        name: (name, None, index) for index, name in enumerate(graph.inputs)
+    }
     streams: list[Stream] = []
 
     def add(name: str, target: str | None, port: int) -> None:
@@ -62,7 +65,8 @@ def streams_of(graph: Graph) -> tuple[Stream, ...]:
         for port, name in enumerate(node.inputs):
             add(name, node.name, port)
         origin.update({name: (name, node.name, i) for i, name in enumerate(node.results)})
-    add(graph.outputs[0], None, 0)
+    for port, name in enumerate(graph.outputs):
+        add(name, None, port)
     return tuple(streams)
 
 

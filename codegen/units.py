@@ -17,26 +17,30 @@ MOST_PROCESSES = 12
 def cut(graph: Graph, limit: int = MOST_PROCESSES) -> tuple[tuple[str, ...], ...]:
     """Return the processes of a lowered ``graph`` as units, in order, of ``limit`` at most.
 
-    A border is crossed by one stream only, so branches are never cut: a unit grows beyond the
+    A border is crossed by one stream at most, so branches are never cut: a unit grows beyond the
     limit where they leave no other choice. Nor is a window cut off from the product behind it,
-    which reads every pixel many times.
+    which reads every pixel many times. The design's own inputs and outputs cross nothing: they
+    belong to the units that read and write them.
     """
     processes = processes_of(graph)
     names = list(processes)
     position = {name: index for index, name in enumerate(names)}
 
     def crosses(stream: Stream, border: int) -> bool:
-        source = position[stream.source] if stream.source is not None else -1
-        target = position[stream.target] if stream.target is not None else len(names)
-        return source < border <= target
+        if stream.source is None or stream.target is None:
+            return False
+        return position[stream.source] < border <= position[stream.target]
 
     def may_cut(border: int) -> bool:
         crossing = [stream for stream in streams if crosses(stream, border)]
-        if len(crossing) != 1:
+        if len(crossing) > 1:
             return False
-        ends = (crossing[0].source, crossing[0].target)
-        source, target = (processes[name].op if name is not None else None for name in ends)
-        return not (isinstance(source, Window) and isinstance(target, MatVec))
+        ends = [(stream.source, stream.target) for stream in crossing]
+        return not any(
+            isinstance(processes[source].op, Window) and isinstance(processes[target].op, MatVec)
+            for source, target in ends
+            if source is not None and target is not None
+        )
 
     streams = streams_of(graph)
     units: list[tuple[str, ...]] = []

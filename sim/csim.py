@@ -9,13 +9,15 @@ from __future__ import annotations
 import ctypes
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.codegen.folding import DEFAULT_DEPTH
 from lutloom.codegen.packing import pack_frames, unpack_frames
+from lutloom.codegen.project import FORMAT
 from lutloom.codegen.render import render
 from lutloom.codegen.units import MOST_PROCESSES
 from lutloom.core.types import IntType, TensorType
@@ -25,12 +27,15 @@ from lutloom.sim.threads import threaded
 from lutloom.sim.toolchain import CSimError, find_ap_headers, find_compiler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntArray
+
+    Values: TypeAlias = Mapping[str, IntArray]
+    Batch: TypeAlias = int | Mapping[str, int] | None
 
 _FLAGS = ("-std=c++14", "-O1", "-fPIC", "-fvisibility=hidden", "-w", "-pthread")
 _MESSAGE_BYTES = 4096
@@ -38,12 +43,18 @@ _MESSAGE_BYTES = 4096
 
 @dataclass(frozen=True)
 class Port:
-    """The design's input or output: its words on the AXI stream."""
+    """An input or output of the design: its words on the AXI stream.
 
+    ``value`` is the graph's name for it, ``name`` the model's; ``lead`` is the value of the input
+    whose TLAST it carries.
+    """
+
+    value: str
     name: str
     tensor: TensorType
     bits: int
     beats: int
+    lead: str
 
 
 @dataclass(frozen=True)
@@ -60,57 +71,71 @@ class TracedStream:
 class CSim:
     """A compiled design."""
 
-    input: Port
-    output: Port
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
     streams: tuple[TracedStream, ...]
     library: Path
     _entry: ctypes.CDLL = field(repr=False)
     _lock: threading.Lock = field(repr=False, default_factory=threading.Lock)
 
-    def run(self, inputs: IntArray, *, batch: int | None = None) -> IntArray:
-        """Return the outputs ``[n, *shape]`` for the values ``inputs [n, *shape]``.
+    def run(self, inputs: IntArray | Values, *, batch: Batch = None) -> IntArray:
+        """Return what ``run_all`` does of a design with one output."""
+        (output,) = self.run_all(inputs, batch=batch).values()
+        return output
 
-        The images pass the AXI streams in batches of ``batch`` (all in one by default): the
-        last transfer of a batch carries TLAST. Whether TLAST, keep and strb come out as they
-        should is checked.
+    def run_all(self, inputs: IntArray | Values, *, batch: Batch = None) -> dict[str, IntArray]:
+        """Return the outputs ``[n, *shape]``, by name, for the values ``inputs [n, *shape]``.
+
+        Several inputs are given by the graph's names. The images pass the AXI streams in batches of
+        ``batch`` (all in one by default), or of as many for each input: the last transfer of a
+        batch carries TLAST. Whether TLAST, keep and strb come out as they should is checked.
 
         Raises ``RangeError`` for inputs outside the input's type, and ``CSimError`` where the
         design misbehaves: a deadlock of bounded FIFOs, words too many or too few, a wrong TLAST.
         """
-        outputs, _ = self._run(inputs, batch, is_tracing=False)
+        outputs, _ = self._run(self._by_name(inputs), batch, is_tracing=False)
         return outputs
 
-    def trace(self, inputs: IntArray, *, batch: int | None = None) -> dict[str, IntArray]:
+    def trace(self, inputs: IntArray | Values, *, batch: Batch = None) -> dict[str, IntArray]:
         """Return every value between processes by its name, ``[n, *shape]`` each.
 
-        The input and the output are among them. Raises as ``run`` does.
+        The inputs and the outputs are among them. Takes and raises what ``run_all`` does.
         """
-        outputs, traces = self._run(inputs, batch, is_tracing=True)
-        return {self.input.name: inputs, **traces, self.output.name: outputs}
+        given = self._by_name(inputs)
+        outputs, traces = self._run(given, batch, is_tracing=True)
+        return {**given, **traces, **outputs}
+
+    def _by_name(self, inputs: IntArray | Values) -> Values:
+        given = inputs if isinstance(inputs, Mapping) else {self.inputs[0].value: inputs}
+        names = [port.value for port in self.inputs]
+        if set(given) != set(names):
+            raise CSimError(f"the design's inputs are {names}, and there is data for {[*given]}")
+        if len({len(values) for values in given.values()}) > 1:
+            raise CSimError("there should be as many images for each input of the design")
+        return {name: given[name] for name in names}
 
     def _run(
-        self, inputs: IntArray, batch: int | None, *, is_tracing: bool
-    ) -> tuple[IntArray, dict[str, IntArray]]:
+        self, inputs: Values, batch: Batch, *, is_tracing: bool
+    ) -> tuple[dict[str, IntArray], dict[str, IntArray]]:
         import numpy as np
 
-        if batch is not None and batch < 1:
-            raise CSimError(f"a batch should hold at least 1 image, not {batch}")
-        values = check(self.input.name, inputs, self.input.tensor)
-        images = values.shape[0]
-        words = pack_frames(values, self.input.tensor.element, self.input.bits)
-        pieces = -(-self.output.bits // 64)
-        result = np.zeros((images, self.output.beats, pieces), np.uint64)
-        last = np.zeros(images, np.uint8)
-        last[-1:] = 1
-        if batch is not None:
-            last[batch - 1 :: batch] = 1
+        images = len(inputs[self.inputs[0].value])
+        words, last = [], []
+        for port in self.inputs:
+            values = check(port.value, inputs[port.value], port.tensor)
+            words.append(pack_frames(values, port.tensor.element, port.bits))
+            size = batch if batch is None or isinstance(batch, int) else batch[port.value]
+            last.append(_ends(images, size))
+        results = [
+            np.zeros((images, port.beats, -(-port.bits // 64)), np.uint64) for port in self.outputs
+        ]
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
         with self._lock:
             failed = self._entry.lutloom_run(
-                words.ctypes.data,
-                last.ctypes.data,
+                _pointers(words),
+                _pointers(last),
                 images,
-                result.ctypes.data,
+                _pointers(results),
                 int(is_tracing),
                 message,
                 _MESSAGE_BYTES,
@@ -118,8 +143,11 @@ class CSim:
             if failed:
                 raise CSimError(f"C simulation: {message.value.decode(errors='replace')}")
             traces = self._traces(images) if is_tracing else {}
-        tensor = self.output.tensor
-        return unpack_frames(result, tensor.element, tensor.shape, self.output.bits), traces
+        outputs = {
+            port.value: unpack_frames(result, port.tensor.element, port.tensor.shape, port.bits)
+            for port, result in zip(self.outputs, results, strict=True)
+        }
+        return outputs, traces
 
     def _traces(self, images: int) -> dict[str, IntArray]:
         import numpy as np
@@ -134,6 +162,23 @@ class CSim:
             words = flat.reshape(images, beats, -(-stream.bits // 64))
             traces[stream.value] = unpack_frames(words, element, shape, stream.bits)
         return traces
+
+
+def _ends(images: int, batch: int | None) -> NDArray[np.uint8]:
+    """Return which of ``images`` end a batch: the last one does."""
+    import numpy as np
+
+    if batch is not None and batch < 1:
+        raise CSimError(f"a batch should hold at least 1 image, not {batch}")
+    last = np.zeros(images, np.uint8)
+    last[-1:] = 1
+    if batch is not None:
+        last[batch - 1 :: batch] = 1
+    return last
+
+
+def _pointers(arrays: Sequence[NDArray[Any]]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
 
 
 def build(
@@ -189,7 +234,7 @@ def _read_description(project: Path) -> Mapping[str, Any]:
         raise CSimError(f"{project} is no project: {path} is missing") from error
     except (OSError, ValueError) as error:
         raise CSimError(f"{path} can't be read: {error}") from error
-    if not isinstance(document, dict) or document.get("format") != 1:
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CSimError(f"{path} is of another format than this version reads: compile anew")
     return document
 
@@ -201,9 +246,7 @@ def _sources(hls: Path, description: Mapping[str, Any], *, bounded: bool) -> dic
     for unit in units:
         text = (hls / "src" / f"{unit['top']}.cpp").read_text(encoding="utf-8")
         sources[f"{unit['top']}.cpp"] = threaded(text) if bounded else text
-    sources["driver.cpp"] = render(
-        "csim/driver.cpp.j2", units=units, bounded=bounded, depth=DEFAULT_DEPTH
-    )
+    sources["driver.cpp"] = _driver(description, bounded=bounded)
     if bounded:
         define = "#define LUTLOOM_BOUNDED\n"
         sources = {name: define + text for name, text in sources.items()}
@@ -211,6 +254,47 @@ def _sources(hls: Path, description: Mapping[str, Any], *, bounded: bool) -> dic
         # One compilation of the headers of ap_int instead of several: they are most of it.
         return {"design.cpp": "".join(sources.values())}
     return sources
+
+
+def _driver(description: Mapping[str, Any], *, bounded: bool) -> str:
+    """Return the text of the entry points."""
+    inputs, outputs, units = (description[key] for key in ("inputs", "outputs", "units"))
+    leads = [port["value"] for port in inputs]
+    outer = {port["stream"] for port in (*inputs, *outputs)}
+    borders = {b["stream"]: b for unit in units for b in (*unit["entries"], *unit["exits"])}
+    return render(
+        "csim/driver.cpp.j2",
+        streams=[
+            {
+                "name": name,
+                "bits": border["bits"],
+                "shown": _shown(name),
+                "is_between": name not in outer,
+            }
+            for name, border in borders.items()
+        ],
+        inputs=inputs,
+        outputs=[
+            {**port, "shown": _shown(port["stream"]), "lead": leads.index(port["tlast_of"])}
+            for port in outputs
+        ],
+        units=[
+            {
+                "top": unit["top"],
+                "arguments": [border["stream"] for border in (*unit["entries"], *unit["exits"])],
+            }
+            for unit in units
+        ],
+        bounded=bounded,
+        depth=DEFAULT_DEPTH,
+    )
+
+
+def _shown(stream: str) -> str:
+    """Return what messages call an AXI stream of the design."""
+    kind, _, name = stream.partition("_")
+    shown = {"in": "the input", "out": "the output"}.get(kind, stream)
+    return f"{shown} {name}".rstrip()
 
 
 def _key(hls: Path, settings: Sequence[str]) -> str:
@@ -231,22 +315,28 @@ def _design(entry: ctypes.CDLL, library: Path, description: Mapping[str, Any]) -
     entry.lutloom_trace_size.restype = number
     entry.lutloom_trace_copy.argtypes = [ctypes.c_char_p, pointer]
     entry.lutloom_trace_copy.restype = None
-    first, final = description["units"][0], description["units"][-1]
     streams = tuple(
         TracedStream(s["identifier"], s["value"], _tensor(s), s["bits"])
         for s in description["streams"]
     )
     return CSim(
-        _port(description["input"], first["in_bits"], first["in_beats"]),
-        _port(description["output"], final["out_bits"], final["out_beats"]),
+        tuple(map(_port, description["inputs"])),
+        tuple(map(_port, description["outputs"])),
         streams,
         library,
         entry,
     )
 
 
-def _port(entry: Mapping[str, Any], bits: int, beats: int) -> Port:
-    return Port(entry["name"], _tensor(entry), bits, beats)
+def _port(entry: Mapping[str, Any]) -> Port:
+    return Port(
+        entry["value"],
+        entry["name"],
+        _tensor(entry),
+        entry["bits"],
+        entry["beats"],
+        entry["tlast_of"],
+    )
 
 
 def _tensor(entry: Mapping[str, Any]) -> TensorType:

@@ -115,14 +115,14 @@ class CycleModel:
         """Return the model of ``design``, whose units are joined as C simulation joins them."""
         fifos: list[ModelFifo] = []
         processes: list[_Process] = []
-        border = -1
+        between: dict[str, int] = {}
         for unit in design.units:
-            is_last = unit is design.units[-1]
-            behind = -1 if is_last else len(fifos)
-            if not is_last:
-                fifos.append(ModelFifo(f"the stream behind {unit.top}", unit.top, DEFAULT_DEPTH))
-            _add_unit(unit, border, behind, fifos, processes)
-            border = behind
+            for border in unit.exits:
+                if border in design.between:
+                    between[border.stream] = len(fifos)
+                    name = f"the stream behind {unit.top}"
+                    fifos.append(ModelFifo(name, unit.top, DEFAULT_DEPTH))
+            _add_unit(unit, between, fifos, processes)
         return CycleModel(tuple(fifos), tuple(processes))
 
     def with_depths(self, depths: Mapping[str, int]) -> CycleModel:
@@ -288,10 +288,15 @@ class Running:
 
 
 def _add_unit(
-    unit: Unit, entry: int, leaving: int, fifos: list[ModelFifo], processes: list[_Process]
+    unit: Unit,
+    between: Mapping[str, int],
+    fifos: list[ModelFifo],
+    processes: list[_Process],
 ) -> None:
-    numbers = {"last": len(fifos)}
-    fifos.append(ModelFifo("last", unit.top, unit.tokens))
+    numbers: dict[str, int] = {}
+    for token in unit.tokens:
+        numbers[token] = len(fifos)
+        fifos.append(ModelFifo(token, unit.top, unit.token_depth))
     for fifo in unit.fifos:
         numbers[fifo.identifier] = len(fifos)
         planned = fifo if fifo.planned_bits else None
@@ -300,9 +305,12 @@ def _add_unit(
     def add(name: str, kind: str, schedule: Schedule, *ports: int) -> None:
         processes.append(_Process(name, kind, unit.top, ports, schedule))
 
-    last = numbers["last"]
-    words = numbers[unit.entry.fifo]
-    add("read_axis", "read_axis", reader_schedule(unit.entry.beats), entry, words, last)
+    for border in unit.entries:
+        tokens = [numbers[token] for token in border.tokens]
+        outer = between.get(border.stream, -1)
+        name = border.argument.replace("s_axis", "read_axis")
+        schedule = reader_schedule(border.beats, len(tokens))
+        add(name, "read_axis", schedule, outer, numbers[border.fifo], *tokens)
     for call in unit.calls:
         ports = [numbers[argument] for argument in call.arguments]
         if call.process is not None:
@@ -313,8 +321,11 @@ def _add_unit(
             kind = call.converter.kernel
             name = f"{kind}, writing {call.arguments[1]}"
             add(name, kind, converter_schedule(call.converter), *ports)
-    words = numbers[unit.exit.fifo]
-    add("write_axis", "write_axis", writer_schedule(unit.exit.beats), words, last, leaving)
+    for border in unit.exits:
+        words, last = numbers[border.fifo], numbers[border.tokens[0]]
+        outer = between.get(border.stream, -1)
+        name = border.argument.replace("m_axis", "write_axis")
+        add(name, "write_axis", writer_schedule(border.beats), words, last, outer)
 
 
 @functools.cache

@@ -204,10 +204,9 @@ def simulated(
     """Write the project of ``graph``, compile it, and compare every value with the reference."""
     lowered = lower(graph)
     rng = np.random.default_rng(1)
-    (tensor,) = lowered.inputs.values()
-    inputs = random_values(rng, tensor, images)
-    values = run(lowered, {next(iter(lowered.inputs)): inputs})
-    golden = Golden(inputs, values[lowered.outputs[0]])
+    inputs = {name: random_values(rng, tensor, images) for name, tensor in lowered.inputs.items()}
+    values = run(lowered, inputs)
+    golden = Golden(inputs, {name: values[name] for name in lowered.outputs})
     write_project(
         lowered, plan, name="net", golden=golden, directory=directory, unit_limit=unit_limit
     )

@@ -249,8 +249,16 @@ def test_windows_over_volumes_are_refused(op: Op) -> None:
         ),
         (
             Graph({"x": X, "z": X}, (Node(("y",), TopK(1), ("x",)),), ("y", "z")),
-            "the graph has 2 inputs and 2 outputs: this version builds designs with one of each; "
-            "split the model, or keep one output",
+            "there is nothing to build: the output z is the input z with nothing computed in"
+            " between",
+        ),
+        (
+            Graph({"x": X, "z": X}, (Node(("y",), TopK(1), ("x",)),), ("y",)),
+            "no output depends on the input z: take it out of the graph",
+        ),
+        (
+            Graph({"x": X}, (Node(("y",), TopK(1), ("x",)),), ()),
+            "there is nothing to build: the graph should have an input and an output",
         ),
     ],
 )

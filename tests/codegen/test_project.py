@@ -149,8 +149,10 @@ def test_a_unit_reads_like_its_network(tmp_path: Path) -> None:
 def test_the_description_names_what_the_simulator_needs(tmp_path: Path) -> None:
     graph = net(("fc0", "act0", "y"))
     document = json.loads((write(graph, tmp_path) / "design.json").read_text())
-    assert document["input"] == {"name": "in", "type": [-1, 1, 2], "shape": [8]}
-    assert document["output"] == {"name": "y", "type": [0, 7, 1], "shape": [1]}
+    (given,), (found,) = document["inputs"], document["outputs"]
+    assert (given["value"], given["type"], given["shape"]) == ("in", [-1, 1, 2], [8])
+    assert (found["value"], found["type"], found["shape"]) == ("y", [0, 7, 1], [1])
+    assert found["tlast_of"] == "in"
     assert [unit["top"] for unit in document["units"]] == ["tiny_top"]
     assert [stream["value"] for stream in document["streams"]] == ["fc0", "act0", "y"]
     assert document["graph"] == unfolded_plan(graph).graph
@@ -182,7 +184,7 @@ def test_golden_vectors_of_another_shape_are_refused(tmp_path: Path) -> None:
     graph = net(("fc", "y"))
     for inputs, outputs in (((0, 8), (0, 1)), ((2, 7), (2, 1)), ((2, 8), (1, 1))):
         golden = Golden(np.ones(inputs, np.int64), np.zeros(outputs, np.int64))
-        with pytest.raises(ValueError, match=r"^the golden (in|out)puts should be \["):
+        with pytest.raises(ValueError, match=r"^the golden vectors of (in|y) should be \["):
             write_project(
                 graph, unfolded_plan(graph), name="net", golden=golden, directory=tmp_path
             )

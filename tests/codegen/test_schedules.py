@@ -175,13 +175,18 @@ def logged(directory: Path, design: Design) -> dict[str, list[list[str]]]:
     hls = directory / "hls"
     log(hls)
     (unit,) = design.units
+    names = [border.argument for border in unit.borders]
+    streams = "\n".join(
+        f'  hls::stream<ap_axiu<{border.axis_bits}, 0, 0, 0> > {name}("{name}");'
+        for name, border in zip(names, unit.borders, strict=True)
+    )
+    given = "\n".join(f"  {b.argument}.items.resize({b.beats});" for b in unit.entries)
     main = f"""
 #include "{unit.top}.cpp"
 int main() {{
-  hls::stream<ap_axiu<{unit.entry.axis_bits}, 0, 0, 0> > s_axis("s_axis");
-  hls::stream<ap_axiu<{unit.exit.axis_bits}, 0, 0, 0> > m_axis("m_axis");
-  s_axis.items.resize({unit.entry.beats});
-  {unit.top}(s_axis, m_axis);
+{streams}
+{given}
+  {unit.top}({", ".join(names)});
 }}
 """
     (hls / "main.cpp").write_text(main)
@@ -201,10 +206,13 @@ int main() {{
 
 def schedules(design: Design) -> Iterator[tuple[tuple[str, ...], Schedule]]:
     (unit,) = design.units
-    yield ("s_axis", unit.entry.fifo, "last"), reader_schedule(unit.entry.beats)
+    for entry in unit.entries:
+        schedule = reader_schedule(entry.beats, len(entry.tokens))
+        yield (entry.argument, entry.fifo, *entry.tokens), schedule
     for call in unit.calls:
         yield call.arguments, schedule_of(call)
-    yield (unit.exit.fifo, "last", "m_axis"), writer_schedule(unit.exit.beats)
+    for exit_ in unit.exits:
+        yield (exit_.fifo, *exit_.tokens, exit_.argument), writer_schedule(exit_.beats)
 
 
 def schedule_of(call: Call) -> Schedule:

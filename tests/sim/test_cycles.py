@@ -70,7 +70,7 @@ def largest(design: Design) -> int:
     calls = [call for unit in design.units for call in unit.calls]
     stated = [call.process.cycles for call in calls if call.process is not None]
     stated += [call.converter.cycles for call in calls if call.converter is not None]
-    beats = [unit.entry.beats for unit in design.units] + [unit.exit.beats for unit in design.units]
+    beats = [border.beats for unit in design.units for border in unit.borders]
     return max(stated + beats)
 
 

@@ -1,7 +1,7 @@
 // The borders of a unit: AXI streams outside, plain streams inside, an image a call.
 //
-// TLAST of an image's last beat travels beside the data as a token, from the reader to the writer,
-// which raises it on the last beat of that image only; keep and strb are all ones.
+// TLAST of an image's last beat travels beside the data as a token, from a reader to the writers
+// that raise it, each on the last beat of that image only; keep and strb are all ones.
 // Cycles a frame: BEATS, plus a constant.
 #pragma once
 
@@ -11,9 +11,21 @@
 
 namespace lutloom {
 
-template <int AXIS_BITS, int WORD_BITS, int BEATS>
+inline void write_tokens(const ap_uint<1>&) {
+#pragma HLS INLINE
+}
+
+template <typename... Lasts>
+void write_tokens(const ap_uint<1>& token, hls::stream<ap_uint<1> >& last, Lasts&... others) {
+#pragma HLS INLINE
+  last.write(token);
+  write_tokens(token, others...);
+}
+
+// With as many streams of tokens as there are writers that wait for this reader's.
+template <int AXIS_BITS, int WORD_BITS, int BEATS, typename... Lasts>
 void read_axis(hls::stream<ap_axiu<AXIS_BITS, 0, 0, 0> >& in,
-               hls::stream<ap_uint<WORD_BITS> >& out, hls::stream<ap_uint<1> >& last) {
+               hls::stream<ap_uint<WORD_BITS> >& out, Lasts&... lasts) {
   static_assert(WORD_BITS <= AXIS_BITS, "a beat should hold a word");
   for (int beat = 0; beat < BEATS; ++beat) {
 #pragma HLS PIPELINE II=1 style=flp
@@ -21,7 +33,7 @@ void read_axis(hls::stream<ap_axiu<AXIS_BITS, 0, 0, 0> >& in,
     const ap_uint<WORD_BITS> word = transfer.data.range(WORD_BITS - 1, 0);
     out.write(word);
     if (beat == BEATS - 1) {
-      last.write(ap_uint<1>(transfer.last));
+      write_tokens(ap_uint<1>(transfer.last), lasts...);
     }
   }
 }
