@@ -1,8 +1,8 @@
 """Small networks, each of which another tool refuses or gets wrong somewhere: all are right here.
 
-Each is a convolution or a pooling in a Brevitas model, exported, compiled, and compared: the
-integer graph with qonnx's executor and with the exact interpreter, the processes with the graph,
-and the compiled C++ with the processes, on every stream and with bounded FIFOs.
+Each is a convolution, a pooling or a few branches in a Brevitas model, exported, compiled, and
+compared: the integer graph with qonnx's executor and with the exact interpreter, the processes with
+the graph, and the compiled C++ with the processes, on every stream and with bounded FIFOs.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ from lutloom.qat.calibration import calibrate, random_images, variety
 from lutloom.qat.export import export_qonnx
 from lutloom.qat.models.blocks import (
     activation,
+    added,
     block,
     conv1d,
     conv2d,
+    joined,
     linear,
     signed,
 )
@@ -43,6 +45,7 @@ from lutloom.qat.quantizers import (
     channel_weight_quantizer,
     weight_quantizer,
 )
+from lutloom.qat.run import values_of
 from lutloom.sim.csim import build as build_simulation
 from lutloom.sim.reference import run
 
@@ -112,6 +115,47 @@ def biased() -> list[nn.Module]:
     return [signed(4), layer, activation(4)]
 
 
+class Residual(nn.Module):
+    """The sum of what comes and of its convolution, each quantized, quantized again."""
+
+    def __init__(self, passing: nn.Module, branch: nn.Module, end: nn.Module) -> None:
+        super().__init__()
+        self.passing, self.branch = passing, conv(quantize=branch, padding=1)
+        self.end = end
+
+    def forward(self, x: object) -> object:
+        x = self.passing(x)
+        return self.end(added(self.branch(x), x))
+
+
+class Joined(nn.Module):
+    """The channels of two convolutions, one after the other, and a convolution of them."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first = conv(quantize=first, padding=1)
+        self.second = conv(quantize=second, kernel=1)
+        self.both = block(conv2d(2 * CHANNELS, CHANNELS, 3, 4), activation(4))
+
+    def forward(self, x: object) -> object:
+        return self.both(joined(self.first(x), self.second(x)))
+
+
+def shared_residual(quantizer: nn.Module) -> list[nn.Module]:
+    """Return a residual block whose branches share ``quantizer``."""
+    return [signed(4), conv(), Residual(quantizer, quantizer, activation(4))]
+
+
+def plain(module: nn.Module) -> nn.Module:
+    """Return ``module``, one of torch's own, behind what makes plain tensors of Brevitas'."""
+    return nn.Sequential(Plain(), module)
+
+
+class Plain(nn.Module):
+    def forward(self, x: object) -> torch.Tensor:
+        return values_of(x)
+
+
 NETWORKS: Mapping[str, Callable[[], list[nn.Module]]] = {
     # elsewhere other numbers, without a word
     "padded bipolar convolution": lambda: bipolar(padding=1),
@@ -148,9 +192,31 @@ NETWORKS: Mapping[str, Callable[[], list[nn.Module]]] = {
     ],
     "grouped convolution": lambda: [signed(4), conv(groups=2, padding=1)],
     "quantized bias without batch norm": biased,
+    "residual block with a shared quantizer": lambda: shared_residual(activation(4)),
+    "signed residual": lambda: shared_residual(signed(4)),
+    "concatenation with a shared quantizer": lambda: [signed(4), Joined(*[activation(4)] * 2)],
+    "residual block and concatenation whose scales meet": lambda: [
+        signed(4),
+        Residual(activation(4), signed(4, 0.73), activation(4)),
+        Joined(activation(4), signed(4, 0.73)),
+    ],
+    "global mean in floats": lambda: [signed(4), conv(), plain(nn.AdaptiveAvgPool2d(1))],
+    "residual block, concatenation and global mean": lambda: [
+        *shared_residual(activation(4)), Joined(*[signed(4)] * 2), plain(nn.AdaptiveAvgPool2d(1)),
+    ],
+    "nearest upsampling": lambda: [
+        signed(4), conv(), plain(nn.Upsample(scale_factor=2, mode="nearest")), conv(stride=2),
+    ],
+    "nearest upsampling by two factors": lambda: [
+        signed(4), conv(stride=2), plain(nn.Upsample(scale_factor=(3.0, 2.0))), conv(stride=2),
+    ],
 }  # fmt: skip
-WITH_BOTH_EXPORTERS = ("uneven padding", "convolution of a signal", "truncated mean")
-WITH_FIFOS = ("padded bipolar convolution", "depthwise convolution", "uneven padding")
+BOTH = ("uneven padding", "convolution of a signal", "truncated mean", "nearest upsampling")
+WITH_FIFOS = (
+    *("padded bipolar convolution", "depthwise convolution", "uneven padding"),
+    *("residual block with a shared quantizer", "concatenation with a shared quantizer"),
+    *("residual block, concatenation and global mean", "nearest upsampling by two factors"),
+)
 
 
 def made(name: str) -> tuple[nn.Module, tuple[int, ...]]:
@@ -175,7 +241,7 @@ def floats(x: NDArray[np.int64]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize(
     ("name", "dynamo"),
-    [*((name, False) for name in NETWORKS), *((name, True) for name in WITH_BOTH_EXPORTERS)],
+    [*((name, False) for name in NETWORKS), *((name, True) for name in BOTH)],
 )
 def test_the_graph_its_processes_and_the_cpp_compute_what_the_model_does(
     tmp_path: Path, name: str, dynamo: bool
