@@ -50,6 +50,7 @@ class EngineName(Enum):
 
     REFERENCE = "reference"
     CSIM = "csim"
+    ADVERSARIAL = "adversarial"
 
 
 def _version(value: bool) -> None:
@@ -195,6 +196,7 @@ def simulate(
         Path | None, typer.Option(help="Where the model's outputs go, a .npy file.")
     ] = None,
     engine: Annotated[EngineName, typer.Option(help="What computes.")] = EngineName.REFERENCE,
+    seed: Annotated[int, typer.Option(min=0, help="For the adversarial one.")] = 0,
 ) -> None:
     """Run a build over a data set, bit for bit as the hardware would."""
     import lutloom
@@ -207,6 +209,7 @@ def simulate(
             labels=labels,
             output=output,
             engine=lutloom.Engine(engine.value),
+            seed=seed,
             on_progress=on_progress,
         )
     console.show_simulation(result)
@@ -229,7 +232,9 @@ def verify(
         ),
     ] = 0,
     csim: Annotated[bool, typer.Option(help="Compile and run the C++ as well.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="For random inputs.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="For random inputs, and for waiting at random.")
+    ] = 0,
 ) -> None:
     """Compare every stage of a build with the one before it, element by element."""
     import lutloom

@@ -32,10 +32,15 @@ MOST_NUMBERS = 2**26
 
 
 class Engine(Enum):
-    """What computes the integers: they are the same."""
+    """What computes the integers: they are the same.
+
+    ``ADVERSARIAL`` is the C++ with FIFOs of the planned depths, where processes keep words back and
+    wait at random: what stops there may stop in hardware.
+    """
 
     REFERENCE = "reference"
     CSIM = "csim"
+    ADVERSARIAL = "adversarial"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +66,17 @@ def simulate(
     labels: DataSource | None = None,
     output: str | Path | None = None,
     engine: Engine = Engine.REFERENCE,
+    seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Simulation:
     """Run ``build`` over ``data [N, ...]``: what the QONNX model takes; its outputs come back.
 
     ``data``, ``labels`` and ``output`` are .npy files; the first two may be arrays. ``engine``
-    says what computes. ``on_progress`` is called with the images done and all of them.
+    says what computes; ``seed`` is for the adversarial one. ``on_progress`` is called with the
+    images done and all of them.
 
-    Raises a ``LutloomError`` for a directory that is no build and for data that do not fit.
+    Raises a ``LutloomError`` for a directory that is no build, for data that do not fit, and for a
+    design that stops because its FIFOs are too short.
     """
     import numpy as np
 
@@ -84,7 +92,7 @@ def simulate(
     for source in (data, labels):
         if output is not None and isinstance(source, str | Path) and _is_file(output, source):
             raise OutputError(f"{output} is the input itself: write the outputs to another file")
-    run = runner(loaded, engine)
+    run = runner(loaded, engine, seed)
     outputs = []
     size = images_at_once(network.graph, most=BATCH)
     for start in range(0, max(len(images), 1), size):
@@ -104,7 +112,7 @@ def _is_file(output: str | Path, source: str | Path) -> bool:
     return Path(output).exists() and Path(output).samefile(source)
 
 
-def runner(build: Build, engine: Engine) -> Runner:
+def runner(build: Build, engine: Engine, seed: int = 0) -> Runner:
     """Return the function from the graph's input to its output that ``engine`` computes."""
     from lutloom.sim.reference import run
 
@@ -121,7 +129,11 @@ def runner(build: Build, engine: Engine) -> Runner:
                 f"{build.directory / file} was changed since it was compiled: `lutloom verify`"
                 " says whether it still computes the same; compile the model again to simulate it"
             )
-    return in_batches(build_simulation(build.directory, cache=cache_of(build)).run)
+    adversary = seed if engine is Engine.ADVERSARIAL else None
+    simulation = build_simulation(
+        build.directory, bounded=adversary is not None, cache=cache_of(build)
+    )
+    return in_batches(lambda x: simulation.run(x, adversary=adversary))
 
 
 def images_at_once(*graphs: Graph, most: int) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lutloom.build import Build
     from lutloom.core.types import IntArray
-    from lutloom.sim.csim import CSim, CSimError
+    from lutloom.sim.csim import CSim
     from lutloom.streamline.comparison import Beyond, Part
     from lutloom.streamline.executor import Executor
     from lutloom.streamline.folded_constants import FoldedConstant
@@ -37,11 +37,12 @@ _MOST_FLOATS = 2**25
 
 
 def compare_stages(
-    build: Build, images: NDArray[Any], *, exact: int, csim: bool, tell: Tell
+    build: Build, images: NDArray[Any], *, exact: int, csim: bool, seed: int, tell: Tell
 ) -> tuple[list[Check], tuple[LayerComparison, ...]]:
     """Return all comparisons of ``build`` on ``images`` but that of its files.
 
-    The first ``exact`` images are interpreted exactly. Raises as ``verify`` does.
+    The first ``exact`` images are interpreted exactly; ``seed`` is that of the adversary of bounded
+    FIFOs. Raises as ``verify`` does.
     """
     from lutloom.sim.reference import run
 
@@ -53,7 +54,7 @@ def compare_stages(
     network, start = build.network, build.network.input_value
     encoded = network.encode(images)
     model = _ModelComparison.of(build, len(images))
-    compiled = [_Compiled(build, bounded=bounded) for bounded in (False, True)] if csim else []
+    compiled = [_Compiled(build, adversary) for adversary in (None, seed)] if csim else []
     checks: list[Check] = []
     size = images_at_once(network.graph, build.processes, most=_MOST_IMAGES)
     for first in range(0, len(images), size):
@@ -249,38 +250,43 @@ def _process_checks(
 
 @dataclass(eq=False)
 class _Compiled:
-    """The processes beside the compiled C++: every stream, or with bounded FIFOs the output."""
+    """The processes beside the compiled C++: every stream, or with bounded FIFOs the output.
+
+    ``adversary`` is the seed of the one that FIFOs are bounded for.
+    """
 
     build: Build
-    bounded: bool
+    adversary: int | None
     simulation: CSim | None = None
     is_broken: bool = False
     """It deadlocked, or gave too few words: it is not run again."""
 
     @property
     def announcement(self) -> str:
-        return "Compiling and running the C++" + (" with bounded FIFOs" if self.bounded else "")
+        how = "" if self.adversary is None else " with bounded FIFOs"
+        return f"Compiling and running the C++{how}"
 
     def compare(self, processed: Values, first_image: int) -> list[Check]:
         """Compare one batch, whose values in the processes are ``processed``."""
         from lutloom.sim.csim import CSimError
         from lutloom.sim.csim import build as build_simulation
+        from lutloom.sim.deadlock import DeadlockError
 
         if self.is_broken:
             return []
         if self.simulation is None:
             self.simulation = build_simulation(
-                self.build.directory, bounded=self.bounded, cache=cache_of(self.build)
+                self.build.directory, bounded=self.adversary is not None, cache=cache_of(self.build)
             )
         (output,) = self.build.processes.outputs
-        stage = Stage.BOUNDED if self.bounded else Stage.CSIM
+        stage = Stage.CSIM if self.adversary is None else Stage.BOUNDED
         checks: list[Check] = []
         images = len(processed[output])
         for start in range(0, images, COMPILED_BATCH):  # C++ that runs can't be interrupted
             batch = slice(start, start + COMPILED_BATCH)
             try:
                 found = self._values(self.simulation, processed, batch)
-            except CSimError as error:
+            except (CSimError, DeadlockError) as error:
                 self.is_broken = True
                 return [*checks, _misbehaved(stage, output, processed[output][batch], error)]
             checks += [
@@ -292,12 +298,12 @@ class _Compiled:
 
     def _values(self, simulation: CSim, processed: Values, batch: slice) -> Values:
         encoded = processed[self.build.network.input_value][batch]
-        if self.bounded:
+        if self.adversary is not None:
             (output,) = self.build.processes.outputs
-            return {output: simulation.run(encoded)}
+            return {output: simulation.run(encoded, adversary=self.adversary)}
         return simulation.trace(encoded)
 
 
-def _misbehaved(stage: Stage, subject: str, wanted: IntArray, error: CSimError) -> Check:
+def _misbehaved(stage: Stage, subject: str, wanted: IntArray, error: Exception) -> Check:
     """Return the check of a design that gave no numbers: a deadlock, or words too few."""
     return Check(stage, subject, wanted.size, wanted.size, remark=str(error))

@@ -5,7 +5,8 @@ the trained model in Brevitas   the quantizers' integers, layer by layer (``demo
 the model in qonnx's executor   the quantizers' integers, layer by layer, and the output
 the integer graph               its reference, fed the executor's integers
 the graph of processes          its reference
-the compiled C++                every stream of it, with unbounded and with bounded FIFOs
+the compiled C++                every stream of it; its output with bounded FIFOs, whose processes
+                                keep words back
 the files of the build          as compile wrote them; the C++ may have been edited since
 """
 
@@ -110,7 +111,8 @@ def verify(
     ``data [N, ...]`` are inputs of the model, of which the first ``samples`` are used; without
     them, the samples that ``compile`` was given, else random numbers from ``seed``. The first
     ``exact`` of them are interpreted in exact numbers as well, which is slow. ``csim``
-    compiles and runs the C++ as well, which needs a C++ compiler and the ap_types headers.
+    compiles and runs the C++ as well, which needs a C++ compiler and the ap_types headers; with
+    bounded FIFOs, in the adversarial mode of ``Engine.ADVERSARIAL``, also from ``seed``.
     ``on_step`` is called with a sentence before each step, and after every batch of images: as many
     as fit in memory with all their values.
 
@@ -134,7 +136,9 @@ def verify(
         tell(f"Changed since it was compiled: {_listed(files)}")
     try:
         images = _images(loaded, data, samples, seed)
-        checks, layers = compare_stages(loaded, images, exact=exact, csim=csim, tell=tell)
+        checks, layers = compare_stages(
+            loaded, images, exact=exact, csim=csim, seed=seed, tell=tell
+        )
     except LutloomError:
         raise
     except Exception as error:

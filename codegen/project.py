@@ -217,8 +217,24 @@ def _description(design: Design, files: dict[str, str], digest: str) -> str:
                 "entries": [_border(border) for border in unit.entries],
                 "exits": [_border(border) for border in unit.exits],
                 "processes": [
-                    {"identifier": p.identifier, "name": p.name, "cycles": p.cycles}
+                    {
+                        "identifier": p.identifier,
+                        "name": p.name,
+                        "kernel": p.kernel,
+                        "cycles": p.cycles,
+                    }
                     for p in unit.processes
+                ],
+                "fifos": [
+                    {
+                        "identifier": fifo.identifier,
+                        "value": fifo.value,
+                        "bits": fifo.bits,
+                        "words": fifo.words,
+                        "depth": fifo.depth,
+                        "planned_bits": fifo.planned_bits,
+                    }
+                    for fifo in unit.fifos
                 ],
             }
             for unit in design.units

@@ -60,5 +60,7 @@ IDEAL = Timing(MappingProxyType(dict.fromkeys(PIPELINE_DEPTH, 0)), 0, 0)
 
 PESSIMISTIC = Timing(PIPELINE_DEPTH, RESTART_GAP, FIFO_LATENCY)
 
-STALLING = Timing(PIPELINE_DEPTH, RESTART_GAP, FIFO_LATENCY, stalls=True)
-"""The same, of pipelines that keep their last results until more words come: the worst case."""
+STALLING = Timing(PIPELINE_DEPTH, RESTART_GAP, 0, stalls=True)
+"""Pipelines that keep their last results until more words come, and FIFOs without registers of
+their own: what needs the deepest FIFOs to go on at all.
+"""

@@ -15,15 +15,17 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.codegen.design import Fifo
 from lutloom.codegen.folding import DEFAULT_DEPTH
 from lutloom.codegen.packing import pack_frames, unpack_frames
 from lutloom.codegen.project import FORMAT
 from lutloom.codegen.render import render
 from lutloom.codegen.units import MOST_PROCESSES
 from lutloom.core.types import IntType, TensorType
+from lutloom.sim.concurrent import concurrent, ticking
+from lutloom.sim.deadlock import DeadlockError, Shallow, Wait, describe
 from lutloom.sim.reference import check
 from lutloom.sim.shared_library import load_library
-from lutloom.sim.threads import threaded
 from lutloom.sim.toolchain import CSimError, find_ap_headers, find_compiler
 
 if TYPE_CHECKING:
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     Values: TypeAlias = Mapping[str, IntArray]
     Batch: TypeAlias = int | Mapping[str, int] | None
 
-_FLAGS = ("-std=c++14", "-O1", "-fPIC", "-fvisibility=hidden", "-w", "-pthread")
-_MESSAGE_BYTES = 4096
+_FLAGS = ("-std=c++14", "-O1", "-fPIC", "-fvisibility=hidden", "-w")
+_MESSAGE_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -69,31 +71,41 @@ class TracedStream:
 
 @dataclass(frozen=True, eq=False)
 class CSim:
-    """A compiled design."""
+    """A compiled design: its FIFOs, and its processes' names by those of their functions."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     streams: tuple[TracedStream, ...]
     library: Path
+    is_bounded: bool
+    fifos: tuple[Fifo, ...] = field(repr=False)
+    processes: Mapping[str, str] = field(repr=False)
     _entry: ctypes.CDLL = field(repr=False)
     _lock: threading.Lock = field(repr=False, default_factory=threading.Lock)
 
-    def run(self, inputs: IntArray | Values, *, batch: Batch = None) -> IntArray:
+    def run(
+        self, inputs: IntArray | Values, *, batch: Batch = None, adversary: int | None = None
+    ) -> IntArray:
         """Return what ``run_all`` does of a design with one output."""
-        (output,) = self.run_all(inputs, batch=batch).values()
+        (output,) = self.run_all(inputs, batch=batch, adversary=adversary).values()
         return output
 
-    def run_all(self, inputs: IntArray | Values, *, batch: Batch = None) -> dict[str, IntArray]:
+    def run_all(
+        self, inputs: IntArray | Values, *, batch: Batch = None, adversary: int | None = None
+    ) -> dict[str, IntArray]:
         """Return the outputs ``[n, *shape]``, by name, for the values ``inputs [n, *shape]``.
 
         Several inputs are given by the graph's names. The images pass the AXI streams in batches of
         ``batch`` (all in one by default), or of as many for each input: the last transfer of a
-        batch carries TLAST. Whether TLAST, keep and strb come out as they should is checked.
+        batch carries TLAST. Whether TLAST, keep and strb come out as they should is checked. An
+        ``adversary``, by its seed, makes the worst of bounded FIFOs: every process keeps its last
+        results, as many as its pipeline holds, until more words come, and waits at random.
 
-        Raises ``RangeError`` for inputs outside the input's type, and ``CSimError`` where the
-        design misbehaves: a deadlock of bounded FIFOs, words too many or too few, a wrong TLAST.
+        Raises ``RangeError`` for inputs outside the input's type, ``DeadlockError`` where FIFOs
+        are not deep enough, and ``CSimError`` where the design misbehaves otherwise: words too
+        many or too few, a wrong TLAST.
         """
-        outputs, _ = self._run(self._by_name(inputs), batch, is_tracing=False)
+        outputs, _ = self._run(self._by_name(inputs), batch, adversary, is_tracing=False)
         return outputs
 
     def trace(self, inputs: IntArray | Values, *, batch: Batch = None) -> dict[str, IntArray]:
@@ -102,7 +114,7 @@ class CSim:
         The inputs and the outputs are among them. Takes and raises what ``run_all`` does.
         """
         given = self._by_name(inputs)
-        outputs, traces = self._run(given, batch, is_tracing=True)
+        outputs, traces = self._run(given, batch, None, is_tracing=True)
         return {**given, **traces, **outputs}
 
     def _by_name(self, inputs: IntArray | Values) -> Values:
@@ -115,10 +127,12 @@ class CSim:
         return {name: given[name] for name in names}
 
     def _run(
-        self, inputs: Values, batch: Batch, *, is_tracing: bool
+        self, inputs: Values, batch: Batch, adversary: int | None, *, is_tracing: bool
     ) -> tuple[dict[str, IntArray], dict[str, IntArray]]:
         import numpy as np
 
+        if adversary is not None and not self.is_bounded:
+            raise CSimError("an adversary needs bounded FIFOs: build the simulation with them")
         images = len(inputs[self.inputs[0].value])
         words, last = [], []
         for port in self.inputs:
@@ -137,17 +151,35 @@ class CSim:
                 images,
                 _pointers(results),
                 int(is_tracing),
+                -1 if adversary is None else adversary % 2**31,
                 message,
                 _MESSAGE_BYTES,
             )
             if failed:
-                raise CSimError(f"C simulation: {message.value.decode(errors='replace')}")
+                raise self._error(message.value.decode(errors="replace"))
             traces = self._traces(images) if is_tracing else {}
         outputs = {
             port.value: unpack_frames(result, port.tensor.element, port.tensor.shape, port.bits)
             for port, result in zip(self.outputs, results, strict=True)
         }
         return outputs, traces
+
+    def _error(self, message: str) -> CSimError | DeadlockError:
+        kind, *lines = message.splitlines()
+        if kind != "deadlock":
+            return CSimError(f"C simulation: {message}")
+        shallow, waits = [], []
+        for line in lines:
+            what, *facts = line.split("\t")
+            if what == "wait":
+                process, state, fifo = facts
+                waits.append(Wait(self.processes.get(process, process), fifo, state == "full"))
+            else:
+                name, number, *counts = facts
+                held, depth, needed = map(int, counts)
+                planned = self.fifos[int(number)] if int(number) >= 0 else None
+                shallow.append(Shallow.of(planned, name, held=held, depth=depth, needed=needed))
+        return DeadlockError(f"C simulation: deadlock: {describe(shallow, waits)}")
 
     def _traces(self, images: int) -> dict[str, IntArray]:
         import numpy as np
@@ -190,8 +222,8 @@ def build(
 ) -> CSim:
     """Compile the project that ``write_project`` wrote to ``project``, and load it.
 
-    With ``bounded`` every process runs in a thread of its own and FIFOs block at the depths of
-    the plan; a deadlock is an error that names the FIFOs. ``cache`` is a directory that keeps
+    With ``bounded`` processes run beside each other and FIFOs block at the depths of the plan; a
+    deadlock is an error that says how deep they should be. ``cache`` is a directory that keeps
     compiled designs by their contents, safe to share; without it the library is temporary.
     ``compiler`` is the C++ compiler, by default ``$CXX``, g++, clang++ or c++.
 
@@ -223,7 +255,7 @@ def _build(project: Path, *, bounded: bool, cache: Path | None, compiler: str | 
         cache=cache,
         key=_key(hls, (str(headers), *_FLAGS)),
     )
-    return _design(entry, library, description)
+    return _design(entry, library, description, bounded=bounded)
 
 
 def _read_description(project: Path) -> Mapping[str, Any]:
@@ -242,18 +274,37 @@ def _read_description(project: Path) -> Mapping[str, Any]:
 def _sources(hls: Path, description: Mapping[str, Any], *, bounded: bool) -> dict[str, str]:
     """Return the text of every file that is compiled by its name: units, and the driver."""
     units = description["units"]
-    sources = {}
-    for unit in units:
-        text = (hls / "src" / f"{unit['top']}.cpp").read_text(encoding="utf-8")
-        sources[f"{unit['top']}.cpp"] = threaded(text) if bounded else text
+    sources = {
+        f"{unit['top']}.cpp": (hls / "src" / f"{unit['top']}.cpp").read_text(encoding="utf-8")
+        for unit in units
+    }
+    headers = {}
+    if bounded:
+        sources = _concurrent(sources, units)
+        paths = sorted((hls / "include" / "lutloom").glob("*.hpp"))
+        texts = ((path.name, path.read_text(encoding="utf-8")) for path in paths)
+        headers = {f"lutloom/{name}": ticking(text) for name, text in texts}
     sources["driver.cpp"] = _driver(description, bounded=bounded)
     if bounded:
         define = "#define LUTLOOM_BOUNDED\n"
         sources = {name: define + text for name, text in sources.items()}
     if sum(len(unit["processes"]) for unit in units) <= MOST_PROCESSES:
         # One compilation of the headers of ap_int instead of several: they are most of it.
-        return {"design.cpp": "".join(sources.values())}
-    return sources
+        sources = {"design.cpp": "".join(sources.values())}
+    return {**headers, **sources}
+
+
+def _concurrent(sources: Mapping[str, str], units: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the texts of ``units`` with their processes beside each other."""
+    kernels = {p["identifier"]: p["kernel"] for unit in units for p in unit["processes"]}
+    texts = {}
+    first = 0
+    for (file, text), unit in zip(sources.items(), units, strict=True):
+        numbered = enumerate(unit["fifos"], first)
+        numbers = {f["identifier"]: number for number, f in numbered if f["planned_bits"]}
+        first += len(unit["fifos"])
+        texts[file] = concurrent(text, kernels, numbers)
+    return texts
 
 
 def _driver(description: Mapping[str, Any], *, bounded: bool) -> str:
@@ -305,16 +356,19 @@ def _key(hls: Path, settings: Sequence[str]) -> str:
     return state.hexdigest()
 
 
-def _design(entry: ctypes.CDLL, library: Path, description: Mapping[str, Any]) -> CSim:
+def _design(
+    entry: ctypes.CDLL, library: Path, description: Mapping[str, Any], *, bounded: bool
+) -> CSim:
     pointer, number = ctypes.c_void_p, ctypes.c_uint64
     entry.lutloom_run.argtypes = [
-        pointer, pointer, number, pointer, ctypes.c_int, ctypes.c_char_p, number,
+        pointer, pointer, number, pointer, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, number,
     ]  # fmt: skip
     entry.lutloom_run.restype = ctypes.c_int
     entry.lutloom_trace_size.argtypes = [ctypes.c_char_p]
     entry.lutloom_trace_size.restype = number
     entry.lutloom_trace_copy.argtypes = [ctypes.c_char_p, pointer]
     entry.lutloom_trace_copy.restype = None
+    units = description["units"]
     streams = tuple(
         TracedStream(s["identifier"], s["value"], _tensor(s), s["bits"])
         for s in description["streams"]
@@ -324,6 +378,9 @@ def _design(entry: ctypes.CDLL, library: Path, description: Mapping[str, Any]) -
         tuple(map(_port, description["outputs"])),
         streams,
         library,
+        bounded,
+        tuple(Fifo(**fifo) for unit in units for fifo in unit["fifos"]),
+        {p["identifier"]: p["name"] for unit in units for p in unit["processes"]},
         entry,
     )
 

@@ -26,7 +26,7 @@ def load_library(
     cache: Path | None,
     key: str,
 ) -> tuple[ctypes.CDLL, Path]:
-    """Return the library of ``sources``, the text of each file by its name, and where it lay.
+    """Return the library of ``sources``, the text of each file by its path, and where it lay.
 
     ``cache`` is a directory that keeps libraries, safe to share: by ``name``, the compiler, the
     sources, and ``key``, which stands for all else that counts, but not for where it lies. Without
@@ -56,13 +56,20 @@ def load_library(
 def compile_sources(
     compiler: str, options: Sequence[str], sources: Mapping[str, str], directory: Path
 ) -> Path:
-    """Compile ``sources`` in ``directory`` and return the shared library there."""
+    """Write ``sources`` to ``directory``, compile them, and return the shared library there.
+
+    Headers among them, by their paths, come before those of the same path anywhere else.
+    """
     waiting: list[list[str]] = []
     objects = []
     for name, text in sources.items():
-        (directory / name).write_text(text, encoding="utf-8")
-        objects.append(str(directory / f"{name}.o"))
-        waiting.append([compiler, *options, "-c", str(directory / name), "-o", objects[-1]])
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        if file.suffix == ".cpp":
+            objects.append(f"{file}.o")
+            include = f"-I{directory}"
+            waiting.append([compiler, include, *options, "-c", str(file), "-o", objects[-1]])
     _run(waiting, directory)
     library = directory / "library.so"
     _run([[compiler, "-shared", "-pthread", *objects, "-o", str(library)]], directory)

@@ -1,10 +1,11 @@
 // What C simulation without Vitis adds to the generated design: problems found, values traced, and
-// with LUTLOOM_BOUNDED the threads of the processes.
+// with LUTLOOM_BOUNDED processes that run beside each other.
 #ifndef LUTLOOM_CSIM_SIMULATION_H
 #define LUTLOOM_CSIM_SIMULATION_H
 
 #include <ap_int.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <stdexcept>
@@ -12,11 +13,14 @@
 #include <vector>
 
 #ifdef LUTLOOM_BOUNDED
-#include <condition_variable>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <deque>
 #include <functional>
+#include <initializer_list>
 #include <memory>
-#include <mutex>
-#include <thread>
+#include <random>
 #endif
 
 namespace lutloom_csim {
@@ -77,15 +81,77 @@ void record(const std::string&, const Other&) {}
 
 #ifdef LUTLOOM_BOUNDED
 
-// The thread that waits for one stream, if any: never both its writer and its reader.
-struct Waits {
-  std::function<std::string()> describe;
-  std::condition_variable changed;
-  bool is_waiting = false;
+class Fiber;
+
+// What the scheduler has to know of a stream.
+class Channel {
+ public:
+  virtual ~Channel() {}
+  virtual std::string name() const = 0;
+  virtual bool has_word() const = 0;
+  virtual bool has_room() const = 0;
+  virtual std::size_t held() const = 0;
+  // A word that was read gives up its place; one that was withheld takes a place.
+  virtual void leave() = 0;
+  virtual void enter() = 0;
+
+  std::size_t depth = static_cast<std::size_t>(-1);
+  // Its number among the FIFOs of the design whose depths are planned, or -1.
+  int number = -1;
+  // Who waits to read it, and to write it.
+  Fiber* waiting[2] = {nullptr, nullptr};
 };
 
-// One thread runs at a time: it holds the lock until it has to wait. A design is dead when all
-// threads wait.
+// A process, or a unit: a function on a stack of its own. One runs at a time, until it waits.
+class Fiber {
+ public:
+  Fiber(const std::string& name, std::function<void()> body) : name(name), body(body) {
+    stack_ = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stack_ == MAP_FAILED) {
+      throw Failure("there is not enough memory for the stack of " + name);
+    }
+    mprotect(stack_, kGuardBytes, PROT_NONE);  // what overflows the stack ends here
+    getcontext(&context);
+    context.uc_stack.ss_sp = stack_;
+    context.uc_stack.ss_size = kStackBytes;
+    context.uc_link = nullptr;
+  }
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+  ~Fiber() { munmap(stack_, kStackBytes); }
+
+  struct Withheld {
+    std::uint64_t iteration;
+    Channel* channel;
+  };
+
+  ucontext_t context;
+  std::string name;
+  std::function<void()> body;
+  std::vector<Channel*> channels;
+  bool is_done = false;
+  // What it waits for, if for anything.
+  Channel* awaited = nullptr;
+  bool is_writing = false;
+  // Its pipeline: how long it is, the words read in this iteration, and those on their way.
+  std::uint64_t stages = 0;
+  std::uint64_t iteration = 0;
+  std::vector<Channel*> taken;
+  std::deque<Withheld> withheld;
+
+ private:
+  static constexpr std::size_t kStackBytes = std::size_t(1) << 23;
+  static constexpr std::size_t kGuardBytes = std::size_t(1) << 16;
+  void* stack_;
+};
+
+// Runs the processes. A design is dead when all of them wait; then FIFOs that hold up each other
+// are made deeper until it goes on, and the failure says which, and by how much.
+//
+// With an adversary, every process is a pipeline that moves as a whole: an iteration begins if all
+// words that it reads are there, and room for those of the iteration `stages` before it, which only
+// then come out. The last ones come out at the end of an image. And whoever goes on next is drawn.
 class Scheduler {
  public:
   static Scheduler& get() {
@@ -94,161 +160,307 @@ class Scheduler {
   }
 
   // Run `units`, each of which spawns its processes and then holds; `images` times each process.
-  void run(int images, const std::vector<std::function<void()> >& units) {
+  // `adversary` is the seed of one, or negative.
+  void run(int images, const std::vector<std::function<void()> >& units, int adversary) {
     images_ = images;
-    units_ = units.size();
-    arrived_ = 0;
-    alive_ = 0;
-    waiting_ = 0;
+    is_adverse_ = adversary >= 0;
+    random_.seed(static_cast<std::mt19937::result_type>(adversary));
     is_dead_ = false;
     error_.clear();
-    entries_.clear();
-    std::vector<std::thread> threads;
+    waits_.clear();
+    shallow_.clear();
+    std::vector<std::unique_ptr<Fiber> > holders;
     for (const std::function<void()>& unit : units) {
-      threads.emplace_back(unit);
+      holders.emplace_back(new Fiber("a unit", unit));
+      makecontext(&holders.back()->context, &enter_unit, 0);
+      resume(*holders.back());
     }
-    for (std::thread& thread : threads) {
-      thread.join();
+    for (const std::unique_ptr<Fiber>& process : processes_) {
+      ready_.push_back(process.get());
     }
-    for (std::thread& thread : processes_) {
-      thread.join();
+    while (next()) {
     }
-    processes_.clear();
+    is_failing() = is_dead_;
+    for (const std::unique_ptr<Fiber>& holder : holders) {
+      resume(*holder);
+    }
     is_failing() = false;
+    processes_.clear();
+    if (!waits_.empty()) {
+      error_ = report();
+    }
     if (!error_.empty()) {
       throw Failure(error_);
     }
   }
 
-  // Make a thread for a process; it starts when all units hold.
-  void spawn(const char* name, std::function<void()> process) {
-    const std::unique_lock<std::mutex> lock(mutex_);
-    ++alive_;
-    processes_.emplace_back([this, name, process] { run_process(name, process); });
+  // Add a process of `stages` stages that reads and writes `channels`.
+  void spawn(const char* name, std::uint64_t stages, std::initializer_list<Channel*> channels,
+             std::function<void()> process) {
+    processes_.emplace_back(new Fiber(name, process));
+    processes_.back()->stages = stages;
+    processes_.back()->channels = channels;
+    makecontext(&processes_.back()->context, &enter_process, 0);
   }
 
   // Wait for all processes of all units, whose streams live until then.
-  void hold() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ++arrived_;
-    start_.notify_all();
-    done_.wait(lock, [this] { return arrived_ == units_ && alive_ == 0; });
-    done_.notify_all();
-  }
+  void hold() { leave(); }
+
+  // Whether words are withheld: in a process, with an adversary.
+  bool is_adverse() const { return is_adverse_ && current_ != nullptr; }
 
   // Called by a stream before it is read or written.
-  template <typename Ready>
-  void wait_until(const Ready& ready, Waits& waits, const char* what) {
-    if (current().lock == nullptr) {
+  void wait(Channel& channel, bool is_writing) {
+    if (current_ == nullptr) {
       return;
     }
-    if (is_dead_) {
-      throw Failure("stopped");
+    while (!is_dead_ && !(is_writing ? channel.has_room() : channel.has_word())) {
+      current_->awaited = &channel;
+      current_->is_writing = is_writing;
+      channel.waiting[is_writing] = current_;
+      leave();
     }
-    if (ready()) {
-      return;
-    }
-    const Entry entry = {&waits, current().name + std::string(" waits to ") + what + " " +
-                                     (waits.describe ? waits.describe() : "a stream")};
-    entries_[current().name] = entry;
-    waits.is_waiting = true;
-    ++waiting_;
-    if (waiting_ == alive_) {
-      stop_dead();
-    }
-    waits.changed.wait(*current().lock, [&] { return is_dead_ || ready(); });
-    entries_.erase(current().name);
     if (is_dead_) {
       throw Failure("stopped");
     }
   }
 
-  // Called by a stream after it was read or written: who waits for that counts as running again.
-  void changed(Waits& waits) {
-    if (waits.is_waiting) {
-      waits.is_waiting = false;
-      --waiting_;
-      waits.changed.notify_all();
+  // Called by a stream that has a word more, or room for one.
+  void changed(Channel& channel, bool has_room) {
+    Fiber* fiber = channel.waiting[has_room];
+    if (fiber != nullptr) {
+      channel.waiting[has_room] = nullptr;
+      fiber->awaited = nullptr;
+      ready_.push_back(fiber);
+    }
+  }
+
+  void take(Channel& channel) { current_->taken.push_back(&channel); }
+  void withhold(Channel& channel) { current_->withheld.push_back({current_->iteration, &channel}); }
+
+  // Called when an iteration of a process begins.
+  void tick() {
+    if (!is_adverse()) {
+      return;
+    }
+    Fiber& fiber = *current_;
+    advance(fiber);
+    ++fiber.iteration;
+    for (const Fiber::Withheld& word : fiber.withheld) {
+      if (word.iteration + fiber.stages != fiber.iteration) {
+        break;
+      }
+      wait(*word.channel, true);
+    }
+    if (random_() % 8 == 0) {
+      ready_.push_back(&fiber);
+      leave();
+      if (is_dead_) {
+        throw Failure("stopped");
+      }
     }
   }
 
  private:
-  struct Current {
-    std::unique_lock<std::mutex>* lock = nullptr;
-    std::string name;
-  };
-  struct Entry {
-    Waits* waits;
+  struct Shallow {
     std::string text;
+    std::size_t needed = 0;
   };
 
-  static Current& current() {
-    static thread_local Current value;
-    return value;
+  static void enter_unit() {
+    Scheduler& scheduler = get();
+    Fiber& unit = *scheduler.current_;
+    try {
+      unit.body();
+    } catch (const std::exception& error) {
+      scheduler.stop(error.what());
+    }
+    scheduler.leave();
   }
 
-  void run_process(const char* name, const std::function<void()>& process) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    start_.wait(lock, [this] { return arrived_ == units_; });
-    current().lock = &lock;
-    current().name = name;
+  static void enter_process() {
+    Scheduler& scheduler = get();
+    scheduler.run_images(*scheduler.current_);
+    scheduler.leave();
+  }
+
+  void run_images(Fiber& process) {
     try {
-      for (int image = 0; image < images_; ++image) {
-        process();
+      for (int image = 0; image < images_ && !is_dead_; ++image) {
+        process.body();
+        drain(process);
       }
     } catch (const std::exception& error) {
       stop(error.what());
     }
-    current().lock = nullptr;
-    --alive_;
-    if (alive_ != 0 && waiting_ == alive_) {
-      stop_dead();
-    }
-    if (alive_ == 0) {
-      done_.notify_all();
-    }
+    process.is_done = true;
   }
 
-  void stop_dead() {
-    std::string text = "deadlock: ";
-    const char* separator = "";
-    // Full FIFOs first: they say what should be deeper.
-    for (const bool is_writer : {true, false}) {
-      for (const auto& entry : entries_) {
-        if ((entry.second.text.find(" waits to write ") != std::string::npos) == is_writer) {
-          text += separator + entry.second.text;
-          separator = "; ";
+  // What is at the end of the pipeline comes out, and what the last iteration read gives up its
+  // place.
+  void advance(Fiber& fiber) {
+    while (!fiber.withheld.empty() &&
+           fiber.withheld.front().iteration + fiber.stages <= fiber.iteration) {
+      come_out(fiber);
+    }
+    for (Channel* channel : fiber.taken) {
+      channel->leave();
+    }
+    fiber.taken.clear();
+  }
+
+  void come_out(Fiber& fiber) {
+    Channel& channel = *fiber.withheld.front().channel;
+    wait(channel, true);
+    fiber.withheld.pop_front();
+    channel.enter();
+  }
+
+  void drain(Fiber& fiber) {
+    if (is_adverse()) {
+      advance(fiber);
+      while (!fiber.withheld.empty()) {
+        come_out(fiber);
+      }
+    }
+    fiber.iteration = 0;
+  }
+
+  void resume(Fiber& fiber) {
+    current_ = &fiber;
+    swapcontext(&main_, &fiber.context);
+    current_ = nullptr;
+  }
+
+  void leave() { swapcontext(&current_->context, &main_); }
+
+  // Let one process go on; false if all are done.
+  bool next() {
+    if (ready_.empty()) {
+      const std::vector<Fiber*> circle = waiting_circle();
+      if (circle.empty()) {
+        return false;
+      }
+      if (is_dead_ || !deepen(circle)) {
+        is_dead_ = true;
+        for (const std::unique_ptr<Fiber>& process : processes_) {
+          if (!process->is_done) {
+            ready_.push_back(process.get());
+          }
+        }
+      }
+      return true;
+    }
+    if (is_adverse_) {
+      std::swap(ready_.front(), ready_[random_() % ready_.size()]);
+    }
+    Fiber& fiber = *ready_.front();
+    ready_.pop_front();
+    if (!fiber.is_done) {
+      resume(fiber);
+    }
+    return true;
+  }
+
+  // The process at the other end of what `fiber` waits for.
+  Fiber* other_end(const Fiber& fiber) const {
+    for (const std::unique_ptr<Fiber>& process : processes_) {
+      for (const Channel* channel : process->channels) {
+        if (channel == fiber.awaited && process.get() != &fiber && !process->is_done) {
+          return process.get();
         }
       }
     }
-    stop(text);
+    return nullptr;
+  }
+
+  // Processes that wait for each other, in a circle; all that wait, if there is none.
+  std::vector<Fiber*> waiting_circle() const {
+    std::vector<Fiber*> waiting;
+    for (const std::unique_ptr<Fiber>& process : processes_) {
+      if (!process->is_done) {
+        waiting.push_back(process.get());
+      }
+    }
+    for (Fiber* start : waiting) {
+      std::vector<Fiber*> chain;
+      for (Fiber* fiber = start; fiber != nullptr; fiber = other_end(*fiber)) {
+        const auto seen = std::find(chain.begin(), chain.end(), fiber);
+        if (seen != chain.end()) {
+          return std::vector<Fiber*>(seen, chain.end());
+        }
+        chain.push_back(fiber);
+      }
+    }
+    return waiting;
+  }
+
+  // Make one of the full FIFOs of `circle` a word deeper; false if there is none.
+  bool deepen(const std::vector<Fiber*>& circle) {
+    Channel* smallest = nullptr;
+    for (const Fiber* fiber : circle) {
+      Channel* channel = fiber->is_writing ? fiber->awaited : nullptr;
+      if (channel != nullptr && (smallest == nullptr || (smallest->number < 0 && channel->number >= 0) ||
+                                 ((smallest->number < 0) == (channel->number < 0) &&
+                                  channel->depth < smallest->depth))) {
+        smallest = channel;
+      }
+    }
+    if (waits_.empty()) {
+      for (const Fiber* fiber : circle) {
+        waits_ += "wait\t" + fiber->name + (fiber->is_writing ? "\tfull\t" : "\tempty\t") +
+                  fiber->awaited->name() + "\n";
+      }
+    }
+    if (smallest == nullptr) {
+      return false;
+    }
+    Shallow& entry = shallow_[std::make_pair(smallest->number, smallest->name())];
+    if (entry.needed == 0) {
+      entry.text = smallest->name() + "\t" + std::to_string(smallest->number) + "\t" +
+                   std::to_string(smallest->held()) + "\t" + std::to_string(smallest->depth);
+    }
+    ++smallest->depth;
+    entry.needed = smallest->depth;
+    changed(*smallest, true);
+    return true;
+  }
+
+  std::string report() const {
+    std::string text = "deadlock\n";
+    for (const auto& entry : shallow_) {
+      text += "shallow\t" + entry.second.text + "\t" + std::to_string(entry.second.needed) + "\n";
+    }
+    return text + waits_;
   }
 
   void stop(const std::string& error) {
-    if (is_dead_) {
-      return;
+    if (!is_dead_) {
+      is_dead_ = true;
+      error_ = error;
     }
-    is_dead_ = true;
-    is_failing() = true;
-    error_ = error;
-    for (const auto& entry : entries_) {
-      entry.second.waits->changed.notify_all();
+    for (const std::unique_ptr<Fiber>& process : processes_) {
+      if (!process->is_done) {
+        ready_.push_back(process.get());
+      }
     }
   }
 
-  std::mutex mutex_;
-  std::condition_variable start_;
-  std::condition_variable done_;
-  std::vector<std::thread> processes_;
-  std::map<std::string, Entry> entries_;
+  ucontext_t main_;
+  Fiber* current_ = nullptr;
+  std::vector<std::unique_ptr<Fiber> > processes_;
+  std::deque<Fiber*> ready_;
+  std::mt19937 random_;
   std::string error_;
-  std::size_t units_ = 0;
-  std::size_t arrived_ = 0;
+  std::string waits_;
+  // By number and name.
+  std::map<std::pair<int, std::string>, Shallow> shallow_;
   int images_ = 0;
-  int alive_ = 0;
-  int waiting_ = 0;
+  bool is_adverse_ = false;
   bool is_dead_ = false;
 };
+
+inline void tick() { Scheduler::get().tick(); }
 
 #endif
 

@@ -13,7 +13,7 @@ from lutloom.codegen import default_plan, largest_plan, lower, unfolded_plan
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Add, Linear, Reshape, Threshold, TopK
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
-from lutloom.sim.csim import CSimError
+from lutloom.sim.deadlock import DeadlockError
 from lutloom.sim.reference import run
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def test_branches_do_not_stop_each_other(agree: Callable[..., Any]) -> None:
 def test_a_deadlock_is_reported_with_the_fifos_that_are_full(agree: Callable[..., Any]) -> None:
     graph = branches()
     starved = replace(unfolded_plan(graph), fifos={})
-    with pytest.raises(
-        CSimError, match=r"^C simulation: deadlock: .*waits to write x_copy0_out1 \(2 of 2\)"
-    ):
+    needs = r"x_copy0_out1 is full \(2 of 2 words\) and should hold 6: make 'x/copy1' 6 deep .*; "
+    needs += r"sum0_copy0_out1 is full \(2 of 2 words\) and should hold 6: make 'sum0/copy1' 6 "
+    with pytest.raises(DeadlockError, match=rf"^C simulation: deadlock: {needs}"):
         agree(graph, starved, bounded=True)
 
 

@@ -149,3 +149,18 @@ def test_a_directory_without_a_project_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hls" / "design.json").write_text('{"format": 99}')
     with pytest.raises(CSimError, match="is of another format than this version reads"):
         csim.build(tmp_path)
+
+
+def test_an_adversary_needs_bounded_fifos(simulation: csim.CSim) -> None:
+    with pytest.raises(CSimError, match=r"^an adversary needs bounded FIFOs: build the simulation"):
+        simulation.run(INPUTS, adversary=0)
+
+
+def test_an_adversary_changes_no_number(project: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+    bounded = csim.build(project, bounded=True, compiler="g++")
+    expected = run(GRAPH, {"x": INPUTS})["y"]
+    assert np.array_equal(bounded.run(INPUTS), expected)
+    for seed in (0, 1, 2**40):
+        assert np.array_equal(bounded.run(INPUTS, batch=2, adversary=seed), expected)

@@ -16,7 +16,7 @@ from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.folding import legal_choices
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.streams import Wiring, processes_of, site_of
-from lutloom.codegen.timing import IDEAL, PESSIMISTIC, RESTART_GAP, Timing
+from lutloom.codegen.timing import IDEAL, PESSIMISTIC, RESTART_GAP, STALLING, Timing
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import (
     Add,
@@ -40,7 +40,6 @@ from lutloom.core.ops import (
 from lutloom.core.plan import Folding, Plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim import csim
-from lutloom.sim.csim import CSimError
 from lutloom.sim.cycles import CycleModel
 from lutloom.sim.deadlock import DeadlockError
 from lutloom.sim.reference import run
@@ -403,9 +402,9 @@ def around_a_window(padding: int) -> Graph:
     return lower(net.graph)
 
 
-def stops(graph: Graph, plan: Plan) -> bool:
+def stops(graph: Graph, plan: Plan, timing: Timing = IDEAL) -> bool:
     try:
-        model_of(graph, plan).run(IDEAL)
+        model_of(graph, plan).run(timing)
     except DeadlockError:
         return True
     return False
@@ -437,5 +436,12 @@ def test_a_design_stops_in_the_model_where_its_cpp_does(padding: int, tmp_path: 
     with pytest.raises(DeadlockError, match=needs + " x/copy0 waits for room in x_copy0_out1; "):
         model_of(graph, at(short_by)).run(IDEAL)
     # A process reads its inputs one after the other there, and holds the first one that it has.
-    with pytest.raises(CSimError, match=r"^C simulation: deadlock: "):
+    with pytest.raises(DeadlockError, match=r"^C simulation: deadlock: x_copy0_out1 is full "):
         compiled(short_by).run(inputs)
+    # With pipelines that stall, both go on with the very same depth.
+    least = next(d for d in range(1, 100) if not stops(graph, at(d), STALLING))
+    assert np.array_equal(compiled(least).run(inputs, adversary=padding), golden.outputs)
+    held = rf"^C simulation: deadlock: x_copy0_out1 is full \({least - 2} of {least - 2} words\)"
+    held += rf" and should hold {least}: make 'x/copy1' {least} deep among the fifos of the plan;"
+    with pytest.raises(DeadlockError, match=held + " x/copy0 waits for room in x_copy0_out1; "):
+        compiled(least - 2).run(inputs, adversary=padding)
