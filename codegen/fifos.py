@@ -13,7 +13,9 @@ with two exceptions:
 - a window and the product behind it are one loop, a tap being given when it is multiplied, unless
   they would be slower than all else: so no FIFO holds every pixel many times.
 
-Pipelines, restarts and FIFOs take their cycles, on the safe side.
+Pipelines, restarts and FIFOs take their cycles, on the safe side. A pipeline that turns out to be
+shorter holds fewer words, and a process whose result finds no room stops reading, too; so a word
+has its room until the results of its iteration are due, by which time it has been read.
 """
 
 from __future__ import annotations
@@ -59,9 +61,14 @@ class _Loop:
         return _Loop(kind, schedule.iterations, reads, writes, is_spread)
 
     @property
+    def stages(self) -> int:
+        """Cycles from the reads of an iteration to its writes."""
+        return PESSIMISTIC.stages[self.kind]
+
+    @property
     def rest(self) -> int:
         """Cycles from the last iteration of a frame to the first one of the next."""
-        return PESSIMISTIC.stages[self.kind] + PESSIMISTIC.restart_gap
+        return self.stages + PESSIMISTIC.restart_gap
 
     @property
     def cycles(self) -> int:
@@ -98,8 +105,7 @@ class _Loop:
             delays: IntArray = late[np.searchsorted(read, iterations, side="right")]
             return pace(iterations) + delays
 
-        stages = PESSIMISTIC.stages[self.kind]
-        return [at(port) for port in self.reads], [at(port) + stages for port in self.writes]
+        return [at(port) for port in self.reads], [at(port) + self.stages for port in self.writes]
 
 
 def fifo_depths(wiring: Wiring) -> Mapping[str, int]:
@@ -175,7 +181,7 @@ class _Timetable:
             arrivals = [times + _TRANSIT for times, _ in passed]
             reads, writes = loop.times(interval, arrivals)
             for stream, (times, words), read in zip(streams, passed, reads, strict=True):
-                bits = _most_words(times, read, interval) * wiring.read_bits(stream)
+                bits = _most_words(times, read + loop.stages, interval) * wiring.read_bits(stream)
                 depths[stream.value] = words - (-bits // wiring.written_bits(stream))
             inputs = [origins[stream.value] for stream in streams]
             for origin, arrival, read in zip(inputs, arrivals, reads, strict=True):
@@ -206,7 +212,7 @@ class _Timetable:
         if converter is None:
             return times, 0
         (read,), (written,) = converter.times(self.interval, [times + _TRANSIT])
-        return written, _most_words(times, read, self.interval)
+        return written, _most_words(times, read + converter.stages, self.interval)
 
 
 def _most_words(written: IntArray, read: IntArray, interval: int) -> int:

@@ -57,20 +57,17 @@ WEIGHTS = (
 
 
 class Chain:
-    """A graph under construction: every operator reads what the last one gave."""
+    """A graph under construction: every operator reads ``last``, what the one before gave."""
 
     def __init__(self, rng: np.random.Generator, input_type: TensorType) -> None:
         self.rng = rng
         self.inputs = {"x": input_type}
         self.nodes: list[Node] = []
+        self.last = "x"
 
     @property
     def graph(self) -> Graph:
         return Graph(self.inputs, tuple(self.nodes), (self.last,))
-
-    @property
-    def last(self) -> str:
-        return self.nodes[-1].results[-1] if self.nodes else "x"
 
     @property
     def type(self) -> TensorType:
@@ -79,6 +76,7 @@ class Chain:
     def append(self, op: Op, *more_inputs: str) -> str:
         name = f"{op.name}{len(self.nodes)}"
         self.nodes.append(Node((name,), op, (self.last, *more_inputs)))
+        self.last = name
         return name
 
     def threshold(self, target: IntType | None = None, *, steps: int | None = None) -> str:
