@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 
 from lutloom.core.graph import Graph, Node
-from lutloom.core.op import Op
 from lutloom.core.ops import Add, Concat, Multiply, Permute, Reshape, Slice, Split, Upsample
 from lutloom.core.types import Const, TensorType
 from tests.codegen.conftest import TYPES, Chain
@@ -18,17 +17,7 @@ _MOST = 160
 
 
 class Branches(Chain):
-    """A graph under construction: operators read the value that was chosen last, or made."""
-
-    source: str = "x"
-
-    @property
-    def last(self) -> str:
-        return self.source
-
-    def append(self, op: Op, *more_inputs: str) -> str:
-        self.source = super().append(op, *more_inputs)
-        return self.source
+    """A chain that goes on from any value that is there."""
 
     def any_shape(self) -> tuple[int, ...]:
         """Return a shape of as many elements as the last value has."""
@@ -50,7 +39,7 @@ class Branches(Chain):
         ends = [end for pair in kept or [(0, shape[axis])] for end in pair]
         names = tuple(f"part{len(self.nodes)}/{place}" for place in range(len(ends) // 2))
         self.nodes.append(Node(names, Split(axis, tuple(ends)), (self.last,)))
-        self.source = names[self.rng.integers(len(names))]
+        self.last = names[self.rng.integers(len(names))]
 
     def axis(self) -> int:
         return int(self.rng.integers(len(self.type.shape)))
@@ -62,7 +51,7 @@ class Branches(Chain):
         if self.rng.integers(2):
             return str(alike[self.rng.integers(len(alike))])
         before, made = self.last, self.threshold()
-        self.source = before
+        self.last = before
         return made
 
     def join(self) -> None:
@@ -70,7 +59,7 @@ class Branches(Chain):
         axis = self.axis()
         if self.rng.integers(2) and self.type.shape[axis] > 1:
             others.append(self.append(Slice(axis, 1, self.type.shape[axis])))
-            self.source = others[0]
+            self.last = others[0]
         self.append(Concat(axis), *others)
 
     def step(self) -> None:
@@ -110,15 +99,15 @@ def moving_graph(seed: int, steps: int) -> Graph:
     for _ in range(steps):
         net.step()
         if rng.integers(4) == 0:
-            net.source = str(rng.choice(list(net.graph.types)))
+            net.last = str(rng.choice(list(net.graph.types)))
     users = net.graph.users
     ends = [name for name in net.graph.types if not users[name] and rng.integers(3)]
     flat = []
     for name in dict.fromkeys([*ends, net.last]):
-        net.source = name
+        net.last = name
         flat.append(net.append(Reshape((net.type.size,))))
     if len(flat) > 1:
-        net.source = flat[0]
+        net.last = flat[0]
         net.append(Concat(0), *flat[1:])
     if net.type.element.bits > 24:
         net.threshold()

@@ -144,8 +144,8 @@ def moves() -> Graph:
     made.append(Concat(1), "x")
     made.append(Upsample((1, 2, 1)))
     made.append(Upsample((2, 3, 2)))
-    parts = ("a", "b"), Split(1, (0, 3, 6, 18)), (made.last,)
-    made.nodes.append(Node(*parts))
+    made.nodes.append(Node(("a", "b"), Split(1, (0, 3, 6, 18)), (made.last,)))
+    made.last = "b"
     made.append(Concat(1), "a")
     made.append(Permute((1, 0, 2)))
     return made.graph

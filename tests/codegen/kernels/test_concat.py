@@ -55,9 +55,10 @@ def test_what_is_joined_agrees_in_every_folding(
     for index, (axis, pe) in enumerate([(0, pe) for pe in (1, 2, 3, 4, 6, 12)] + [(1, 4)]):
         name, inputs = f"join{index}", tuple(parts[index % 4 :] + parts[: index % 4])
         net.nodes.append(Node((name,), Concat(axis), inputs))
+        net.last = name
         wires.append(net.append(Reshape((48,))))
         foldings[name] = Folding(pe)
-    net.nodes.append(Node(("y",), Concat(0), tuple(wires)))
+    net.append(Concat(0), *wires[:-1])
     lowered = lower(net.graph)
     assert legal_values(lowered, "join0")["pe"] == (1, 2, 3, 4, 6, 12)
     assert legal_values(lowered, "join6")["pe"] == (1, 2, 4)
