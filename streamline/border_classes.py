@@ -59,30 +59,34 @@ def spread(array: Rationals, classes: Classes) -> Rationals:
     return array
 
 
-def in_one_form(node: SourceNode, left: F, right: F) -> tuple[F, F]:
-    """Return both with the same classes: two places share one if they do in both tensors.
+def in_one_form(node: SourceNode, *tensors: F, but: int | None = None) -> tuple[F, ...]:
+    """Return all with the same classes: two places share one if they do in every tensor.
 
-    The tensors have one shape, their values' axes one order. Raises ``ModelError`` where too many
-    elements differ.
+    The tensors have one shape, their values' axes one order. Along the axis ``but`` of the values
+    they may differ in size, and have no classes. Raises ``ModelError`` where too many elements
+    differ.
     """
     import numpy as np
 
-    if left.classes is right.classes:
-        return left, right
+    first = tensors[0]
+    if but is None and all(x.classes is first.classes for x in tensors):
+        return tensors
     merged: list[IntArray | None] = []
-    for axis, model_axis in enumerate(left.axes):
-        size = left.shape[model_axis]
-        places = [_places(x, axis, size) for x in (left, right)]
-        index, first = distinct(np.stack(places, axis=1))
-        is_shared = 1 < len(first) < size
-        kept = first if is_shared else np.arange(size)
-        left = _with_entries(left, places[0][kept], axis)
-        right = _with_entries(right, places[1][kept], axis)
-        merged.append(index if is_shared else None)
-    for x in (left, right):
+    for axis, model_axis in enumerate(first.axes):
+        sizes = [x.shape[model_axis] for x in tensors]
+        places = [_places(x, axis, size) for x, size in zip(tensors, sizes, strict=True)]
+        index = None
+        if axis != but:
+            found, entries = distinct(np.stack(places, axis=1))
+            if 1 < len(entries) < sizes[0]:
+                index = found
+                places = [own[entries] for own in places]
+        tensors = tuple(_with_entries(x, at, axis) for x, at in zip(tensors, places, strict=True))
+        merged.append(index)
+    for x in tensors:
         check_elements(node, prod(np.broadcast_shapes(*(array.shape for array in x.arrays))))
     classes = tuple(merged) if any(of is not None for of in merged) else ()
-    return replace(left, classes=classes), replace(right, classes=classes)
+    return tuple(replace(x, classes=classes) for x in tensors)
 
 
 def _places(x: Formula, axis: int, size: int) -> IntArray:

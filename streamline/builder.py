@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lutloom.core.errors import GraphError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.meaning import ValueMeaning
-from lutloom.core.ops import Conv, Linear, MaxPool
+from lutloom.core.ops import Concat, Conv, Linear, MaxPool
 from lutloom.core.types import TensorType
 from lutloom.streamline.deferred_sum import DeferredSum, unit_and_type
 from lutloom.streamline.errors import ModelError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
+    from lutloom.streamline.pending_concat import PendingConcat
     from lutloom.streamline.pending_pool import PendingPool
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Scaled
@@ -53,6 +54,8 @@ class GraphBuilder:
     """Sums that the graph does not hold, by the names that stand for them."""
     pools: dict[str, PendingPool] = field(default_factory=dict)
     """Max pools that the graph does not hold yet, by the names of their results."""
+    concats: dict[str, PendingConcat] = field(default_factory=dict)
+    """Tensors one behind the other that the graph does not hold, by the names of the whole."""
     _bounds: dict[str, tuple[list[int], list[int]]] = field(default_factory=dict)
 
     def add_input(self, name: str, type_: TensorType) -> str:
@@ -65,7 +68,7 @@ class GraphBuilder:
         """Add ``op`` on behalf of ``node`` of the model; return the name of its result.
 
         Raises ``ModelError`` if the result can't be typed: sums beyond 64 bits; and if it is to be
-        computed from a sum that is deferred, or from a pool whose results are no integers.
+        computed from a sum that is deferred, or from what is no integer: of a pool, or joined.
         """
         for source in inputs:
             pool = self.pools.get(source)
@@ -75,6 +78,8 @@ class GraphBuilder:
                 self.settle(source, node)
             if source in self.deferred:
                 return self._behind(source, node, suffix, op)
+            if source in self.concats:
+                return self._behind_concat(source, node, op)
         name = self._unused(readable_name(node.name) + suffix)
         self._append(node, name, op, inputs)
         return name
@@ -131,6 +136,8 @@ class GraphBuilder:
                 self.settle(source, pool.node)
             if source in self.deferred:
                 raise self.deferred[source].refusal(str(pool.node))
+            if source in self.concats:
+                raise self.concats[source].refusal(pool.node)
             self._append(pool.node, name, pool.op, (source,))
             return
         element = self.types[source].element
@@ -140,6 +147,28 @@ class GraphBuilder:
         largest = self.add(pool.node, "/largest", pool.op, (turned,))
         back = turning(falls, ends, self.types[largest].element)
         self._append(pool.node, name, back, (largest,))
+
+    def concat(self, concat: PendingConcat) -> str:
+        """Return a name for ``concat``, which only a quantizer can read."""
+        types = [self.types[branch.value] for branch in concat.branches]
+        (type_,) = types if len(types) == 1 else Concat(concat.place).infer(*types)
+        name = self._unused(readable_name(concat.node.name) + "/joined")
+        self.types[name] = type_
+        self.concats[name] = concat
+        return name
+
+    def _behind_concat(self, source: str, node: SourceNode, op: Op) -> str:
+        """Return the branches of ``source`` behind ``op``, joined."""
+        concat = self.concats[source]
+
+        def add(own: Move, name: str) -> str:
+            return self.add(node, "", own, (name,))
+
+        shape = self.types[source].shape
+        moved = concat.behind(op, shape, add) if isinstance(op, Move) else None
+        if moved is None:
+            raise concat.refusal(node)
+        return self.concat(moved)
 
     def defer(
         self, node: SourceNode, factors: Mapping[str, Rationals], because: str
@@ -206,6 +235,8 @@ class GraphBuilder:
                 self.settle(name, "the output")
             if name in self.deferred:
                 raise self.deferred[name].refusal("the output")
+            if name in self.concats:
+                raise self.concats[name].refusal("the output")
         try:
             return Graph(self.inputs, tuple(self.nodes), outputs)
         except GraphError as error:  # pragma: no cover - every node was typed when it was added

@@ -12,6 +12,7 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
+from lutloom.core.ops import Concat
 from lutloom.core.rational import rationals
 from lutloom.core.types import IntType
 from lutloom.streamline.align import by_channel, compact, varies_in_place
@@ -54,6 +55,8 @@ def levelled(node: SourceNode, y: Formula, steps: Rationals, context: Context) -
         if pooled is not None:
             return pooled
         build.settle(y.value, node)
+    if y.value in build.concats:
+        return _of_branches(node, y, steps, context)
     deferred = build.deferred.get(y.value)
     factors = () if deferred is None else tuple(deferred.factors.values())
     if not varies_in_place(*y.arrays, *factors, steps):
@@ -71,6 +74,21 @@ def _integers(value: str, like: Formula) -> Scaled:
     """Return the integers ``value``, whose axes are those of ``like``."""
     one, zero = (rationals([n]).reshape((1,) * len(like.shape)) for n in (1, 0))
     return Scaled(value, like.axes, like.shape, one, zero)
+
+
+def _of_branches(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled:
+    """Return the levels of each branch, joined."""
+    build = context.build
+    concat = build.concats[y.value]
+    steps = spread(steps, y.classes)
+    parts = concat.applied(expanded(node, y), steps, build)
+    values = [
+        reordered(build, node, levelled(node, part, own, context), y.axes).value
+        for part, own in parts
+    ]
+    if len(values) == 1:
+        return _integers(values[0], y)
+    return _integers(build.add(concat.node, "/levels", Concat(concat.place), values), y)
 
 
 def _before_pool(node: SourceNode, y: Formula, steps: Rationals, context: Context) -> Scaled | None:

@@ -101,10 +101,15 @@ def before(x: Formula, pool: PendingPool, build: GraphBuilder) -> Formula:
     if pool.signs is not None:
         return replace(x, value=source.value, shape=shape)
     at = replace(source, axes=x.axes, shape=shape, root=x.root, trail=x.trail)
+    return composed(pool.node, x, at)
+
+
+def composed(node: SourceNode, x: Formula, at: Formula) -> Formula:
+    """Return ``x`` of what ``at`` is of its value; axes, root and trail of both are the same."""
     match x, at:
         case Scaled(), Scaled():
             return _clamped(scale_and_shift(at, x.slope, x.offset), x.lower, x.upper)
-    expression = of(expression_of(pool.node, x), expression_of(pool.node, at))
+    expression = of(expression_of(node, x), expression_of(node, at))
     return Curve(at.value, at.axes, at.shape, expression, x.root, x.trail, at.classes)
 
 

@@ -10,6 +10,7 @@ from lutloom.core.host import Binarize, Quantize
 from lutloom.core.host_json import program_to_json
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.streamline.align import aligned, varying_axes
+from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.context import Entry, required_formula
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.expression import with_arrays
@@ -90,7 +91,7 @@ def _reachable(quantizer: Uniform, y: Formula, context: Context) -> Steps | Wide
     """Return the steps of the levels that ``y`` can come near to."""
     assert quantizer.rounding is not None
     shift = quantizer.shift
-    least, most = (end + shift for end in reach(beneath(y, context.build), context))
+    least, most = (end + shift for end in reach(y, context))
     lo = min(max(quantizer.lo, least - 1), quantizer.hi)
     hi = max(min(quantizer.hi, most + 1), lo)
     if hi - lo > MOST_STEPS:
@@ -102,6 +103,13 @@ def reach(y: Formula, context: Context) -> tuple[int, int]:
     """Return integers below and above everything that ``y`` can be."""
     import numpy as np
 
+    y = beneath(y, context.build)
+    concat = context.build.concats.get(y.value)
+    if concat is not None:
+        nothing = np.full((1,) * len(y.shape), None, dtype=object)
+        parts = concat.applied(expanded(concat.node, y), nothing, context.build)
+        lows, highs = zip(*(reach(part, context) for part, _ in parts), strict=True)
+        return min(lows), max(highs)
     element = context.build.types[y.value].element
     if isinstance(y, Curve):
         # NumPy at module level there.

@@ -24,7 +24,6 @@ from lutloom.streamline.context import required, required_constant, required_for
 from lutloom.streamline.curve import number
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered
-from lutloom.streamline.pending_pool import beneath
 from lutloom.streamline.quantize import MOST_STEPS, reach, thresholded
 from lutloom.streamline.requantize import WideSteps
 from lutloom.streamline.rounding import rounding_named, step_up
@@ -144,7 +143,7 @@ def _truncated(
     import numpy as np
 
     powers = set(power.ravel().tolist())
-    least, most = reach(beneath(y, context.build), context)
+    least, most = reach(y, context)
     lo = min(floor((least - 1) / p) for p in powers) - 1
     hi = max(ceil((most + 1) / p) for p in powers) + 1
     if ends is not None:

@@ -18,6 +18,7 @@ from tests.models import Writer, write
 from tests.moves import FORMS, NIBBLE, check_moved
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike
@@ -47,7 +48,9 @@ def test_elements_are_exact_in_every_form(
         (range(5, -1, -1), {Slice, Concat}),
     ],
 )
-def test_channels_are_taken_in_passing(indices: Any, kinds: set[type], tmp_path: Path) -> None:
+def test_channels_are_taken_in_passing(
+    indices: Sequence[int], kinds: set[type], tmp_path: Path
+) -> None:
     network = check_moved(
         lambda w, x: gathered(w, x, list(indices), 1), "channels", (6, 2), tmp_path
     )
