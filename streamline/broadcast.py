@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.core.ops import Upsample
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered, reshaped
-from lutloom.streamline.symbols import Scaled
+from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context
     from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Formula
+
+F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
 
-def broadcast(
-    node: SourceNode, left: Scaled, right: Scaled, context: Context
-) -> tuple[Scaled, Scaled]:
+def broadcast(node: SourceNode, left: F, right: F, context: Context) -> tuple[F, F]:
     """Return both tensors with one shape, their values' axes in one order.
 
     Raises ``ModelError`` where NumPy's rules know no such shape, or the batch would take part.
@@ -40,9 +41,7 @@ def broadcast(
     return repeated(node, left, shape, context), repeated(node, right, shape, context)
 
 
-def of_one_rank(
-    node: SourceNode, left: Scaled, right: Scaled, context: Context
-) -> tuple[Scaled, Scaled]:
+def of_one_rank(node: SourceNode, left: F, right: F, context: Context) -> tuple[F, F]:
     """Return both tensors with as many axes: of size 1 in front of those of the smaller one.
 
     Raises ``ModelError`` where its batch stands in the place of another axis.
@@ -62,7 +61,7 @@ def of_one_rank(
     return left, right
 
 
-def repeated(node: SourceNode, x: Scaled, shape: tuple[int, ...], context: Context) -> Scaled:
+def repeated(node: SourceNode, x: F, shape: tuple[int, ...], context: Context) -> F:
     """Return ``x`` with its axes of size 1 repeated to the model's ``shape``."""
     if x.shape == shape:
         return x
@@ -74,7 +73,7 @@ def repeated(node: SourceNode, x: Scaled, shape: tuple[int, ...], context: Conte
     return replace(x, value=value, shape=shape, classes=classes)
 
 
-def _order(left: Scaled, right: Scaled) -> tuple[int, ...]:
+def _order(left: Formula, right: Formula) -> tuple[int, ...]:
     """Return the order of axes in which both meet.
 
     That of the larger one, which nothing has to move then. Of two orders the model's own is that of

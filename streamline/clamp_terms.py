@@ -4,37 +4,66 @@ Where ``s > 0``, ``k`` is the least integer with ``s k + a >= lo`` and ``l`` the
 + a <= hi``; ``c`` and ``d`` make up for what is left between these and the bounds. Where ``s < 0``
 the bounds change places. Exact: between ``k`` and ``l`` no bound does anything, and beyond them one
 of the two is the result. A ReLU on integers without an offset needs no more than ``max(p, 0)``.
+Functions that are sums of clamps, such as a LeakyReLU, are so many of these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, prod
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import Requantize, Threshold
+from lutloom.core.ops import Requantize, Reshape, Threshold
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varies_in_place
+from lutloom.streamline.border_classes import check_elements, expanded
 from lutloom.streamline.errors import ModelError
+from lutloom.streamline.linear_pieces import linear_pieces
+from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
     from lutloom.core.types import IntType
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Scaled
+    from lutloom.streamline.symbols import Formula
 
 
 def terms_of(
-    node: SourceNode, x: Scaled, build: GraphBuilder
+    node: SourceNode, x: Formula, build: GraphBuilder
 ) -> tuple[dict[str, Rationals], Rationals]:
     """Return the values that ``x`` is a sum of, each with its factor, and the offset beside them.
 
-    Raises ``ModelError`` where bounds differ by place, or clamp a sum that the graph does not hold.
+    Raises ``ModelError`` for a function that is no sum of clamps, and for a clamp of a sum that the
+    graph does not hold.
     """
+    import numpy as np
+
+    if isinstance(x, Scaled):
+        return _of_one(node, x, build)
+    pieces = linear_pieces(node, x)
+    if pieces is None:
+        raise ModelError(
+            f"{node} adds floats: {x.trail[-1]} before it is not followed by a quantizer; put a"
+            " quantizer on that branch"
+        )
+    terms: dict[str, Rationals] = {}
+    offsets: list[Rationals] = []
+    for piece in pieces:
+        own, offset = _of_one(node, piece, build)
+        offsets.append(offset)
+        for name, factor in own.items():
+            terms[name] = np.asarray(terms.get(name, 0) + factor)
+    return terms, np.asarray(sum(offsets))
+
+
+def _of_one(
+    node: SourceNode, x: Scaled, build: GraphBuilder
+) -> tuple[dict[str, Rationals], Rationals]:
     if x.is_clamped:
         return _of_clamp(node, x, build)
     deferred = build.deferred.get(x.value)
@@ -86,43 +115,49 @@ class _Clamp:
 def _of_clamp(
     node: SourceNode, x: Scaled, build: GraphBuilder
 ) -> tuple[dict[str, Rationals], Rationals]:
-    if varies_in_place(*x.arrays):
-        raise ModelError(
-            f"{node} adds floats: {x.trail[-1]} clamps a branch whose numbers differ along the"
-            " image, and that is not quantized again; put a quantizer on that branch"
-        )
-    clamps = _clamps(x, build)
+    """Return the terms of a clamp, by element where its numbers differ by place."""
+    import numpy as np
+
+    shape = build.types[x.value].shape
+    is_flat = varies_in_place(*x.arrays)
+    value = x.value
+    if is_flat:
+        x = expanded(node, x)
+        check_elements(node, prod(shape))
+        value = build.add(node, "/flat", Reshape((prod(shape),)), (x.value,))
+    clamps = _clamps(x, shape if is_flat else (), build)
 
     def numbers(of: Callable[[_Clamp], Fraction]) -> Rationals:
-        import numpy as np
-
-        array = np.empty((*[1] * (x.slope.ndim - 1), len(clamps)), dtype=object)
+        array = np.empty(shape if is_flat else (*[1] * (x.slope.ndim - 1), len(clamps)), object)
         array.ravel()[:] = [of(clamp) for clamp in clamps]
         return compact(array)
 
-    one, zero = Const([[1]]), Const([[0]])
+    def added(suffix: str, op: Op) -> str:
+        name = build.add(node, suffix, op, (value,))
+        return build.add(node, suffix, Reshape(shape), (name,)) if is_flat else name
+
     lowest = Const([min(clamp.first, clamp.last) for clamp in clamps])
     highest = Const([max(clamp.first, clamp.last) for clamp in clamps])
-    limit = Requantize(one, zero, 0, lowest, highest)
-    terms = {build.add(node, "/clamp", limit, (x.value,)): numbers(lambda clamp: clamp.slope)}
+    limit = Requantize(Const([[1]]), Const([[0]]), 0, lowest, highest)
+    terms = {added("/clamp", limit): numbers(lambda clamp: clamp.slope)}
     for suffix, share, start, base in (
         ("/below", numbers(lambda clamp: clamp.below), [c.first for c in clamps], 1),
         ("/above", numbers(lambda clamp: clamp.above), [c.last + 1 for c in clamps], 0),
     ):
-        if any(share.ravel().tolist()):
+        if share.any():
             rows, heights = [[k] for k in start], [[1 - 2 * base]] * len(start)
             side = Threshold(Const(rows), Const([base] * len(start)), Const(heights))
-            terms[build.add(node, suffix, side, (x.value,))] = share
+            terms[added(suffix, side)] = share
     return terms, numbers(lambda clamp: clamp.offset)
 
 
-def _clamps(x: Scaled, build: GraphBuilder) -> list[_Clamp]:
-    """Return what each channel is, one where all share it."""
+def _clamps(x: Scaled, shape: tuple[int, ...], build: GraphBuilder) -> list[_Clamp]:
+    """Return what each channel is, one where all share it, or each element of ``shape``."""
     import numpy as np
 
     absent = np.full((1,) * x.slope.ndim, None, dtype=object)
     bounds = (absent if array is None else array for array in (x.lower, x.upper))
-    arrays = np.broadcast_arrays(x.slope, x.offset, *bounds)
+    arrays = np.broadcast_arrays(x.slope, x.offset, *bounds, np.empty(shape))[:4]
     element = build.types[x.value].element
     return [
         _Clamp.of(slope, offset, (lower, upper), element)

@@ -44,7 +44,7 @@ def _of_clamp(x: Scaled, scale: Rationals, shift: Rationals) -> Scaled:
         ends = np.frompyfunc(_bounds, 4, 2)(
             _or_absent(x.lower, x), _or_absent(x.upper, x), scale, shift
         )
-        lower, upper = (compact(np.asarray(end, dtype=object)) for end in ends)
+        lower, upper = (_or_none(compact(np.asarray(end, dtype=object))) for end in ends)
     return replace(
         x,
         slope=compact(np.asarray(x.slope * scale)),
@@ -58,6 +58,10 @@ def _or_absent(bounds: Rationals | None, x: Scaled) -> Rationals:
     import numpy as np
 
     return np.full((1,) * x.slope.ndim, None, dtype=object) if bounds is None else bounds
+
+
+def _or_none(bounds: Rationals) -> Rationals | None:
+    return None if bounds.size == 1 and bounds.ravel()[0] is None else bounds
 
 
 def _bounds(

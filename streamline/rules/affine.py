@@ -20,7 +20,7 @@ from lutloom.streamline.symbols import Constant, Curve, Scaled
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
-    from lutloom.streamline.symbols import Formula, Symbol
+    from lutloom.streamline.symbols import Symbol
 
 
 def add(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -48,7 +48,7 @@ def _sum(node: SourceNode, inputs: Inputs, context: Context, sign: int) -> Symbo
             function = Function.ADD if sign > 0 else Function.SUBTRACT
             return diamond(node, function, left, right)
         case Scaled() | Curve(), Scaled() | Curve():
-            return join(node, *_branches(node, left, right), context, sign=sign)
+            return join(node, left, right, context, sign=sign)
         case _:
             return host_only(node, inputs, context)
 
@@ -77,19 +77,6 @@ def mean(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         share = number(total, Fraction(1, len(inputs))).values
         return scale_and_shift(total, share, rationals(0))
     return total
-
-
-def _branches(node: SourceNode, left: Formula, right: Formula) -> tuple[Scaled, Scaled]:
-    """Return two branches whose integers can meet."""
-    for branch in (left, right):
-        if isinstance(branch, Curve):
-            raise ModelError(
-                f"{node} adds floats: {branch.trail[-1]} before it is not followed by a quantizer;"
-                " put a quantizer on that branch"
-            )
-    assert isinstance(left, Scaled)
-    assert isinstance(right, Scaled)
-    return left, right
 
 
 def mul(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.context import Context
     from lutloom.streamline.source import SourceNode
+    from lutloom.streamline.symbols import Formula
 
 
-def join(node: SourceNode, left: Scaled, right: Scaled, context: Context, *, sign: int) -> Scaled:
+def join(node: SourceNode, left: Formula, right: Formula, context: Context, *, sign: int) -> Scaled:
     """Return ``left + sign * right``, whose shapes broadcast.
 
     Raises ``ModelError`` if they do not.
@@ -55,17 +56,20 @@ def combination(
     node: SourceNode,
     factors: Mapping[str, Rationals],
     offset: Rationals,
-    like: Scaled,
+    like: Formula,
     build: GraphBuilder,
 ) -> Scaled:
     """Return ``sum(factors[name] * name) + offset``, of values whose axes are those of ``like``.
 
     Offsets may have an entry a class of ``like``.
     """
+    import numpy as np
+
     factors = {name: compact(own) for name, own in factors.items()}
     if like.classes and varies_in_place(*factors.values()):
         # The values are multiplied place by place.
-        expanded(node, replace(like, offset=offset))
+        slopes = np.asarray(sum(factors.values()))
+        expanded(node, Scaled("", like.axes, like.shape, slopes, offset, classes=like.classes))
         offset = spread(offset, like.classes)
         factors = {name: spread(own, like.classes) for name, own in factors.items()}
         like = replace(like, classes=())
@@ -82,7 +86,7 @@ def _of_one(
     name: str,
     slope: Rationals,
     offset: Rationals,
-    like: Scaled,
+    like: Formula,
     build: GraphBuilder,
 ) -> Scaled:
     """Return ``slope * name + offset``, under a name of its own: another tensor of the model."""
@@ -95,7 +99,7 @@ def _sum(
     node: SourceNode,
     factors: dict[str, Rationals],
     offset: Rationals,
-    like: Scaled,
+    like: Formula,
     build: GraphBuilder,
 ) -> Scaled:
     import numpy as np
