@@ -25,7 +25,7 @@ import torch
 
 from lutloom.qat.brevitas_parts import QuantIdentity, QuantLinear, QuantReLU
 from lutloom.qat.models.norm import TensorNorm
-from lutloom.qat.run import trace_model, values_of
+from lutloom.qat.run import trace_outputs, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ class Variety:
     """What a network makes of data: the levels of its activations, and its classes.
 
     ``classes`` are those that occurred with how often, the most frequent first; of a model with
-    logits for each pixel, of all pixels.
+    logits for each pixel, of all pixels; of one with several outputs, of the first.
     """
 
     activations: tuple[LevelUse, ...]
@@ -130,7 +130,7 @@ def calibrate(model: torch.nn.Module, inputs: NDArray[np.float32], seed: int = 0
 
 def variety(model: torch.nn.Module, inputs: NDArray[np.float32]) -> Variety:
     """Return which levels and classes occur for ``inputs`` (N, ...)."""
-    logits, traces = trace_model(model, inputs, batch_size=16)
+    (logits, *_), traces = trace_outputs(model, inputs, batch_size=16)
     modules = dict(model.named_modules())
     activations = tuple(
         _use(name, modules[name.partition(":")[0]], values) for name, values in traces.items()

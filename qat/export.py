@@ -38,18 +38,20 @@ def export_qonnx(
     *,
     external_data: bool = False,
     dynamo: bool = False,
+    outputs: tuple[str, ...] = (OUTPUT_NAME,),
 ) -> Path:
     """Write ``model`` to the QONNX file ``path`` and return the path.
 
     ``input_shape`` is (C, H, W); the batch is the symbolic dimension ``batch``; the input is named
-    ``pixels``, the output ``logits``. The file holds its weights, unless ``external_data`` leaves
+    ``pixels``, the output ``logits``; a model that returns several needs ``outputs``, a name for
+    each. The file holds its weights, unless ``external_data`` leaves
     them in ``path`` + ``.data`` beside it. Files appear whole or not at all. The model keeps its
     mode. Raises :class:`TrainingError` if the file can't be written.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise TrainingError(f"{path} can't be written: there is no folder {path.parent}")
-    proto = _dynamo(model, input_shape) if dynamo else _traced(model, input_shape)
+    proto = (_dynamo if dynamo else _traced)(model, input_shape, outputs)
     # The shapes that exporters note between nodes are guesses at the custom operators' results.
     del proto.graph.value_info[:]
     _drop_aliases(proto.graph)
@@ -61,22 +63,22 @@ def export_qonnx(
     return path
 
 
-def _traced(model: torch.nn.Module, input_shape: tuple[int, ...]) -> Any:  # noqa: ANN401 (ModelProto)
+def _traced(model: torch.nn.Module, input_shape: tuple[int, ...], outputs: tuple[str, ...]) -> Any:  # noqa: ANN401 (ModelProto)
     with _quiet():
         return brevitas_export(
             model,
             torch.zeros(1, *input_shape),
             dynamo=False,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_axes={INPUT_NAME: {0: "batch"}, OUTPUT_NAME: {0: "batch"}},
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *outputs)},
             opset_version=_OPSET,
             # Brevitas' default would make every weight an input of the graph
             keep_initializers_as_inputs=False,
         )
 
 
-def _dynamo(model: torch.nn.Module, input_shape: tuple[int, ...]) -> Any:  # noqa: ANN401 (ModelProto)
+def _dynamo(model: torch.nn.Module, input_shape: tuple[int, ...], outputs: tuple[str, ...]) -> Any:  # noqa: ANN401 (ModelProto)
     with _quiet():
         return brevitas_export(
             model,
@@ -84,7 +86,7 @@ def _dynamo(model: torch.nn.Module, input_shape: tuple[int, ...]) -> Any:  # noq
             torch.zeros(2, *input_shape),
             dynamo=True,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
+            output_names=list(outputs),
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )

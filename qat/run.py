@@ -31,6 +31,17 @@ def trace_model(
 ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
     """Return the logits as ``run_model`` does, and what each quantizer of data gave, (N, ...).
 
+    Both are as in ``trace_outputs``.
+    """
+    (logits,), traces = trace_outputs(model, pixels, batch_size)
+    return logits, traces
+
+
+def trace_outputs(
+    model: torch.nn.Module, pixels: NDArray[np.float32], batch_size: int = 1000
+) -> tuple[tuple[NDArray[np.float32], ...], dict[str, NDArray[np.float32]]]:
+    """Return all outputs of a model, (N, ...) each, and what each quantizer of data gave.
+
     The quantizers are named by their modules: ``layers.quantize0``. One that branches share is used
     several times, which are told apart: ``layers.quantize0``, ``layers.quantize0:1`` and so on.
     """
@@ -49,16 +60,18 @@ def trace_model(
     hooks = [module.register_forward_hook(_keep(uses[name])) for name, module in quantizers]
     try:
         with torch.inference_mode():
-            batches = []
+            batches: list[tuple[NDArray[np.float32], ...]] = []
             for start in range(0, len(pixels), batch_size):
-                logits = values_of(model(_tensor(pixels[start : start + batch_size])))
-                batches.append(logits.numpy())
+                outputs = model(_tensor(pixels[start : start + batch_size]))
+                # a tensor of Brevitas is a tuple, too
+                outputs = outputs if type(outputs) is tuple else (outputs,)
+                batches.append(tuple(values_of(output).numpy() for output in outputs))
                 for name, values in uses.items():
                     for use, own in enumerate(values):
                         traces.setdefault(f"{name}:{use}" if use else name, []).append(own)
                     values.clear()
         traced = {name: np.concatenate(parts) for name, parts in traces.items()}
-        return np.concatenate(batches), traced
+        return tuple(map(np.concatenate, zip(*batches, strict=True))), traced
     finally:
         for hook in hooks:
             hook.remove()

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from lutloom.qat.calibration import calibrate, random_images
+from lutloom.qat.export import OUTPUT_NAME
 from lutloom.qat.models.attention import AttentionNet
 from lutloom.qat.models.autoencoder import Autoencoder
 from lutloom.qat.models.blocks import Bits
@@ -43,7 +44,7 @@ class Recipe:
     """A network: how it is made, the shape of its input, and the integers that go in.
 
     ``input_type`` and ``input_scale`` are the options of ``lutloom compile``; with ``images``
-    images it is shown.
+    images it is shown. ``outputs`` are names for what the model returns.
     """
 
     make: Callable[[], torch.nn.Module]
@@ -51,6 +52,7 @@ class Recipe:
     input_type: str = "uint8"
     input_scale: str = "1/255"
     images: int = 32
+    outputs: tuple[str, ...] = (OUTPUT_NAME,)
 
     def integers(self, count: int, seed: int = 0) -> NDArray[np.int64]:
         """Return random inputs as the integers that go in, (count, *shape)."""

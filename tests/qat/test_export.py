@@ -26,7 +26,10 @@ from qonnx.util.basic import qonnx_make_model
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
 from lutloom.qat.models import build_model, model_names
-from lutloom.qat.run import classify, run_model
+from lutloom.qat.models.blocks import Bits
+from lutloom.qat.models.detector import Detector
+from lutloom.qat.run import classify, run_model, trace_outputs
+from lutloom.streamline.executor import prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,6 +135,21 @@ def test_the_batch_is_symbolic_and_the_ends_are_named(tmp_path: Path, dynamo: bo
         for end in (*graph.input, *graph.output)
     }
     assert ends == {"pixels": ["batch", 1, 8, 8], "logits": ["batch", 10]}
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_several_outputs_have_a_name_each(tmp_path: Path, dynamo: bool) -> None:
+    model = Detector(Bits(4, 4), width=2).eval()
+    shape, names = (3, 32, 16), ("coarse", "fine")
+    path = export_qonnx(model, tmp_path / "m.onnx", shape, dynamo=dynamo, outputs=names)
+    graph = onnx.load(path).graph
+    assert [output.name for output in graph.output] == ["coarse", "fine"]
+    pixels = np.random.default_rng(0).random((3, *shape), np.float32)
+    found = prepare(path, 3).run(pixels)
+    expected, _ = trace_outputs(model, pixels, 2)
+    for name, output in zip(names, expected, strict=True):
+        assert found[name].shape == output.shape
+        assert np.mean(found[name] == output) > 0.99
 
 
 def test_nodes_are_named_after_their_modules(tmp_path: Path) -> None:
