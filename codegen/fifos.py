@@ -13,9 +13,11 @@ with two exceptions:
 - a window and the product behind it are one loop, a tap being given when it is multiplied, unless
   they would be slower than all else: so no FIFO holds every pixel many times.
 
-Pipelines, restarts and FIFOs take their cycles, on the safe side. A pipeline that turns out to be
-shorter holds fewer words, and a process whose result finds no room stops reading, too; so a word
-has its room until the results of its iteration are due, by which time it has been read.
+Pipelines, restarts and FIFOs take their cycles, on the safe side. How long a pipeline is, and
+whether it stalls or flushes, only synthesis knows. So a result comes when as many iterations have
+begun behind its own as the longest pipeline holds; and there is room for it from the beginning of
+its iteration on, as without a pipeline. Then no process falls behind the timetable, whatever its
+pipeline: its results find room when they come, and come when they are due at the latest.
 """
 
 from __future__ import annotations
@@ -45,6 +47,18 @@ _LITTLE = 50
 
 
 @dataclass(frozen=True, eq=False)
+class _Written:
+    """When the words of a stream are written: by a process without a pipeline, and with one."""
+
+    first: IntArray
+    last: IntArray
+
+    def later(self, cycles: int) -> _Written:
+        """Return the times of words that come ``cycles`` later."""
+        return _Written(self.first + cycles, self.last + cycles)
+
+
+@dataclass(frozen=True, eq=False)
 class _Loop:
     """The iterations of a frame: those in which each input is read, each output written."""
 
@@ -53,6 +67,8 @@ class _Loop:
     reads: tuple[IntArray, ...]
     writes: tuple[IntArray, ...]
     is_spread: bool = False
+    before: int = 0
+    """Stages of the pipeline in front of its own that is part of it."""
 
     @staticmethod
     def of(kind: str, schedule: Schedule, outputs: int = 1, *, is_spread: bool = False) -> _Loop:
@@ -77,7 +93,7 @@ class _Loop:
 
     def times(
         self, interval: int, arrivals: list[IntArray]
-    ) -> tuple[list[IntArray], list[IntArray]]:
+    ) -> tuple[list[IntArray], list[_Written]]:
         """Return when words are read and written, if they are there from ``arrivals`` on.
 
         A frame begins ``interval`` cycles after the last one.
@@ -105,7 +121,14 @@ class _Loop:
             delays: IntArray = late[np.searchsorted(read, iterations, side="right")]
             return pace(iterations) + delays
 
-        return [at(port) for port in self.reads], [at(port) + self.stages for port in self.writes]
+        def ended(iterations: IntArray) -> IntArray:
+            later = iterations + self.before + self.stages
+            begun = np.minimum(later, self.iterations - 1)
+            times: IntArray = at(begun) + later - begun
+            return times
+
+        written = [_Written(at(port), ended(port)) for port in self.writes]
+        return [at(port) for port in self.reads], written
 
 
 def fifo_depths(wiring: Wiring) -> Mapping[str, int]:
@@ -165,11 +188,11 @@ class _Timetable:
         for stream in wiring.streams:
             incoming.setdefault(stream.target, []).append(stream)
             outgoing.setdefault(stream.source, []).append(stream)
-        written: dict[str, IntArray] = {}
+        written: dict[str, _Written] = {}
         origins: dict[str, frozenset[str]] = {}
         for stream in outgoing[None]:
             _, (times,) = _entering(wiring, stream).times(interval, [])
-            written[stream.value] = times + starts.get(stream.value, 0)
+            written[stream.value] = times.later(starts.get(stream.value, 0))
             origins[stream.value] = frozenset({stream.value})
         spare: dict[str, int] = {}
         depths: dict[str, int] = {}
@@ -178,10 +201,10 @@ class _Timetable:
                 depths.update(self._joint(incoming[name][0]))
             streams = incoming[self.windows.get(name, name)]
             passed = [self._pass(stream, written.pop(stream.value)) for stream in streams]
-            arrivals = [times + _TRANSIT for times, _ in passed]
+            arrivals = [times.last + _TRANSIT for times, _ in passed]
             reads, writes = loop.times(interval, arrivals)
             for stream, (times, words), read in zip(streams, passed, reads, strict=True):
-                bits = _most_words(times, read + loop.stages, interval) * wiring.read_bits(stream)
+                bits = _most_words(times.first, read, interval) * wiring.read_bits(stream)
                 depths[stream.value] = words - (-bits // wiring.written_bits(stream))
             inputs = [origins[stream.value] for stream in streams]
             for origin, arrival, read in zip(inputs, arrivals, reads, strict=True):
@@ -206,13 +229,13 @@ class _Timetable:
         bits = site.op.matrix.shape[1] * stream.tensor.element.bits
         return {stream.value: -(-bits // self.wiring.written_bits(stream))}
 
-    def _pass(self, stream: Stream, times: IntArray) -> tuple[IntArray, int]:
+    def _pass(self, stream: Stream, times: _Written) -> tuple[_Written, int]:
         """Return when words written at ``times`` leave a converter, and how many wait for it."""
         converter = self.converters.get(stream.value)
         if converter is None:
             return times, 0
-        (read,), (written,) = converter.times(self.interval, [times + _TRANSIT])
-        return written, _most_words(times, read + converter.stages, self.interval)
+        (read,), (written,) = converter.times(self.interval, [times.last + _TRANSIT])
+        return written, _most_words(times.first, read, self.interval)
 
 
 def _most_words(written: IntArray, read: IntArray, interval: int) -> int:
@@ -282,4 +305,5 @@ def _joined(window: _Loop, product: _Loop, vectors: int) -> _Loop:
     # While the product works at the last vector, the next image begins to come in.
     behind = max(window.iterations - 1 - int(last[-1]), idle - int(first[0]))
     end = int(last[-1] + shifts[-1]) + 1
-    return _Loop(product.kind, end + behind, (reads,), (writes,), is_spread=True)
+    before = window.stages
+    return _Loop(product.kind, end + behind, (reads,), (writes,), is_spread=True, before=before)
