@@ -14,7 +14,8 @@ from fractions import Fraction
 from math import ceil, floor, prod
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import Requantize, Reshape, Threshold
+from lutloom.core.ops import Add, Requantize, Reshape, Threshold
+from lutloom.core.rational import rationals
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varies_in_place
 from lutloom.streamline.border_classes import check_elements, expanded
@@ -23,14 +24,19 @@ from lutloom.streamline.linear_pieces import linear_pieces
 from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from lutloom.core.graph import Node
     from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
     from lutloom.core.types import IntType
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Formula
+
+# Of a sum to which something is added: beyond these bits its addends are looked at one by one, if
+# all but the largest have together no more values than this.
+_NARROW_BITS, _MOST_VALUES = 16, 64
 
 
 def terms_of(
@@ -67,9 +73,31 @@ def _of_one(
     if x.is_clamped:
         return _of_clamp(node, x, build)
     deferred = build.deferred.get(x.value)
-    if deferred is None:
-        return {x.value: x.slope}, x.offset
-    return {name: compact(f * x.slope) for name, f in deferred.factors.items()}, x.offset
+    factors = _addends(x.value, build) if deferred is None else deferred.factors
+    return {name: compact(f * x.slope) for name, f in factors.items()}, x.offset
+
+
+def _addends(value: str, build: GraphBuilder) -> Mapping[str, Rationals]:
+    """Return what ``value`` is a sum of, several values if their exact multipliers are wide.
+
+    Together with what is added to them they may do with narrow ones.
+    """
+    rank = len(build.types[value].shape)
+    shape = (*[1] * (rank - 1), -1) if rank else ()
+    node = next((node for node in reversed(build.nodes) if node.name == value), None)
+    if node is None or not isinstance(node.op, Add) or not _is_worth_it(node.op, node, build):
+        return {value: rationals([1]).reshape(shape)}
+    addends: dict[str, Rationals] = {}
+    for name, row in zip(node.inputs, node.op.multipliers.int64, strict=True):
+        addends[name] = addends.get(name, 0) + rationals(row).reshape(shape)
+    return addends
+
+
+def _is_worth_it(op: Add, node: Node, build: GraphBuilder) -> bool:
+    """Whether multipliers are wide, and values few enough for a proof of others."""
+    *few, _ = sorted(build.types[name].element.count for name in node.inputs)
+    widest = max(-op.multipliers.lo, op.multipliers.hi)
+    return widest.bit_length() > _NARROW_BITS and prod(few) <= _MOST_VALUES
 
 
 @dataclass(frozen=True, slots=True)

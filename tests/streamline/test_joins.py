@@ -211,6 +211,23 @@ def test_three_branches_become_one_sum(tmp_path: Path) -> None:
     assert widest(network) <= 16
 
 
+@pytest.mark.parametrize("reads_twice", [False, True])
+def test_a_wide_sum_to_which_something_is_added_is_narrowed_with_it(
+    reads_twice: bool, tmp_path: Path
+) -> None:
+    """Exact multipliers of the inner sum take 24 bits, those of the outer one as many more."""
+    w = Writer()
+    x = w.quant("x", 0.3, bits=4)
+    inner = w.node("Add", [x, w.quant(x, 0.7734, bits=3)])
+    outer = w.node("Add", [w.batch_norm(inner, *parameters(1, 2)), w.quant(x, 0.412, bits=2)])
+    y = w.quant(outer, 0.4, bits=3)
+    if reads_twice:
+        y = w.quant(w.node("Add", [y, w.quant(inner, 0.9, bits=3)]), 0.8)
+    data = np.indices((16, 16)).reshape(2, -1).T - 8
+    network, _ = compare(w.model(w.matmul(y, np.eye(2)), 2), tmp_path, data, NIBBLE)
+    assert widest(network) <= 12
+
+
 @pytest.mark.parametrize("kind", ["Sum", "Mean"])
 @pytest.mark.parametrize("is_wide", [False, True])
 def test_a_sum_may_have_three_branches_itself(kind: str, is_wide: bool, tmp_path: Path) -> None:
