@@ -9,6 +9,7 @@
     what moves nothing        =  a reshape, which is a wire
     permute(x)                =  permute(permute(x)), where that moves wider words
     f(x), g(x)                =  x0, x1 = duplicate(x); f(x0), g(x1)
+    many streams at a process =  a tree of processes
 
 Exact: the first five are the same sums, the others the same values.
 """
@@ -19,6 +20,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.groups import MOST_STREAMS, in_groups
 from lutloom.codegen.splits import with_slices, with_splits
 from lutloom.codegen.transpositions import steps_of
 from lutloom.core.errors import LutloomError
@@ -130,6 +132,8 @@ def _idle_port(graph: Graph, nodes: Sequence[Node]) -> str | None:
 
 def _is_process(node: Node, graph: Graph) -> bool:
     """Return whether ``node`` is what it would be lowered to, or a reshape."""
+    if max(len(node.inputs), len(node.results)) > MOST_STREAMS:
+        return False
     match node.op:
         case Linear() | Conv() | Slice():
             return False
@@ -307,7 +311,8 @@ def _with_duplicates(graph: Graph, nodes: list[Node], names: set[str]) -> Graph:
         for name in results:
             copy(name)
     outputs = tuple(taken(name) for name in graph.outputs)
-    return Graph(graph.inputs, tuple(result), outputs)
+    few = tuple(process for node in result for process in in_groups(node, names))
+    return Graph(graph.inputs, few, outputs)
 
 
 def _without_idle_copies(node: Node, readers: Counter[str]) -> tuple[Op | None, tuple[str, ...]]:

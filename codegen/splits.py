@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.groups import MOST_STREAMS
 from lutloom.core.graph import Node
 from lutloom.core.ops import Slice, Split
 
@@ -72,7 +73,9 @@ def _together(nodes: list[Node]) -> Iterator[list[_Part]]:
     splits: dict[tuple[str, int], list[list[_Part]]] = {}
     for part in sorted(parts, key=lambda part: (part.op.start, part.op.stop, part.place)):
         beside = splits.setdefault((part.node.inputs[0], part.op.axis), [])
-        fitting = next((s for s in beside if s[-1].op.stop <= part.op.start), None)
+        fitting = next(
+            (s for s in beside if s[-1].op.stop <= part.op.start and len(s) < MOST_STREAMS), None
+        )
         if fitting is None:
             beside.append([part])
         else:

@@ -321,3 +321,24 @@ def test_what_moves_nothing_is_a_wire() -> None:
     assert last == nodes[-1]
     with pytest.raises(LoweringError, match="there is nothing to build"):
         lower(Graph({"x": x}, nodes[:4], ("d",)))
+
+
+def test_no_process_has_more_than_sixteen_streams_at_an_end() -> None:
+    x = TensorType(IntType(0, 3), (300, 2))
+    parts = tuple(f"part{index}" for index in range(300))
+    ends = tuple(end for index in range(300) for end in (index, index + 1))
+    nodes = (
+        Node(parts, Split(0, ends), ("x",)),
+        Node(("joined",), Concat(1), parts),
+        Node(("spread",), Upsample((300, 1)), ("joined",)),
+        Node(("y",), Concat(0), ("spread", "spread")),
+    )
+    lowered = lower(Graph({"x": x}, nodes, ("y",)))
+    assert is_lowered(lowered)
+    assert max(max(len(node.inputs), len(node.results)) for node in lowered.nodes) == 16
+    inputs = {"x": np.random.default_rng(0).integers(0, 4, size=(2, 300, 2))}
+    before, after = run(Graph({"x": x}, nodes, ("y",)), inputs), run(lowered, inputs)
+    assert np.array_equal(after["y"], before["y"])
+    copies = Node(tuple(f"c{index}" for index in range(40)), Duplicate(40), ("x",))
+    again = lower(Graph({"x": x}, (copies, Node(("y",), Concat(0), copies.results)), ("y",)))
+    assert [len(node.results) for node in again.nodes[:4]] == [3, 13, 13, 14]
