@@ -10,6 +10,7 @@ Reference: Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottleneck
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import torch
@@ -28,8 +29,7 @@ from lutloom.qat.models.blocks import (
 from lutloom.qat.models.norm import TensorNorm
 
 IMAGE = (3, 224, 224)
-# expansion, channels, blocks, stride of the first
-_STAGES = (
+STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),
@@ -38,6 +38,8 @@ _STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+"""Of each stage its expansion, its channels, its blocks, and the stride of the first of them."""
+
 _END_BITS = 8
 # The largest value of a branch that doesn't share its quantizer: no multiple of that of the sum.
 _BRANCH = 0.73
@@ -85,9 +87,9 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """MobileNet-v2: (N, 3, image, image) float pixels in [0, 1] to (N, classes) logits.
 
-    ``alpha`` scales all numbers of channels; ``image`` is a multiple of 32. The narrow tensors have
-    as many bits as the other activations. ``last_width`` is the number of channels in front of the
-    mean, which grows with ``alpha`` and doesn't shrink.
+    ``alpha`` scales all numbers of channels; ``image`` is a multiple of all strides, 32. The narrow
+    tensors have as many bits as the other activations. ``last_width`` is the number of channels in
+    front of the mean, which grows with ``alpha`` and doesn't shrink. ``stages`` are as ``STAGES``.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class MobileNetV2(nn.Module):
         image: int = IMAGE[1],
         classes: int = 1000,
         last_width: int = 1280,
+        stages: tuple[tuple[int, int, int, int], ...] = STAGES,
     ) -> None:
         super().__init__()
         self.quantize_input = input_quantizer()
@@ -106,7 +109,7 @@ class MobileNetV2(nn.Module):
         channels = round(32 * alpha)
         first = conv2d(IMAGE[0], channels, 3, _END_BITS, stride=2, padding=1)
         self.features.add_module("conv0", block(first, activation(bits.activations)))
-        for stage, (expansion, width, blocks, stride) in enumerate(_STAGES):
+        for stage, (expansion, width, blocks, stride) in enumerate(stages):
             residual = signed(bits.activations)
             for number in range(blocks):
                 module = InvertedResidual(
@@ -123,7 +126,7 @@ class MobileNetV2(nn.Module):
         outputs = round(last_width * max(alpha, 1.0))
         last = block(conv2d(channels, outputs, 1, bits.weights), activation(bits.activations))
         self.features.add_module("last", last)
-        self.mean = nn.AvgPool2d(image // 32)
+        self.mean = nn.AvgPool2d(image // (2 * prod(stage[-1] for stage in stages)))
         self.flatten = nn.Flatten()
         self.classifier = linear(outputs, classes, _END_BITS)
         self.norm = TensorNorm()

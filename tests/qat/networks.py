@@ -23,7 +23,7 @@ from lutloom.qat.models.cnv import Cnv
 from lutloom.qat.models.detector import Detector
 from lutloom.qat.models.keyword_spotting import KeywordSpotting
 from lutloom.qat.models.mobilenet import MobileNet
-from lutloom.qat.models.mobilenet_v2 import MobileNetV2
+from lutloom.qat.models.mobilenet_v2 import STAGES, MobileNetV2
 from lutloom.qat.models.resnet8 import ResNet8
 from lutloom.qat.models.resnet18 import ResNet18
 from lutloom.qat.models.resnet50 import ResNet50
@@ -115,6 +115,12 @@ BRANCHED: Mapping[str, Recipe] = {
     "unet": Recipe(lambda: UNet(_FOUR), (3, 64, 64)),
     "unet-transposed": Recipe(lambda: UNet(_FOUR, transposed=True, shared=False), (3, 64, 64)),
     "detector": Recipe(lambda: Detector(_FOUR, joined=True), (3, 96, 96)),
+    "inverted-residual": Recipe(
+        lambda: MobileNetV2(
+            _FOUR, shared=False, image=32, classes=10, last_width=64, stages=STAGES[:2]
+        ),
+        (3, 32, 32),
+    ),
     "shufflenet": Recipe(lambda: ShuffleNetV2(_FOUR, image=96), (3, 96, 96)),
     "squeezenet": Recipe(lambda: SqueezeNet(_FOUR), (3, 96, 96)),
     "mobilenet-v2": Recipe(lambda: MobileNetV2(_FOUR, alpha=0.35, image=96), (3, 96, 96)),
