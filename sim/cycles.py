@@ -186,10 +186,10 @@ class Running:
             raise DeadlockError(self._deadlock())
         return self.interval
 
-    def settles(self, depths: Sequence[int] | None = None) -> bool:
+    def settles(self, depths: Sequence[int] | None = None, *, fewest: int = 3) -> bool:
         """Do so with FIFOs of ``depths``, by default those of the model; return False if it stops.
 
-        Without saying why it does.
+        Without saying why it does. At least ``fewest`` images are sent.
         """
         depths = [fifo.depth for fifo in self.model.fifos] if depths is None else depths
         for index, depth in enumerate(depths):
@@ -201,7 +201,7 @@ class Running:
                 return False
             self.finished.append(self.engine.lutloom_finished(self.number, len(self.finished)))
             intervals = [after - before for before, after in pairwise(self.finished)]
-            if len(intervals) > 1 and intervals[-1] == intervals[-2]:
+            if len(self.finished) >= fewest and intervals[-1] == intervals[-2]:
                 break
         return True
 

@@ -418,7 +418,8 @@ def test_a_design_stops_in_the_model_where_its_cpp_does(padding: int, tmp_path: 
     plan = unfolded_plan(graph)
     short = "x/copy1"
     inputs = random_values(np.random.default_rng(0), graph.inputs["x"], 3)
-    golden = Golden(inputs, run(graph, {"x": inputs})[graph.outputs[0]])
+    expected = run(graph, {"x": inputs})[graph.outputs[0]]
+    golden = Golden(inputs, expected)
 
     def at(depth: int) -> Plan:
         return replace(plan, fifos={**plan.fifos, short: depth})
@@ -431,7 +432,7 @@ def test_a_design_stops_in_the_model_where_its_cpp_does(padding: int, tmp_path: 
     # Lines of the image wait while the window of its first pixels is filled.
     least = next(depth for depth in range(1, 100) if not stops(graph, at(depth)))
     assert 3 <= least <= plan.fifos[short]
-    assert np.array_equal(compiled(least).run(inputs), golden.outputs)
+    assert np.array_equal(compiled(least).run(inputs), expected)
     short_by = least - 2
     needs = rf"^the design stops: x_copy0_out1 is full \({short_by} of {short_by} words\)"
     needs += rf" and should hold {least}: make 'x/copy1' {least} deep among the fifos of the plan;"
@@ -442,7 +443,7 @@ def test_a_design_stops_in_the_model_where_its_cpp_does(padding: int, tmp_path: 
         compiled(short_by).run(inputs)
     # With pipelines that stall, both go on with the very same depth.
     least = next(d for d in range(1, 100) if not stops(graph, at(d), STALLING))
-    assert np.array_equal(compiled(least).run(inputs, adversary=padding), golden.outputs)
+    assert np.array_equal(compiled(least).run(inputs, adversary=padding), expected)
     held = rf"^C simulation: deadlock: x_copy0_out1 is full \({least - 2} of {least - 2} words\)"
     held += rf" and should hold {least}: make 'x/copy1' {least} deep among the fifos of the plan;"
     with pytest.raises(DeadlockError, match=held + " x/copy0 waits for room in x_copy0_out1; "):
