@@ -1,12 +1,13 @@
 """Show that integer graphs equal the specification: random networks against the exact interpreter.
 
-    python benchmarks/exactness.py [--convolutions] [--inputs 100000] [--networks 1000]
-                                   [--whole 512] [--seed 0]
+    python benchmarks/exactness.py [--convolutions | --branches] [--inputs 100000]
+                                   [--networks 1000] [--whole 512] [--seed 0]
 
 Every number that a network and the exact interpreter of its model (``streamline/oracle.py``) both
 hold is compared, ties included: on all inputs where there are few, else on random ones. Networks
-are of convolutions and pools with ``--convolutions``, else of fully connected layers. It ends with
-an error at the first difference, and names the command that shows it again.
+are of convolutions and pools with ``--convolutions``, of joins, parts and gates among those with
+``--branches``, else of fully connected layers. It ends with an error at the first difference, and
+names the command that shows it again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -27,8 +29,12 @@ from lutloom.streamline.errors import ModelError
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the networks are those of the tests
 
 from tests.exact import Tally, compare, reason_of
+from tests.random_branches import random_branched_network
 from tests.random_images import random_image_network
 from tests.random_networks import Sample, random_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _REPORT_SECONDS = 20
 
@@ -53,10 +59,9 @@ def kind_of(seed: int) -> tuple[bool, bool]:
     return seed % 2 == 0, seed % 3 > 0
 
 
-def drawn(seed: int, inputs: int, whole: int, *, images: bool) -> Sample:
+def drawn(seed: int, inputs: int, whole: int, draw: Callable[..., Sample]) -> Sample:
     """Return the network of ``seed``, and data for it."""
     powers_of_two, functions = kind_of(seed)
-    draw = random_image_network if images else random_network
     return draw(seed, powers_of_two=powers_of_two, functions=functions, inputs=inputs, whole=whole)
 
 
@@ -73,7 +78,9 @@ def compare_one(sample: Sample, directory: Path, run: Run) -> None:
 def main() -> None:
     """Compare networks until there were enough, and print what was compared."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--convolutions", action="store_true", help="and pools, on images")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--convolutions", action="store_true", help="and pools, on images")
+    kinds.add_argument("--branches", action="store_true", help="that meet and part, on images")
     parser.add_argument("--inputs", type=int, default=100_000, help="random inputs in total")
     parser.add_argument("--networks", type=int, default=1000, help="at least so many networks")
     parser.add_argument(
@@ -82,6 +89,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first network")
     arguments = parser.parse_args()
     each = -(-arguments.inputs // arguments.networks)
+    draw, option = random_network, ""
+    if arguments.convolutions:
+        draw, option = random_image_network, " --convolutions"
+    elif arguments.branches:
+        draw, option = random_branched_network, " --branches"
     console, run = Console(highlight=False), Run()
     started = told = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -89,15 +101,13 @@ def main() -> None:
             if run.networks >= arguments.networks and run.random.inputs >= arguments.inputs:
                 break
             try:
-                sample = drawn(seed, each, arguments.whole, images=arguments.convolutions)
+                sample = drawn(seed, each, arguments.whole, draw)
                 compare_one(sample, Path(folder), run)
             except Exception as error:
                 console.print(f"seed {seed}: {type(error).__name__}: {error}", markup=False)
                 console.print(
                     f"again: python benchmarks/exactness.py --seed {seed} --networks 1"
-                    f" --inputs {each} --whole {arguments.whole}"
-                    + " --convolutions"
-                    * arguments.convolutions,
+                    f" --inputs {each} --whole {arguments.whole}{option}",
                     soft_wrap=True,
                 )
                 raise SystemExit(1) from error

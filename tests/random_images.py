@@ -30,7 +30,7 @@ def random_image_network(
     The data are all that there are, where those are at most ``whole``; else random ``inputs``.
     """
     dice = Dice(seed, powers_of_two=powers_of_two)
-    return _ImageNetwork(dice, functions=functions).sample(inputs, whole)
+    return ImageNetwork(dice, functions=functions).sample(inputs, whole)
 
 
 def places_of(
@@ -53,7 +53,7 @@ def places_of(
     ]
 
 
-class _ImageNetwork(RandomNetwork):
+class ImageNetwork(RandomNetwork):
     """The network while it is being drawn; ``shape`` is that of the model, without the batch."""
 
     def __init__(self, dice: Dice, *, functions: bool) -> None:
