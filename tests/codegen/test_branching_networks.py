@@ -1,6 +1,7 @@
 """Random graphs that fork and meet: the C++ equals the reference, and no design stops.
 
-FIFOs are as deep as a plan says, images come back to back.
+FIFOs are as deep as a plan says, images come back to back. A share of what
+``benchmarks/chains.py --branches`` runs at length.
 """
 
 from __future__ import annotations
