@@ -65,7 +65,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     target = load_board(board)
     network = streamline(model, raw_input(input_type, input_scale, input_bias))
     processes = lower(network.graph)
-    folding = _plan(processes, plan)
+    folding = _plan(processes, plan, target)
     samples = None if data is None else load_images(data)[:GOLDEN_IMAGES]
     golden = _golden(network, samples)
     build = Build(
@@ -111,13 +111,14 @@ def check_output(path: Path, *, force: bool, marker: str) -> None:
         )
 
 
-def _plan(processes: Graph, path: str | Path | None) -> Plan:
+def _plan(processes: Graph, path: str | Path | None, board: Board) -> Plan:
+    from lutloom.codegen.design import in_ultra_rams
     from lutloom.codegen.folding import check_plan, default_plan, settled_plan
     from lutloom.core.errors import PlanError
     from lutloom.core.plan import parse_plan
 
     if path is None:
-        return default_plan(processes)
+        return in_ultra_rams(processes, default_plan(processes), board.uram)
     try:
         text = read_text(Path(path))
     except (OSError, ValueError) as error:
@@ -125,9 +126,9 @@ def _plan(processes: Graph, path: str | Path | None) -> Plan:
     try:
         plan = parse_plan(text)
         check_plan(processes, plan)
+        return in_ultra_rams(processes, settled_plan(processes, plan), board.uram)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
-    return settled_plan(processes, plan)
 
 
 def _golden(network: Network, samples: NDArray[Any] | None) -> tuple[IntArray, IntArray]:

@@ -6,11 +6,12 @@ What the templates write down, and nothing they could get wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.fifo_memory import best_memory, ultra_rams
 from lutloom.codegen.folding import DEFAULT_DEPTH, check_plan, fifo_depth
 from lutloom.codegen.kernels import KERNELS, Code, Site
 from lutloom.codegen.kernels.convert import Converter
@@ -19,6 +20,8 @@ from lutloom.codegen.names import comment, identifier, identifiers
 from lutloom.codegen.ports import Border, DesignPort, input_ports, leads, output_ports
 from lutloom.codegen.streams import Stream, Wiring, site_of
 from lutloom.codegen.units import MOST_PROCESSES, cut
+from lutloom.core.errors import PlanError
+from lutloom.core.plan import FifoMemory
 
 if TYPE_CHECKING:
     from lutloom.core.graph import Graph
@@ -77,7 +80,8 @@ class Fifo:
     """A local stream of a unit: ``words`` words a frame, at most ``depth`` at a time.
 
     ``value`` is what it carries. ``planned_bits`` is the width of the words in which the plan
-    counts its depth, those of the value's writer; 0 where the plan says nothing of it.
+    counts its depth, those of the value's writer; 0 where the plan says nothing of it. ``memory``
+    is what its words lie in: ``auto`` leaves that to the tool.
     """
 
     identifier: str
@@ -86,6 +90,7 @@ class Fifo:
     depth: int
     value: str
     planned_bits: int
+    memory: FifoMemory = FifoMemory.AUTO
 
     @property
     def note(self) -> str:
@@ -253,6 +258,36 @@ def _crosses(stream: Stream, unit_of: Mapping[str, int]) -> bool:
     return unit_of[stream.source] != unit_of[stream.target]
 
 
+def in_ultra_rams(graph: Graph, plan: Plan, urams: int) -> Plan:
+    """Return ``plan`` with its largest FIFOs in the ``urams`` UltraRAMs that a device has.
+
+    FIFOs whose memory the plan names stay there. Raises ``PlanError`` where it names UltraRAM and
+    there are none, or fewer than it takes.
+    """
+    taken = 0
+    fits: list[tuple[int, Fifo]] = []
+    for unit in make_design(graph, plan, name="plan").units:
+        for fifo in unit.fifos:
+            count = ultra_rams(fifo.bits, fifo.depth)
+            if fifo.memory is FifoMemory.URAM:
+                taken += count
+                if taken > urams:
+                    legal = [m.value for m in FifoMemory if m is not FifoMemory.URAM]
+                    raise PlanError(
+                        f"fifos: the memory of {fifo.value} is 'uram', but the device has {urams}"
+                        f" UltraRAMs: use one of {legal}"
+                    )
+            elif fifo.planned_bits and fifo.value not in plan.fifo_memories:
+                fits.append((count, fifo))
+    memories = dict(plan.fifo_memories)
+    for count, fifo in sorted(fits, key=lambda entry: -entry[1].bits * entry[1].depth):
+        best = best_memory(fifo.bits, fifo.depth, has_uram=taken + count <= urams)
+        if best is FifoMemory.URAM and fifo.depth > DEFAULT_DEPTH:
+            memories[fifo.value] = best
+            taken += count
+    return replace(plan, fifo_memories=memories)
+
+
 def _process(wiring: Wiring, name: str, identifier: str) -> Process:
     node = wiring.processes[name]
     site, kernel = site_of(wiring.graph, node), KERNELS[node.op.name]
@@ -313,7 +348,12 @@ def _fifo(wiring: Wiring, stream: Stream, name: str, bits: int, *, is_planned: b
         wanted = -(-fifo_depth(wiring.plan, stream.value) * written // bits)
         # A converter needs room for two words to go on at full rate.
         depth = wanted if bits == written else max(wanted, DEFAULT_DEPTH)
-    return Fifo(name, bits, -(-frame // bits), depth, stream.value, written if is_planned else 0)
+    memory = wiring.plan.fifo_memories.get(stream.value, FifoMemory.AUTO)
+    if not is_planned:
+        return Fifo(name, bits, -(-frame // bits), depth, stream.value, 0)
+    if memory is FifoMemory.AUTO and depth > DEFAULT_DEPTH:
+        memory = best_memory(bits, depth)
+    return Fifo(name, bits, -(-frame // bits), depth, stream.value, written, memory)
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def check_plan(graph: Graph, plan: Plan) -> None:
         _check_folding(name, site_of(graph, node), plan.foldings[name])
     streams = streams_of(graph)
     values = [stream.value for stream in streams]
-    for name in plan.fifos:
+    for name in (*plan.fifos, *plan.fifo_memories):
         if name not in values:
             raise PlanError(f"fifos: there is no stream {name}: use one of {_listed(values)}")
     wiring = Wiring(graph, plan)

@@ -233,6 +233,7 @@ def _description(design: Design, files: dict[str, str], digest: str) -> str:
                         "words": fifo.words,
                         "depth": fifo.depth,
                         "planned_bits": fifo.planned_bits,
+                        "memory": fifo.memory.value,
                     }
                     for fifo in unit.fifos
                 ],

@@ -24,6 +24,16 @@ class Memory(Enum):
     BRAM = "bram"
 
 
+class FifoMemory(Enum):
+    """Where the words of a FIFO lie; ``SRL`` are shift registers of look-up tables."""
+
+    AUTO = "auto"
+    SRL = "srl"
+    LUTRAM = "lutram"
+    BRAM = "bram"
+    URAM = "uram"
+
+
 class Multiplier(Enum):
     """What multiplies."""
 
@@ -67,20 +77,25 @@ class Plan:
 
     ``graph`` is the digest of that graph. ``foldings`` has an entry for every process;
     ``fifos`` one for every edge, by the name of its value, that is deeper than the default
-    (elements: words of the writing process). ``word_bits`` is the width of the AXI streams.
+    (elements: words of the writing process), ``fifo_memories`` one for every edge whose words have
+    to lie in a certain memory. ``word_bits`` is the width of the AXI streams.
     """
 
     graph: str
     foldings: Mapping[str, Folding]
     fifos: Mapping[str, int] = field(default_factory=dict)
     word_bits: int = 64
+    fifo_memories: Mapping[str, FifoMemory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        bound = {n: m for n, m in self.fifo_memories.items() if m is not FifoMemory.AUTO}
         object.__setattr__(self, "foldings", MappingProxyType(dict(self.foldings)))
         object.__setattr__(self, "fifos", MappingProxyType(dict(self.fifos)))
+        object.__setattr__(self, "fifo_memories", MappingProxyType(bound))
 
     def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
-        return Plan, (self.graph, dict(self.foldings), dict(self.fifos), self.word_bits)
+        maps = dict(self.foldings), dict(self.fifos)
+        return Plan, (self.graph, *maps, self.word_bits, dict(self.fifo_memories))
 
     def with_folding(self, name: str, folding: Folding) -> Plan:
         """Return the plan with the folding of one process replaced."""
@@ -104,7 +119,10 @@ def print_plan(plan: Plan) -> str:
         "graph": plan.graph,
         "word_bits": plan.word_bits,
         "processes": processes,
-        "fifos": dict(plan.fifos),
+        "fifos": {
+            name: _fifo_entry(plan.fifos.get(name), plan.fifo_memories.get(name))
+            for name in {**plan.fifos, **plan.fifo_memories}
+        },
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -128,12 +146,32 @@ def parse_plan(text: str) -> Plan:
         raise PlanError("the plan should name its graph by digest, as 'graph'")
     processes = _object(top.get("processes"), "'processes'", None)
     fifos = _object(top.get("fifos", {}), "'fifos'", None)
+    entries = {name: _fifo(name, entry) for name, entry in fifos.items()}
     return Plan(
         digest,
         {name: _folding(name, entry) for name, entry in processes.items()},
-        {name: _positive(depth, f"the depth of {name}") for name, depth in fifos.items()},
+        {name: depth for name, (depth, _) in entries.items() if depth is not None},
         _positive(top.get("word_bits", 64), "'word_bits'"),
+        {name: memory for name, (_, memory) in entries.items()},
     )
+
+
+def _fifo_entry(depth: int | None, memory: FifoMemory | None) -> int | dict[str, int | str]:
+    """Return what the plan's file says of a FIFO: its depth, or that and its memory."""
+    if memory is None and depth is not None:
+        return depth
+    words: dict[str, int | str] = {} if depth is None else {"depth": depth}
+    return words if memory is None else {**words, "memory": memory.value}
+
+
+def _fifo(name: str, entry: object) -> tuple[int | None, FifoMemory]:
+    if not isinstance(entry, dict):
+        return _positive(entry, f"the depth of {name}"), FifoMemory.AUTO
+    known = _object(entry, f"the FIFO {name}", {"depth", "memory"})
+    memory = _choice(FifoMemory, known.get("memory", "auto"), f"the memory of {name}")
+    if "depth" not in known:
+        return None, memory
+    return _positive(known["depth"], f"the depth of {name}"), memory
 
 
 def _folding(name: str, entry: object) -> Folding:

@@ -21,6 +21,7 @@ from lutloom.codegen.packing import pack_frames, unpack_frames
 from lutloom.codegen.project import FORMAT
 from lutloom.codegen.render import render
 from lutloom.codegen.units import MOST_PROCESSES
+from lutloom.core.plan import FifoMemory
 from lutloom.core.types import IntType, TensorType
 from lutloom.sim.concurrent import concurrent, ticking
 from lutloom.sim.deadlock import DeadlockError, Shallow, Wait, describe
@@ -379,7 +380,7 @@ def _design(
         streams,
         library,
         bounded,
-        tuple(Fifo(**fifo) for unit in units for fifo in unit["fifos"]),
+        tuple(_fifo(fifo) for unit in units for fifo in unit["fifos"]),
         {p["identifier"]: p["name"] for unit in units for p in unit["processes"]},
         entry,
     )
@@ -394,6 +395,11 @@ def _port(entry: Mapping[str, Any]) -> Port:
         entry["beats"],
         entry["tlast_of"],
     )
+
+
+def _fifo(entry: Mapping[str, Any]) -> Fifo:
+    memories = {memory.value: memory for memory in FifoMemory}
+    return Fifo(**{**entry, "memory": memories[entry["memory"]]})
 
 
 def _tensor(entry: Mapping[str, Any]) -> TensorType:

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.core.errors import PlanError
-from lutloom.core.plan import Comparison, Folding, Memory, Multiplier, Plan, parse_plan, print_plan
+from lutloom.core.plan import (
+    Comparison,
+    FifoMemory,
+    Folding,
+    Memory,
+    Multiplier,
+    Plan,
+    parse_plan,
+    print_plan,
+)
 
 sizes = st.integers(1, 10**6)
 foldings = st.builds(
@@ -26,6 +35,7 @@ plans = st.builds(
     st.dictionaries(st.text(), foldings, max_size=4),
     st.dictionaries(st.text(), sizes, max_size=4),
     sizes,
+    st.dictionaries(st.text(), st.sampled_from(FifoMemory), max_size=4),
 )
 
 
@@ -45,6 +55,15 @@ def test_defaults_may_be_left_out() -> None:
     assert plan == Plan("ab", {"fc": Folding(2, 4)})
     changed = plan.with_folding("fc", Folding(1, 1))
     assert (plan.foldings["fc"].pe, changed.foldings["fc"].pe) == (2, 1)
+
+
+def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
+    entries = {"a": 7, "b": {"depth": 9, "memory": "bram"}, "c": {"memory": "srl"}, "d": {}}
+    plan = parse_plan(json.dumps(document(fifos=entries)))
+    assert dict(plan.fifos) == {"a": 7, "b": 9}
+    assert dict(plan.fifo_memories) == {"b": FifoMemory.BRAM, "c": FifoMemory.SRL}
+    printed = json.loads(print_plan(plan))["fifos"]
+    assert printed == {name: entries[name] for name in ("a", "b", "c")}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +106,18 @@ def test_defaults_may_be_left_out() -> None:
         (
             json.dumps(document(processes={"fc": {"comparison": "bisect"}})),
             r"^fc: comparison is 'bisect': use one of \['auto', 'parallel', 'search', 'mult",
+        ),
+        (
+            json.dumps(document(fifos={"e": {"depth": 4, "memory": "disk"}})),
+            r"^the memory of e is 'disk': use one of \['auto', 'srl', 'lutram', 'bram', 'uram'\]$",
+        ),
+        (
+            json.dumps(document(fifos={"e": {"width": 4}})),
+            r"^the FIFO e has an unknown entry 'width': use \['depth', 'memory'\]$",
+        ),
+        (
+            json.dumps(document(fifos={"e": {"depth": 0}})),
+            r"^the depth of e should be a positive integer, not 0$",
         ),
         (
             json.dumps(document(fifos={"e": -1})),
