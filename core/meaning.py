@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,7 +21,8 @@ class ValueMeaning:
     ``scale`` and ``bias`` have one entry, or one for each channel (last axis) of the value.
     ``tensor`` is the model's tensor that holds the same numbers as reals, and ``axes`` the order
     of that tensor's dimensions (without the batch) in the value. A flat tensor whose value is flat
-    in another order has dimensions in ``split``, and ``axes`` are those.
+    in another order has dimensions in ``split``, and ``axes`` are those. Where the value holds some
+    of the ``channels`` only, the last axis of what is in the value's order, these are ``kept``.
     """
 
     scale: tuple[Fraction, ...]
@@ -32,11 +33,32 @@ class ValueMeaning:
     is_quantized: bool
     """Whether a quantizer of the model made it: its integers are then the model's own."""
     split: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
+    channels: int = 0
+
+    def of_channels(self, kept: Sequence[int], channels: int) -> ValueMeaning:
+        """Return what is left of it where of ``channels`` those in ``kept`` are left."""
+        if len(kept) == channels:
+            return self
+        scale, bias = (
+            tuple(numbers[i] for i in kept) if len(numbers) > 1 else numbers
+            for numbers in (self.scale, self.bias)
+        )
+        whole = self.channels or channels
+        rest = tuple(self.kept[i] for i in kept) if self.kept else tuple(kept)
+        return replace(self, scale=scale, bias=bias, kept=rest, channels=whole)
 
     def in_model_order(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return ``array [batch, *shape]`` of the value with the axes of the model's tensor."""
+        """Return ``array [batch, *shape]`` of the value with the axes of the model's tensor.
+
+        Channels that the value does not hold are zeros.
+        """
         import numpy as np
 
+        if self.kept:
+            whole = np.zeros((*array.shape[:-1], self.channels), dtype=array.dtype)
+            whole[..., self.kept] = array
+            array = whole
         places = (0, *(int(axis) + 1 for axis in np.argsort(self.axes)))
         if not self.split:
             return array.transpose(places)
@@ -46,9 +68,11 @@ class ValueMeaning:
     def in_value_order(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return ``array [batch, ...]`` of the model's tensor with the axes of the value."""
         places = (0, *(axis + 1 for axis in self.axes))
-        if not self.split:
-            return array.transpose(places)
-        return array.reshape(-1, *self.split).transpose(places).reshape(array.shape)
+        if self.split:
+            moved = array.reshape(-1, *self.split).transpose(places).reshape(array.shape)
+        else:
+            moved = array.transpose(places)
+        return moved[..., self.kept] if self.kept else moved
 
     def to_real(self, integers: IntArray) -> NDArray[np.float32]:
         """Return the reals that ``integers [batch, *shape]`` stand for, as float32.
@@ -88,6 +112,7 @@ def entry_to_json(entry: ValueMeaning) -> dict[str, Any]:
         "axes": list(entry.axes),
         "is_quantized": entry.is_quantized,
         **({"split": list(entry.split)} if entry.split else {}),
+        **({"kept": list(entry.kept), "channels": entry.channels} if entry.kept else {}),
     }
 
 
@@ -104,4 +129,6 @@ def entry_from_json(document: Mapping[str, Any]) -> ValueMeaning:
         tuple(int(axis) for axis in document["axes"]),
         bool(document["is_quantized"]),
         tuple(int(size) for size in document.get("split", ())),
+        tuple(int(channel) for channel in document.get("kept", ())),
+        int(document.get("channels", 0)),
     )

@@ -86,6 +86,8 @@ def differences(
         if name not in values:
             continue
         found, wanted = meant(entry, values[name]), exact[entry.tensor]
+        if entry.kept:
+            found, wanted = (entry.in_value_order(tensor) for tensor in (found, wanted))
         if name in indices:
             found = found.reshape(wanted.shape)  # the axis that was searched may be dropped
         differing = int((found != wanted).sum())

@@ -16,10 +16,12 @@ from lutloom.streamline.importer import (
 from lutloom.streamline.passes.absorb_pad import absorb_pad
 from lutloom.streamline.passes.cancel_moves import cancel_moves
 from lutloom.streamline.passes.join_window import join_window
+from lutloom.streamline.passes.levels_first import levels_first
 from lutloom.streamline.passes.merge_equal import merge_equal
 from lutloom.streamline.passes.merge_parallel import merge_parallel
 from lutloom.streamline.passes.narrow_sums import narrow_sums
 from lutloom.streamline.passes.remove_dead import remove_dead
+from lutloom.streamline.passes.remove_dead_channels import without_dead_channels
 from lutloom.streamline.passes.remove_identity import remove_identity
 from lutloom.streamline.source import read_source
 from lutloom.streamline.value_order import in_reading_order
@@ -35,6 +37,7 @@ PASSES: tuple[Pass, ...] = (
     merge_equal,
     remove_identity,
     cancel_moves,
+    levels_first,
     join_window,
     absorb_pad,
 )
@@ -69,6 +72,7 @@ def streamline(path: Path, raw_input: RawInput | Mapping[str, RawInput] | None =
     Raises ``ModelFileError`` and ``ModelError``, as ``read_source`` and ``import_model`` do.
     """
     network = _in_order(import_model(read_source(path), raw_input))
+    network = _with_live_channels(network)
     # Narrowing looks at every sum anew, and finds the smallest at once: it is no part of the loop.
     network = _with_graph(network, run_passes(narrow_sums(network.graph)))
     # Merged sums are wider: nothing is proved of them any more.
@@ -90,6 +94,19 @@ def _in_order(network: Network) -> Network:
         if after is network:
             return network
         network = after
+
+
+def _with_live_channels(network: Network) -> Network:
+    """Return ``network`` without dead channels; the rest of a value means what it meant."""
+    graph, kept = without_dead_channels(network.graph)
+    if graph is network.graph:
+        return network
+    meaning = {
+        name: entry.of_channels(kept[name].tolist(), network.graph.types[name].channels)
+        for name, entry in network.meaning.items()
+        if name in kept
+    }
+    return _with_graph(replace(network, meaning=meaning), run_passes(graph))
 
 
 def _with_graph(network: Network, graph: Graph) -> Network:
