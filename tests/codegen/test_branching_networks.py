@@ -14,10 +14,11 @@ import pytest
 
 from lutloom.codegen import default_plan, lower
 from lutloom.codegen.design import make_design
-from lutloom.codegen.timing import IDEAL, PESSIMISTIC
+from lutloom.codegen.timing import IDEAL, PESSIMISTIC, STALLING
 from lutloom.sim.cycles import CycleModel
+from lutloom.sim.reference import run
 from tests.codegen.branching import branching_graph
-from tests.codegen.conftest import random_plan
+from tests.codegen.conftest import random_plan, random_values
 from tests.sim.test_cycles import largest, planned
 
 if TYPE_CHECKING:
@@ -45,18 +46,23 @@ def test_branches_agree_with_the_fifos_of_a_plan(
     seed: int, unit_limit: int, agree: Callable[..., Any]
 ) -> None:
     graph = lower(branching_graph(seed))
-    agree(graph, drawn_plan(graph, seed), bounded=True, unit_limit=unit_limit, images=3)
+    plan = drawn_plan(graph, seed)
+    simulation = agree(graph, plan, bounded=True, unit_limit=unit_limit, images=3)
+    images = random_values(np.random.default_rng(seed), graph.inputs["x"], 5)
+    expected = run(graph, {"x": images})[graph.outputs[0]]
+    for adversary in range(3):
+        assert np.array_equal(simulation.run(images, adversary=adversary), expected)
 
 
 @pytest.mark.parametrize("seed", [*range(10), 16, 29])
 def test_branches_go_on_however_long_the_pipelines_are(seed: int) -> None:
-    """With no pipelines, FIFOs hold all that waits: a product of matrices, for its second one."""
+    """Without any, FIFOs hold all that waits: one matrix of a product for the other."""
     graph = lower(branching_graph(seed, most=5 if seed < 10 else 6))
     plans = [default_plan(graph, cycles=200)]
     if len(graph.nodes) < 100:
         plans.append(drawn_plan(graph, seed))
     for plan in plans:
         design = make_design(graph, plan, name="net")
-        for timing in (IDEAL, PESSIMISTIC):
+        for timing in (IDEAL, PESSIMISTIC, STALLING):
             # Windows that begin in the padding lose some cycles more.
             assert CycleModel.of(design).run(timing).interval <= largest(design) * 1.05 + 20
