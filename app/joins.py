@@ -1,4 +1,4 @@
-"""Where results of the network meet, and what that costs: additions, products, matrix products."""
+"""Where results of the network meet, and what that costs: sums, products, concatenations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Join:
     operator: str
     inputs: tuple[str, ...]
     multiplier_bits: tuple[int, ...]
-    """Of an addition: how wide the magnitudes are that each input is multiplied by, 0 for signs."""
+    """Of a sum: how wide the magnitudes are that each input is multiplied by, 0 for signs. A
+    concatenation multiplies nothing: its channels keep their scales."""
     bits: int
     """Of its results."""
     is_exact: bool
@@ -41,7 +42,7 @@ def joins_of(network: Network, plan: Plan | None = None) -> tuple[Join, ...]:
 
 
 def _join(network: Network, node: Node, plan: Plan | None) -> Join | None:
-    from lutloom.core.ops import Add, MatMul, Multiply
+    from lutloom.core.ops import Add, Concat, MatMul, Multiply
 
     types = network.graph.types
     folding = None if plan is None else plan.foldings.get(node.name)
@@ -53,6 +54,9 @@ def _join(network: Network, node: Node, plan: Plan | None) -> Join | None:
             widths = tuple(int(m).bit_length() if m > 1 else 0 for m in rows.max(axis=1))
             adders = len(rows) - 1
             multipliers = int(((rows & (rows - 1)) != 0).any(axis=1).sum())
+        case Concat():
+            widths = (0,) * len(node.inputs)
+            adders = multipliers = 0
         case Multiply():
             adders, multipliers = 0, 1
         case MatMul():
@@ -66,7 +70,7 @@ def _join(network: Network, node: Node, plan: Plan | None) -> Join | None:
         node.inputs,
         widths,
         types[node.name].element.bits,
-        node.name in network.meaning or not widths,
+        node.name in network.meaning or not isinstance(node.op, Add),
         pe * adders,
         pe * multipliers,
     )

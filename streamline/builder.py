@@ -224,6 +224,10 @@ class GraphBuilder:
         type_ = self.types[value]
         return [type_.element.lo] * type_.channels, [type_.element.hi] * type_.channels
 
+    def producer(self, value: str) -> Node | None:
+        """Return the equation whose first result is ``value``; None where there is none yet."""
+        return next((node for node in reversed(self.nodes) if node.name == value), None)
+
     def graph(self, outputs: tuple[str, ...]) -> Graph:
         """Return what was built so far as a graph.
 

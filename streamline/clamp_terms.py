@@ -84,7 +84,7 @@ def _addends(value: str, build: GraphBuilder) -> Mapping[str, Rationals]:
     """
     rank = len(build.types[value].shape)
     shape = (*[1] * (rank - 1), -1) if rank else ()
-    node = next((node for node in reversed(build.nodes) if node.name == value), None)
+    node = build.producer(value)
     if node is None or not isinstance(node.op, Add) or not _is_worth_it(node.op, node, build):
         return {value: rationals([1]).reshape(shape)}
     addends: dict[str, Rationals] = {}
@@ -96,8 +96,12 @@ def _addends(value: str, build: GraphBuilder) -> Mapping[str, Rationals]:
 def _is_worth_it(op: Add, node: Node, build: GraphBuilder) -> bool:
     """Whether multipliers are wide, and values few enough for a proof of others."""
     *few, _ = sorted(build.types[name].element.count for name in node.inputs)
-    widest = max(-op.multipliers.lo, op.multipliers.hi)
-    return widest.bit_length() > _NARROW_BITS and prod(few) <= _MOST_VALUES
+    return widest_factor(op) > _NARROW_BITS and prod(few) <= _MOST_VALUES
+
+
+def widest_factor(op: Add) -> int:
+    """Return the bits of the largest magnitude among the multipliers of ``op``."""
+    return max(-op.multipliers.lo, op.multipliers.hi).bit_length()
 
 
 @dataclass(frozen=True, slots=True)

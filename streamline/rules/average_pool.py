@@ -13,9 +13,10 @@ from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import SumPool
+from lutloom.core.ops import Add, Permute, Reshape, SumPool
 from lutloom.core.windows import Windows
 from lutloom.streamline.align import compact, model_shape, varies_in_place
+from lutloom.streamline.clamp_terms import widest_factor
 from lutloom.streamline.context import required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import in_model_order, reordered, reshaped
@@ -27,14 +28,18 @@ from lutloom.streamline.window_attributes import image_axes, kernel_shape, pads_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
     from lutloom.core.types import IntArray
+    from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.context import Context, Inputs
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Symbol
 
 # Images of two dimensions, and their channels.
 _MOST_RANK = 3
+# Of multipliers that are no trouble.
+_NARROW_BITS = 8
 
 
 def average_pool(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
@@ -108,7 +113,7 @@ def pooled_sum(
         )
     image = build.types[x.value].shape[:-1]
     op = SumPool(windows.kernel, windows.stride, windows.dilation, windows.pads)
-    value = build.add(node, "", op, (x.value,))
+    value = _pooled(node, op, x.value, build)
     shape = model_shape(x.axes, build.types[value].shape)
     inside = _inside(windows, image)
     divisors = [np.ones_like(counts) for counts in inside] if divisors is None else divisors
@@ -134,6 +139,26 @@ def pooled_sum(
     if all(index is None for index in borders):
         borders = ()
     return Scaled(value, x.axes, shape, slope, offset, classes=borders)
+
+
+def _pooled(node: SourceNode, op: SumPool, value: str, build: GraphBuilder) -> str:
+    """Return the sums of windows of ``value``; of a sum with wide multipliers, that of its pools.
+
+    Then a quantizer behind may do with narrow multipliers, and there are fewer results to multiply.
+    """
+    moves: list[Op] = [op]
+    add = build.producer(value)
+    while add is not None and isinstance(add.op, Permute | Reshape):
+        moves.append(add.op)
+        add = build.producer(add.inputs[0])
+    if add is None or not isinstance(add.op, Add) or widest_factor(add.op) <= _NARROW_BITS:
+        return build.add(node, "", op, (value,))
+    if len(moves) > 1 and add.op.multipliers.shape[1] > 1:
+        return build.add(node, "", op, (value,))
+    pools = list(add.inputs)
+    for move in reversed(moves):
+        pools = [build.add(node, "/branch", move, (name,)) for name in pools]
+    return build.add(node, "", add.op, pools)
 
 
 def _sums_of_offsets(

@@ -78,6 +78,15 @@ def test_matrix_products_cost_a_multiplier_a_term(tmp_path: Path) -> None:
     assert (join.operator, join.adders, join.multipliers) == ("matmul", 4, 5)
 
 
+def test_a_concatenation_costs_nothing(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.5, bits=4)
+    y = w.node("Concat", [w.quant(w.matmul(x, np.eye(2)), 0.3), x], axis=1)
+    join = only(write(w.model(w.matmul(y, np.ones((4, 1))), 2), tmp_path))
+    assert (join.operator, join.multiplier_bits) == ("concat", (0, 0))
+    assert (join.adders, join.multipliers, join.is_exact) == (0, 0, True)
+
+
 @pytest.mark.parametrize("kind", ["Add", "Mul"])
 def test_a_plan_says_how_many_work_in_each_cycle(kind: str, tmp_path: Path, invoke: Invoke) -> None:
     path = joined(tmp_path, (0.3, 0.77), kind)

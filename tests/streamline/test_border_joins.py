@@ -124,7 +124,7 @@ def test_scales_that_differ_by_place_meet_element_by_element(tmp_path: Path) -> 
 def test_a_sum_may_be_averaged_before_its_quantizer(
     kind: str, is_wide: bool, tmp_path: Path
 ) -> None:
-    """Of a sum that is too wide for the graph, each branch is."""
+    """Its branches are averaged, since their multipliers are wide; then they are narrow."""
     w = Writer()
     x = w.quant("x")
     left, right = w.quant(x, 0.77, bits=3), x
@@ -139,7 +139,17 @@ def test_a_sum_may_be_averaged_before_its_quantizer(
         case _:
             y = w.node(kind, [y])
     network, _ = compare(w.model(w.quant(y, 0.13, bits=5), *SHAPE), tmp_path, data(), RAW)
-    assert len(operators(network, SumPool)) == 1 + is_wide
+    assert len(operators(network, SumPool)) == 2
+    (add,) = operators(network, Add)
+    assert add.multipliers.hi < 2**14
+
+
+def test_a_sum_of_one_scale_is_averaged_itself(tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.5, bits=4)
+    y = w.node("GlobalAveragePool", [w.node("Add", [x, w.quant(padded(w, x, 1), 0.5, bits=4)])])
+    network, _ = compare(w.model(w.quant(y, 0.25), *SHAPE), tmp_path, data(), RAW)
+    assert len(operators(network, SumPool)) == 1
 
 
 def test_pixels_whose_scales_differ_are_not_averaged_as_a_sum(tmp_path: Path) -> None:
