@@ -16,6 +16,7 @@ from lutloom.streamline.importer import (
 from lutloom.streamline.passes.absorb_pad import absorb_pad
 from lutloom.streamline.passes.cancel_moves import cancel_moves
 from lutloom.streamline.passes.join_window import join_window
+from lutloom.streamline.passes.levels_first import levels_first
 from lutloom.streamline.passes.merge_equal import merge_equal
 from lutloom.streamline.passes.merge_parallel import merge_parallel
 from lutloom.streamline.passes.narrow_sums import narrow_sums
@@ -36,6 +37,7 @@ PASSES: tuple[Pass, ...] = (
     merge_equal,
     remove_identity,
     cancel_moves,
+    levels_first,
     join_window,
     absorb_pad,
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Add, Linear, Permute, Requantize, Reshape, Threshold
 from lutloom.core.types import Const, TensorType
+from lutloom.streamline.channel_tables import own_channels, with_channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ def _without_permuted(network: Network, sources: set[str]) -> Network:
 
 def _treats_all_alike(op: Op) -> bool:
     """Return whether ``op`` does the same with each element, wherever that is."""
-    return isinstance(op, Add | Requantize | Threshold) and _channels(op) == 1
+    return isinstance(op, Add | Requantize | Threshold) and own_channels(op) == 1
 
 
 def _grown(graph: Graph, start: set[str], belongs: Callable[[Op], bool]) -> set[str]:
@@ -189,45 +190,19 @@ def _is_permuted_so(
 
 
 def _is_by_element(op: Op, size: int) -> bool:
-    return isinstance(op, Add | Requantize | Threshold) and _channels(op) in {1, size}
-
-
-def _channels(op: Add | Requantize | Threshold) -> int:
-    """Return how many channels have numbers of their own."""
-    match op:
-        case Add(multipliers):
-            return multipliers.shape[1]
-        case Threshold(thresholds):
-            return thresholds.shape[0]
-        case Requantize():
-            tables = (op.multipliers, op.biases, op.lowest, op.highest)
-            return max(table.shape[0] for table in tables)
+    return isinstance(op, Add | Requantize | Threshold) and own_channels(op) in {1, size}
 
 
 def _with_rows_moved(op: Op, origin: IntArray) -> Op:
     """Return ``op`` for rows whose element ``origin[i]`` is what element ``i`` was."""
     import numpy as np
 
-    def moved(table: Const, axis: int = 0) -> Const:
-        if table.shape[axis] != len(origin):
-            return table  # which all elements share
-        return Const(table.data.take(np.argsort(origin), axis=axis))
-
+    places = np.argsort(origin)
     match op:
         case Linear(weights):
-            return Linear(moved(weights))
-        case Add(multipliers):
-            return Add(moved(multipliers, 1))
-        case Threshold(thresholds, base, deltas):
-            return Threshold(moved(thresholds), moved(base), moved(deltas))
-        case Requantize():
-            return replace(
-                op,
-                multipliers=moved(op.multipliers),
-                biases=moved(op.biases),
-                lowest=moved(op.lowest),
-                highest=moved(op.highest),
-            )
+            return Linear(Const(weights.data.take(places, axis=0)))
+        case Add() | Threshold() | Requantize():
+            return with_channels(op, places)
     raise AssertionError(op)
 
 

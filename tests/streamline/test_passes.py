@@ -146,7 +146,7 @@ def moved(*ops: Op) -> Graph:
         ((Reshape((1, 2, 1, 3)), Permute((3, 0, 1, 2))), [Permute((1, 0)), Reshape((3, 1, 2, 1))]),
         ((Permute((1, 0)), Reshape((6,))), None),
         ((Permute((1, 0)), Reshape((2, 3)), Permute((1, 0))), None),
-        ((Permute((1, 0)), SIGN, Permute((1, 0))), None),
+        ((Permute((1, 0)), SIGN, Permute((1, 0))), [SIGN]),
     ],
 )
 def test_moves_that_undo_one_another_are_removed(
