@@ -21,7 +21,7 @@ from lutloom.streamline.align import compact, varies_in_place
 from lutloom.streamline.border_classes import check_elements, expanded
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.linear_pieces import linear_pieces
-from lutloom.streamline.symbols import Scaled
+from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +65,22 @@ def terms_of(
         for name, factor in own.items():
             terms[name] = np.asarray(terms.get(name, 0) + factor)
     return terms, np.asarray(sum(offsets))
+
+
+def one_term(node: SourceNode, x: Formula, build: GraphBuilder) -> Scaled | None:
+    """Return ``x`` as a value with a scale and an offset, if its clamp has an integer form alone.
+
+    A ReLU has one where the offset before it is an integer multiple of the scale.
+    """
+    if isinstance(x, Curve):
+        return None
+    if not x.is_clamped:
+        return x
+    if varies_in_place(*x.arrays) or any(c.below or c.above for c in _clamps(x, (), build)):
+        return None
+    terms, offset = _of_clamp(node, x, build)
+    ((value, slope),) = terms.items()
+    return Scaled(value, x.axes, x.shape, slope, offset)
 
 
 def _of_one(

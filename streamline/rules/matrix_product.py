@@ -14,6 +14,7 @@ from lutloom.core.ops import MatMul
 from lutloom.streamline.align import compact
 from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.broadcast import of_one_rank, repeated
+from lutloom.streamline.clamp_terms import one_term
 from lutloom.streamline.context import required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered
@@ -36,9 +37,7 @@ def matrix_product(node: SourceNode, inputs: Inputs, context: Context) -> Scaled
     """
     import numpy as np
 
-    left, right = (required_scaled(node, inputs, index, "a product") for index in (0, 1))
-    for factor in (left, right):
-        check_integers(node, factor)
+    left, right = (_whole(node, inputs, index, context) for index in (0, 1))
     left, right = _with_shapes(node, left, right, context)
     rank = len(left.shape)
     *leading, last = range(rank)
@@ -53,6 +52,15 @@ def matrix_product(node: SourceNode, inputs: Inputs, context: Context) -> Scaled
         compact(np.asarray(left.slope * right.slope.swapaxes(-1, -2))),
         np.full((1,) * rank, Fraction(0), dtype=object),
     )
+
+
+def _whole(node: SourceNode, inputs: Inputs, index: int, context: Context) -> Scaled:
+    """Return a factor, which must be integers in disguise."""
+    x = required_scaled(node, inputs, index, "a product")
+    integers = one_term(node, x, context.build)
+    if integers is None:
+        check_integers(node, x)
+    return integers or x
 
 
 def _with_shapes(

@@ -16,9 +16,10 @@ from lutloom.core.types import INT64_MAX, Const
 from lutloom.streamline.align import compact, varies_in_place
 from lutloom.streamline.border_classes import in_one_form
 from lutloom.streamline.broadcast import broadcast
+from lutloom.streamline.clamp_terms import one_term
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.rules.join import combination
-from lutloom.streamline.symbols import Curve, Scaled
+from lutloom.streamline.symbols import Scaled
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntType
@@ -36,7 +37,8 @@ def product(node: SourceNode, left: Formula, right: Formula, context: Context) -
     import numpy as np
 
     build = context.build
-    factors = broadcast(node, whole(node, left), whole(node, right), context)
+    whole = (_whole(node, left, build), _whole(node, right, build))
+    factors = broadcast(node, *whole, context)
     x, y = in_one_form(node, *(shifted(node, factor, build) for factor in factors))
     value = build.add(node, "", Multiply(), (x.value, y.value))
     slope = np.asarray(x.slope * y.slope)
@@ -49,14 +51,15 @@ def product(node: SourceNode, left: Formula, right: Formula, context: Context) -
     return combination(node, terms, np.asarray(x.offset * y.offset), x, build)
 
 
-def whole(node: SourceNode, x: Formula) -> Scaled:
+def _whole(node: SourceNode, x: Formula, build: GraphBuilder) -> Scaled:
     """Return ``x``, which must be integers in disguise."""
-    if isinstance(x, Curve) or x.is_clamped:
+    integers = one_term(node, x, build)
+    if integers is None:
         raise ModelError(
             f"{node} multiplies two results, and {x.trail[-1]} before it makes one of them that is"
             " not quantized; put a quantizer behind it, so that integers meet"
         )
-    return x
+    return integers
 
 
 def shifted(node: SourceNode, x: Scaled, build: GraphBuilder) -> Scaled:

@@ -129,6 +129,12 @@ def test_leading_axes_broadcast(tmp_path: Path) -> None:
     assert products(network) == 1
 
 
+def test_a_relu_on_integers_makes_integers(tmp_path: Path) -> None:
+    w = Writer()
+    left, right = factors(w)
+    compare_product(w, w.node("Relu", [left]), right, tmp_path)
+
+
 def refused(w: Writer, left: str, right: str, directory: Path) -> str:
     model = w.model(w.quant(w.node("MatMul", [left, right], name="product")), 3, 3)
     with pytest.raises(ModelError) as error:
@@ -149,7 +155,8 @@ def test_a_softmax_in_between_is_refused_with_what_stands_in_its_place(tmp_path:
 def test_factors_that_are_no_integers_are_refused(tmp_path: Path) -> None:
     w = Writer()
     left, right = factors(w)
-    message = refused(w, w.node("Relu", [left], name="act"), right, tmp_path)
+    left = w.node("Relu", [w.binary("Add", left, 0.3)], name="act")
+    message = refused(w, left, right, tmp_path)
     assert message.startswith(" multiplies floats: Relu node 'act' before it is not followed by")
 
 

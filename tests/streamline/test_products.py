@@ -208,11 +208,20 @@ def test_shapes_that_do_not_broadcast_are_refused(tmp_path: Path) -> None:
         streamline(write(model, tmp_path), NIBBLE)
 
 
-@pytest.mark.parametrize("function", ["Sigmoid", "HardSigmoid", "Relu", "Tanh"])
+@pytest.mark.parametrize("shift", [0.0, 1.0, -3.0])
+def test_a_relu_on_integers_makes_integers(shift: float, tmp_path: Path) -> None:
+    w = Writer()
+    left, right = halves(w)
+    left = w.node("Relu", [w.binary("Add", w.quant(left, 0.5), shift)])
+    network = compare_product(w, left, right, tmp_path)
+    assert operators(network).count("multiply") == 1
+
+
+@pytest.mark.parametrize("function", ["Sigmoid", "HardSigmoid", "LeakyRelu", "Tanh"])
 def test_a_gate_without_quantizer_is_refused(function: str, tmp_path: Path) -> None:
     w = Writer()
     left, right = halves(w)
-    gate = w.node(function, [right], name="gate")
+    gate = w.node(function, [w.binary("Add", right, 0.3)], name="gate")
     model = w.model(w.quant(w.node("Mul", [left, gate], name="product")), 2)
     message = (
         rf"^Mul node 'product' multiplies two results, and {function} node 'gate' before it makes"
