@@ -254,12 +254,20 @@ def throughput(
     clock_mhz: Annotated[
         float | None, typer.Option(min=1, max=1000, help="The clock: the board's by default.")
     ] = None,
+    minimize_fifos: Annotated[
+        Path | None,
+        typer.Option(help="Where a plan goes whose FIFOs are as short as they can be; minutes."),
+    ] = None,
 ) -> None:
     """Say how many images a second a build takes, by a model of its loops and FIFOs."""
     import lutloom
     from lutloom import console
 
-    console.show_throughput(lutloom.throughput(build, clock_mhz=clock_mhz))
+    with console.progress("Trying FIFOs") as on_progress:
+        result = lutloom.throughput(
+            build, clock_mhz=clock_mhz, minimize_fifos=minimize_fifos, on_progress=on_progress
+        )
+    console.show_throughput(result)
 
 
 @app.command()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lutloom.boards import Board
     from lutloom.build import Build
     from lutloom.demonstration import Demonstration
+    from lutloom.fifo_table import FifoRow
     from lutloom.frame_rates import Throughput
     from lutloom.inspection import Inspection, Layer
     from lutloom.joins import Join
@@ -120,7 +121,9 @@ def _factors(layer: Layer) -> str:
 
 def show_build(build: Build) -> None:
     """Print what was built and what to do with it."""
+    from lutloom.codegen.design import make_design
     from lutloom.codegen.folding import slowest
+    from lutloom.fifo_table import fifo_rows
     from lutloom.inspection import layers_of, widest_sum
     from lutloom.joins import joins_of
 
@@ -140,6 +143,7 @@ def show_build(build: Build) -> None:
     name, cycles = slowest(build.processes, build.plan)
     rate = f"at most {build.clock_mhz * 1e6 / cycles:,.1f} images/s at {build.clock_mhz} MHz"
     _say("rate", f"{rate} ({_shown(name)}: {cycles:,} cycles)")
+    _say_fifos(fifo_rows(make_design(build.processes, build.plan, name=build.name)))
     _say("built for", f"{build.board} ({build.part}); not yet synthesized with Vitis")
     _say("project", str(build.directory / "hls"))
     _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
@@ -157,6 +161,18 @@ def show_throughput(result: Throughput) -> None:
         latency = f"latency {result.latency(cycles):,.3f} ms"
         _say(what, f"{rate}, {cycles.interval:,} cycles each, {latency}")
     _say("slowest", _shown(result.ideal.bottleneck.name))
+    _say_fifos(result.fifos)
+    if result.least is not None:
+        before = sum(fifo.planned for fifo in result.least.fifos)
+        after = sum(fifo.depth for fifo in result.least.fifos)
+        _say("least FIFOs", f"{after:,} words instead of {before:,}, the same rate")
+        _say("plan", f"{result.plan}: compile the model again with it, by --plan")
+
+
+def _say_fifos(rows: Sequence[FifoRow]) -> None:
+    held = sum(row.total_bits for row in rows) / 1024
+    naive = sum(row.naive_bits for row in rows) / 1024
+    _say("FIFOs", f"{len(rows)} of {held:,.1f} Kbit; with whole tensors {naive:,.1f} Kbit")
 
 
 def show_simulation(result: Simulation) -> None:

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 
 from lutloom.build import Build, changes, check_planned, load_build
 from lutloom.core.errors import LutloomError
+from lutloom.core.files import OutputError, write_file
+from lutloom.fifo_table import fifo_rows
 from lutloom.simulation import cache_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lutloom.fifo_table import FifoRow
     from lutloom.sim.cycles import Cycles
+    from lutloom.sim.least_fifos import LeastFifos
 
 
 class ClockError(LutloomError, ValueError):
@@ -25,12 +31,16 @@ class Throughput:
 
     ``ideal`` counts loops and FIFOs alone. ``pessimistic`` adds what synthesis decides, on the
     safe side: pipelines, restarts, the time through a FIFO. Where the plan makes FIFOs too short,
-    ``ideal`` may be the slower one: a pipeline has room for words too.
+    ``ideal`` may be the slower one: a pipeline has room for words too. With least FIFOs all of it
+    is said of ``least.plan``, which the file ``plan`` holds.
     """
 
     clock_mhz: float
     ideal: Cycles
     pessimistic: Cycles
+    fifos: tuple[FifoRow, ...]
+    least: LeastFifos | None = None
+    plan: Path | None = None
 
     def rate(self, cycles: Cycles) -> float:
         """Return the images a second with one of both."""
@@ -41,11 +51,20 @@ class Throughput:
         return cycles.latency / self.clock_mhz / 1e3
 
 
-def throughput(build: str | Path | Build, *, clock_mhz: float | None = None) -> Throughput:
+def throughput(
+    build: str | Path | Build,
+    *,
+    clock_mhz: float | None = None,
+    minimize_fifos: str | Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Throughput:
     """Model ``build`` cycle by cycle: its loops and its FIFOs, of the depths in its plan.
 
     ``clock_mhz`` is the clock, by default that of the board it was compiled for. Nothing here
-    comes from synthesis. It needs a C++ compiler.
+    comes from synthesis. It needs a C++ compiler. ``minimize_fifos`` is a file for the plan with
+    the least depths of FIFOs that keep the rate, one word less of each stopping the design or
+    slowing it down; that takes minutes for a large one. ``on_progress`` is called with the FIFOs
+    done and all of them.
 
     Raises a ``LutloomError`` for a directory that is no build or whose plan was edited, for a
     design that stops because its FIFOs are too short, and where there is no compiler.
@@ -54,15 +73,28 @@ def throughput(build: str | Path | Build, *, clock_mhz: float | None = None) -> 
         raise ClockError(f"the clock should be some MHz, not {clock_mhz}")
     from lutloom.codegen.design import make_design
     from lutloom.codegen.timing import IDEAL, PESSIMISTIC
+    from lutloom.core.plan import print_plan
     from lutloom.sim.cycles import CycleModel
+    from lutloom.sim.least_fifos import least_fifos
 
     loaded = build if isinstance(build, Build) else load_build(build)
     # Another plan is another design, which is nowhere.
     check_planned(loaded.directory, changes(loaded.directory))
-    design = make_design(loaded.processes, loaded.plan, name=loaded.name)
-    model, cache = CycleModel.of(design), cache_of(loaded)
+    plan, cache, least = loaded.plan, cache_of(loaded), None
+    if minimize_fifos is not None:
+        path = Path(minimize_fifos)
+        if not path.parent.is_dir() or path.is_dir():
+            raise OutputError(f"{path} can't be written: it should be a file in a directory")
+        least = least_fifos(loaded.processes, plan, cache=cache, on_progress=on_progress)
+        plan = least.plan
+        write_file(path, print_plan(plan).encode())
+    design = make_design(loaded.processes, plan, name=loaded.name)
+    model = CycleModel.of(design)
     return Throughput(
         loaded.clock_mhz if clock_mhz is None else clock_mhz,
         model.run(IDEAL, cache=cache),
         model.run(PESSIMISTIC, cache=cache),
+        fifo_rows(design),
+        least,
+        None if minimize_fifos is None else Path(minimize_fifos),
     )

@@ -45,6 +45,43 @@ def test_what_is_printed_is_what_the_function_returns(invoke: Invoke, build: Pat
         assert re.search(rf"^{re.escape(load.name[:20])}.* {load.busy:,} ", ended.out, re.MULTILINE)
 
 
+def test_fifos_are_listed_beside_whole_tensors(invoke: Invoke, build: Path) -> None:
+    rows = lutloom.throughput(build).fifos
+    units = json.loads((build / "hls" / "design.json").read_text())["units"]
+    written = [(f["value"], f["bits"], f["depth"]) for unit in units for f in unit["fifos"]]
+    assert [(row.value, row.bits, row.depth) for row in rows] == written
+    held = sum(row.bits * row.depth for row in rows)
+    naive = sum(row.bits * (row.words if row.is_planned else row.depth) for row in rows)
+    said = f"{held / 1024:,.1f} Kbit; with whole tensors {naive / 1024:,.1f} Kbit"
+    assert f"FIFOs: {len(rows)} of {said}\n" in invoke("throughput", build).out
+
+
+def test_the_least_fifos_make_a_plan_that_compiles_and_keeps_the_rate(
+    invoke: Invoke, build: Path, tmp_path: Path
+) -> None:
+    before = lutloom.throughput(build)
+    plan = tmp_path / "least.json"
+    ended = invoke("throughput", build, "--minimize-fifos", plan)
+    assert (ended.status, ended.err) == (0, "")
+    assert f"plan: {plan}: compile the model again with it, by --plan\n" in ended.out
+    name = lutloom.load_build(build).name
+    lutloom.compile(build / "model.onnx", tmp_path / "again", plan=plan, name=name)
+    after = lutloom.throughput(tmp_path / "again")
+    assert after.ideal.interval == before.ideal.interval
+    assert after.pessimistic.interval == before.pessimistic.interval
+    assert sum(row.depth for row in after.fifos) < sum(row.depth for row in before.fifos)
+    said = lutloom.throughput(build, minimize_fifos=plan)
+    assert said.fifos == after.fifos
+    assert said.least is not None
+    assert said.least.plan == lutloom.load_build(tmp_path / "again").plan
+
+
+def test_a_plan_needs_a_directory_to_go_to(build: Path, tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere" / "plan.json"):
+        with pytest.raises(LutloomError, match=r"can't be written: it should be a file in a dir"):
+            lutloom.throughput(build, minimize_fifos=path)
+
+
 def test_the_compiled_model_is_kept_beside_the_build(build: Path) -> None:
     lutloom.throughput(build)
     (library,) = (build / CACHE).glob("cycles-*.so")
