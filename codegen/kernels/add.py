@@ -15,6 +15,7 @@ from lutloom.codegen.kernels.kernel import (
     Lanes,
     Legal,
     Site,
+    coding,
     divisors,
     linear,
     no_weights,
@@ -46,7 +47,7 @@ def _code(site: Site, folding: Folding) -> Code:
     tensor = site.inputs[0]
     channels, pe = tensor.channels, folding.pe
     y = site.outputs[0].element
-    offset, unit = (y.lo, y.step) if y.is_offset_coded else (0, 1)
+    offset, unit = coding(y)
     ends = [linear(x.element) for x in site.inputs]
     # In Python integers: what is in between may be wider than the results.
     columns = np.broadcast_to(site.op.multipliers.int64, (2, channels)).T.tolist()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lutloom.codegen.kernels.kernel import linear
+from lutloom.codegen.kernels.kernel import coding, linear
 from lutloom.core.types import IntType
 
 
@@ -34,7 +34,7 @@ class Bilinear:
     def of(cls, a: IntType, b: IntType, y: IntType, terms: int = 1) -> Bilinear:
         """Return the coefficients of ``y``, the sum of ``terms`` products of ``a`` and ``b``."""
         (a0, s), (b0, t) = linear(a), linear(b)
-        y0, u = (y.lo, y.step) if y.is_offset_coded else (0, 1)
+        y0, u = coding(y)
         return cls((terms * a0 * b0 - y0) // u, s * b0 // u, t * a0 // u, s * t // u)
 
 

@@ -121,18 +121,18 @@ def recoding(x: IntType, y: IntType) -> tuple[int, int]:
 
     All values of ``x`` should be values of ``y``.
     """
-    start, step = (x.lo, x.step) if x.is_offset_coded else (0, 1)
-    origin, unit = (y.lo, y.step) if y.is_offset_coded else (0, 1)
-    if x.count == 1:
-        return (x.lo - origin) // unit, 0
+    (start, step), (origin, unit) = linear(x), coding(y)
     return (start - origin) // unit, step // unit
 
 
-def linear(element: IntType) -> tuple[int, int]:
-    """Return ``base, step`` of ``value = base + step * code``; step 0 for a constant."""
-    if element.count == 1:
-        return element.lo, 0
+def coding(element: IntType) -> tuple[int, int]:
+    """Return ``origin, unit`` of ``value = origin + unit * code``."""
     return (element.lo, element.step) if element.is_offset_coded else (0, 1)
+
+
+def linear(element: IntType) -> tuple[int, int]:
+    """Return what ``coding`` does; a constant is its origin, with unit 0."""
+    return (element.lo, 0) if element.count == 1 else coding(element)
 
 
 def number_table(name: str, data: IntArray, note: str, complete: tuple[int, ...] = ()) -> Table:

@@ -15,6 +15,7 @@ from lutloom.codegen.kernels.kernel import (
     Legal,
     Site,
     Table,
+    coding,
     divisors,
     no_weights,
     number_table,
@@ -106,7 +107,7 @@ def _slope(site: Site) -> Slope:
     import numpy as np
 
     op, x = site.op, site.inputs[0].element
-    start, step = (x.lo, x.step) if x.is_offset_coded else (0, 1)
+    start, step = coding(x)
     multipliers = numbers(op.multipliers)
     biases = numbers(op.biases) + multipliers * start
     multipliers = multipliers * step

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.kernels.kernel import code_type, multiplier_policy
+from lutloom.codegen.kernels.kernel import code_type, coding, multiplier_policy
 from lutloom.core.plan import Folding, Multiplier
 from lutloom.core.types import BIPOLAR, Const, IntType
 
@@ -74,7 +74,7 @@ class Sums:
         """What a code is worth in the input; 0 if the input does not matter."""
         if self._is_fixed:
             return 0
-        return self.x.step if self.x.is_offset_coded else 1
+        return coding(self.x)[1]
 
     @property
     def _is_fixed(self) -> bool:
@@ -88,7 +88,7 @@ class Sums:
         Windows that are cut off, or weights of zero, may leave results without a step in common,
         so that bipolar products of bipolar values count twice.
         """
-        unit = self.y.step if self.y.is_offset_coded else 1
+        _, unit = coding(self.y)
         return self.divisor * self.step // unit or 1
 
     @cached_property
@@ -126,7 +126,7 @@ class Sums:
         """
         import numpy as np
 
-        offset, unit = (self.y.lo, self.y.step) if self.y.is_offset_coded else (0, 1)
+        offset, unit = coding(self.y)
         # In Python's integers: what is in between may be wider than the results.
         values = totals.astype(object) * self.base + border.astype(object) - offset
         return np.asarray(values // unit).astype(np.int64)
