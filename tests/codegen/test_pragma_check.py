@@ -205,6 +205,8 @@ def test_kernels_are_seen_with_their_streams() -> None:
         found = directions(functions[name], names)
         assert (set(found["in"]), set(found["out"])) == ({"read"}, {"write"}), name
     assert directions(functions["duplicate"], names)["others"] == {"write"}
+    assert directions(functions["concat"], names) == {"out": {"write"}, "ins": {"read"}}
+    assert directions(functions["split"], names) == {"in": {"read"}, "outs": {"write"}}
     assert functions["matvec"].parameters[2].dimensions == 2
 
 
