@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise, product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lutloom.streamline import sum_lines
 from lutloom.streamline.multipliers import Narrow, Term, narrowed
+from lutloom.streamline.sum_lines import simplest_between
 from lutloom.streamline.weighted_floor import greatest
 
 small = st.integers(-30, 30)
@@ -95,6 +99,38 @@ def test_no_smaller_multipliers_of_two_terms_would_do(
     for a, b in product(range(min(abs(p), 8) + 1), range(min(abs(q), 8) + 1)):
         if (a, b) != (abs(p), abs(q)):
             assert not tells((signs[0] * a, signs[1] * b), drawn, thresholds)
+
+
+@settings(max_examples=200)
+@given(problems(), st.integers(1, 3))
+def test_points_and_staircases_find_the_same_multipliers(
+    problem: tuple[list[Term], list[int]], most: int
+) -> None:
+    """Of a small domain all points beside a threshold are looked at, of others their extremes."""
+    drawn, thresholds = problem
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sum_lines, "_MOST_CUTS" if most > 1 else "_MOST_PAIRS", 0)
+        followed = narrowed(drawn, thresholds)
+    assert narrowed(drawn, thresholds) == followed
+
+
+@given(st.fractions(0, 9, max_denominator=40), st.fractions(0, 9, max_denominator=40))
+def test_the_simplest_fraction_between_two_is_that_of_a_search(
+    one: Fraction, two: Fraction
+) -> None:
+    low, high = min(one, two), max(one, two)
+    if low == high:
+        assert simplest_between(low, None) == low.numerator // low.denominator + 1
+        return
+    found = simplest_between(low, high)
+    assert low < found < high
+    between = (
+        Fraction(p, q)
+        for q in range(1, found.denominator + 1)
+        for p in range(1, 9 * q + 1)
+        if low < Fraction(p, q) < high
+    )
+    assert min(between, key=lambda fraction: (fraction.denominator, fraction)) == found
 
 
 def test_two_four_bit_values_need_four_bits_instead_of_a_hundred() -> None:
