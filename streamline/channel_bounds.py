@@ -100,7 +100,10 @@ def _computed(op: Op, x: TensorType, lows: IntArray, highs: IntArray) -> Bounds 
     """Return the bounds of what is computed from one tensor."""
     match op:
         case Linear(weights=weights):
-            return _sums(lows, highs, weights.data)
+            if (lows == lows[0]).all() and (highs == highs[0]).all():
+                sums = (op.sums.positive[np.newaxis], op.sums.negative[np.newaxis])
+                return _between(lows[:1], highs[:1], *sums)
+            return _products(lows, highs, weights.data)
         case Conv():
             return _windows(op, x, lows, highs)
         case Threshold():
@@ -152,37 +155,46 @@ def _moved(op: Op, x: TensorType, lows: IntArray, highs: IntArray) -> Bounds | N
     return lows[channels].min(axis=0), highs[channels].max(axis=0)
 
 
-def _sums(lows: IntArray, highs: IntArray, weights: NDArray[np.integer]) -> Bounds | None:
-    """Return the bounds of ``x @ weights [K, M]``, or None where they need more than 64 bits."""
-    farthest = max(abs(int(lows.min())), abs(int(highs.max())), 1)
-    if farthest * float(np.abs(weights.astype(np.float64)).sum(axis=0).max()) > _FARTHEST:
-        return None
-    above, below = np.maximum(weights, 0), np.minimum(weights, 0)
-    return (
-        matmul(lows[None], above)[0] + matmul(highs[None], below)[0],
-        matmul(highs[None], above)[0] + matmul(lows[None], below)[0],
-    )
-
-
 def _windows(op: Conv, x: TensorType, lows: IntArray, highs: IntArray) -> Bounds | None:
     """Return the bounds of the sums of windows; a tap that may be masked sees either."""
     masks = op.windows.borders(x.shape[:-1]).masks
     is_whole = np.logical_and.reduce(masks.reshape(-1, masks.shape[-1]))[:, np.newaxis]
     lows = np.where(is_whole, lows, np.minimum(lows, op.fill))
     highs = np.where(is_whole, highs, np.maximum(highs, op.fill))
+    if (lows == lows[:, :1]).all() and (highs == highs[:, :1]).all():
+        # All channels reach as far: then the sums of the weights do, which are known.
+        return _between(lows[:, 0], highs[:, 0], op.sums.positive, op.sums.negative)
     fan_in, outputs = op.weights.shape[-2:]
     weights = op.weights.data.reshape(-1, fan_in, op.groups, outputs // op.groups)
-    if op.groups == 1:
-        return _sums(lows.reshape(-1), highs.reshape(-1), weights.reshape(-1, outputs))
     found = []
     for group in range(op.groups):
         inside = slice(group * fan_in, (group + 1) * fan_in)
         matrix = weights[:, :, group].reshape(-1, outputs // op.groups)
-        found.append(_sums(lows[:, inside].reshape(-1), highs[:, inside].reshape(-1), matrix))
+        found.append(_products(lows[:, inside].reshape(-1), highs[:, inside].reshape(-1), matrix))
     known = [entry for entry in found if entry is not None]
     if len(known) < len(found):
         return None
     return np.concatenate([lo for lo, _ in known]), np.concatenate([hi for _, hi in known])
+
+
+def _products(lows: IntArray, highs: IntArray, weights: NDArray[np.integer]) -> Bounds | None:
+    return _between(lows, highs, np.maximum(weights, 0), np.minimum(weights, 0))
+
+
+def _between(
+    lows: IntArray, highs: IntArray, above: NDArray[np.integer], below: NDArray[np.integer]
+) -> Bounds | None:
+    """Return the bounds of products with weights ``[K, M]``, split by their signs.
+
+    None where they need more than 64 bits.
+    """
+    farthest = max(abs(int(lows.min())), abs(int(highs.max())), 1)
+    magnitudes = (np.abs(part).sum(axis=0, dtype=np.float64).max() for part in (above, below))
+    if farthest * sum(map(float, magnitudes)) > _FARTHEST:
+        return None
+    ends = np.stack([lows, highs])
+    rising, falling = (matmul(ends, part) for part in (above, below))
+    return rising[0] + falling[1], rising[1] + falling[0]
 
 
 def _levels(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
     Bools: TypeAlias = NDArray[np.bool_]
 
 
+_AT_ONCE = 16
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveChannels:
     """The channels that stay, by value: ascending. ``constants`` are what the others may be."""
@@ -61,8 +65,11 @@ class LiveChannels:
     """Of every value the integer of each channel, where it is constant, else 0."""
 
 
-def live_channels(graph: Graph) -> LiveChannels:
-    """Return which channels of every value have to stay; of every value one does at least."""
+def live_channels(graph: Graph, unit: int = 1) -> LiveChannels:
+    """Return which channels of every value have to stay; of every value one does at least.
+
+    Of a value whose channels are a multiple of a divisor of ``unit``, as many are left.
+    """
     starts, total = {}, 0
     for name, type_ in graph.types.items():
         starts[name] = total
@@ -74,10 +81,15 @@ def live_channels(graph: Graph) -> LiveChannels:
     kept[labels[pinned]] = True
     while True:
         _spread(graph, starts, labels, kept, bounds)
-        empty = [s for n, s in starts.items() if not kept[labels[s : s + _size(graph, n)]].any()]
-        if not empty:
+        short = [
+            own[~kept[own]][0]
+            for own in (labels[s : s + _size(graph, n)] for n, s in starts.items())
+            if (count := int(kept[own].sum())) % gcd(len(own), unit) or not count
+        ]
+        if not short:
             break
-        kept[labels[empty[-1]]] = True
+        # The last one: what it needs may fill up those before it.
+        kept[short[-1]] = True
     places = {name: slice(start, start + _size(graph, name)) for name, start in starts.items()}
     return LiveChannels(
         {name: np.flatnonzero(kept[labels[place]]) for name, place in places.items()},
@@ -196,7 +208,16 @@ def _weighs(op: Op, wanted: Bools) -> Bools:
     """Return which channels of the input have a weight other than zero in a ``wanted`` output."""
     assert isinstance(op, Conv | Linear)
     weights = op.weights.data.reshape(-1, *op.weights.shape[-2:])
-    return np.asarray((weights[..., wanted] != 0).any(axis=(0, 2)))
+    found = np.zeros(weights.shape[1], dtype=bool)
+    outputs = np.flatnonzero(wanted)
+    # Most channels have one in the first few outputs.
+    for start in range(0, len(outputs), _AT_ONCE):
+        (others,) = np.nonzero(~found)
+        if not others.size:
+            break
+        columns = outputs[start : start + _AT_ONCE]
+        found[others] = (weights[:, others][..., columns] != 0).any(axis=(0, 2))
+    return found
 
 
 def _is_folded(graph: Graph, node: Node, lows: IntArray, highs: IntArray) -> Bools:

@@ -43,6 +43,10 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
+# Channels are left in multiples of it, where they are now: what is dead in 64 would cost foldings.
+_FOLDED_BY = 8
+
+
 def ignore(name: str, before: Graph, after: Graph) -> None:
     """Observe nothing."""
 
@@ -98,7 +102,7 @@ def _in_order(network: Network) -> Network:
 
 def _with_live_channels(network: Network) -> Network:
     """Return ``network`` without dead channels; the rest of a value means what it meant."""
-    graph, kept = without_dead_channels(network.graph)
+    graph, kept = without_dead_channels(network.graph, _FOLDED_BY)
     if graph is network.graph:
         return network
     meaning = {

@@ -40,16 +40,20 @@ if TYPE_CHECKING:
     from lutloom.streamline.live_channels import LiveChannels
 
 
-def remove_dead_channels(graph: Graph) -> Graph:
-    """Remove all channels that no output depends on, until there are none."""
-    return without_dead_channels(graph)[0]
+def remove_dead_channels(graph: Graph, unit: int = 1) -> Graph:
+    """Remove all channels that no output depends on, until there are none.
+
+    A layer folds by the divisors of its channels: of 64 channels with a ``unit`` of 8, a multiple
+    of 8 is left, since 63 would fold badly.
+    """
+    return without_dead_channels(graph, unit)[0]
 
 
-def without_dead_channels(graph: Graph) -> tuple[Graph, Mapping[str, IntArray]]:
+def without_dead_channels(graph: Graph, unit: int = 1) -> tuple[Graph, Mapping[str, IntArray]]:
     """Return the graph, and which channels are left of the values that keep their name."""
     kept: dict[str, IntArray] = {name: np.arange(t.channels) for name, t in graph.types.items()}
     while True:
-        live = live_channels(graph)
+        live = live_channels(graph, unit)
         if all(len(live.kept[name]) == t.channels for name, t in graph.types.items()):
             return graph, kept
         graph = _rewritten(graph, live)

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from lutloom.core.op import Op
 
 seeds = st.integers(0, 2**32 - 1)
@@ -325,18 +327,18 @@ def dying(w: Writer) -> str:
     """Return a network in which neurons have died, at the bottom and at the top."""
     rng = np.random.default_rng(3)
 
-    def layer(x: str, inputs: int, outputs: int, bias: Sequence[float], pad: int) -> str:
+    def layer(x: str, inputs: int, outputs: int, bias: NDArray[np.float64], pad: int) -> str:
         kernel = w.constant(rng.integers(-8, 8, (outputs, inputs, 3, 3)))
         weights = w.quant(kernel, 0.1, bits=4)
         y = w.node("Conv", [x, weights, w.constant(bias)], pads=[pad] * 4)
         return w.quant(w.node("Relu", [y]), 0.5, bits=3, signed=False)
 
-    x = layer(w.quant("x", 0.3, bits=4), 3, 6, [0.1, -99, 0, 99, -99, 0.3], 1)
-    y = layer(x, 6, 6, [0.2, -0.5, 99, 0, -999, 0], 1)
+    dead = np.isin(np.arange(12), [1, 4, 7, 10])
+    x = layer(w.quant("x", 0.3, bits=4), 3, 12, np.where(dead, -99, 0.3), 1)
+    y = layer(x, 12, 12, np.where(dead, -999, -0.5), 1)
     x = w.quant(w.node("Add", [x, y]), 0.7, bits=4)
-    x = layer(x, 6, 4, [0.1, 0.2, -999, 0.3], 0)
-    matrix = rng.integers(-2, 2, (4 * 4 * 3, 5))
-    matrix.reshape(4, 12, 5)[1] = 0
+    x = layer(x, 12, 12, np.where(np.arange(12) % 3, 0.1, -999), 0)
+    matrix = rng.integers(-2, 2, (12 * 4 * 3, 5))
     return w.node("MatMul", [w.node("Flatten", [x]), w.quant(w.constant(matrix), 0.1, bits=2)])
 
 
@@ -346,10 +348,10 @@ def test_a_network_with_dead_neurons_is_exact_and_compared_layer_by_layer(tmp_pa
     data = np.random.default_rng(1).normal(0, 1, (40, 3, 6, 5)).astype(np.float32)
     network, _ = compare(model, tmp_path, data[:4])
     sizes = {name: type_.channels for name, type_ in network.graph.types.items()}
-    assert sizes["Quant_14"] == 2
+    assert sizes["Quant_14"] == 8
     assert sizes["MatMul_17"] == 5
-    assert network.meaning["Quant_14"].kept == (0, 3)
-    assert sizes["Quant_4"] == sizes["Add_9"] == 5
+    assert network.meaning["Quant_14"].kept == (1, 2, 4, 5, 7, 8, 10, 11)
+    assert sizes["Quant_4"] == sizes["Add_9"] == 8
     path = tmp_path / "model.onnx"
     found = compare_with(network, read_source(path), execute(path, data), network.encode(data))
     assert len(found.layers) == 5
@@ -359,6 +361,17 @@ def test_a_network_with_dead_neurons_is_exact_and_compared_layer_by_layer(tmp_pa
     build.mkdir()
     save_network(network, build)
     assert load_network(build).meaning == network.meaning
+
+
+def test_channels_that_fold_well_stay_so() -> None:
+    for dead, left in ((range(3), 16), (range(8), 8), (range(9), 8)):
+        ops = (Linear(integers(RNG, 1, 3, 6, 16)), levels(RNG, 16, dead))
+        graph = chain(VECTOR, *ops, Linear(integers(RNG, 1, 3, 16, 3)))
+        after = remove_dead_channels(graph, 8)
+        assert channels(after, "v1") == left
+        assert remove_dead_channels(after, 8) is after
+        inputs = random_inputs(graph, 0)
+        assert (run(graph, inputs)["v2"] == run(after, inputs)["v2"]).all()
 
 
 def test_inputs_and_outputs_keep_their_channels() -> None:
