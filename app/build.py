@@ -5,8 +5,8 @@ model.onnx               the model, as it was read
 network.json, model.*    the integer graph, what it means, the host's parts
 processes.*              the graph of processes, one C++ function call each
 plan.json                how the processes are folded
-golden.npz               integers at the input and output of the graph, for the testbench
-samples.npy              the model's inputs behind them, where compile was given data
+golden.npz               integers at the inputs and outputs of the graph, for the testbench
+samples.npz              the model's inputs behind them, where compile was given data
 hls/, scripts/, ...      the HLS project
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,22 +25,21 @@ from lutloom.core.files import check_regular, read_text
 from lutloom.core.network import load_network
 from lutloom.core.plan import parse_plan, print_plan
 from lutloom.core.store import load_graph
-from lutloom.data import load_array
+from lutloom.data import load_data
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lutloom.core.graph import Graph
     from lutloom.core.network import Network
     from lutloom.core.plan import Plan
+    from lutloom.data import Arrays
 
-FORMAT = 1
+FORMAT = 2
 MODEL, MANIFEST, PLAN, GOLDEN, SAMPLES = (
     "model.onnx",
     "build.json",
     "plan.json",
     "golden.npz",
-    "samples.npy",
+    "samples.npz",
 )
 
 
@@ -72,13 +72,24 @@ class Build:
         """The model that was compiled."""
         return self.directory / MODEL
 
-    def samples(self) -> NDArray[Any] | None:
-        """Return the model inputs that ``compile`` was given, if it was.
+    @cached_property
+    def port_names(self) -> dict[str, str]:
+        """The model's names of the inputs and outputs of the graph of processes.
+
+        Of several outputs of the model that are made of one, the first one's.
+        """
+        first = {port.value: port.name for port in reversed(self.network.outputs)}
+        inputs = {port.value: port.name for port in self.network.inputs}
+        twins = zip(self.processes.outputs, self.network.graph.outputs, strict=True)
+        return {**inputs, **{name: first[twin] for name, twin in twins}}
+
+    def samples(self) -> Arrays | None:
+        """Return the model's inputs that ``compile`` was given, by name, if it was.
 
         Raises ``DataFileError`` if their file is damaged.
         """
         path = self.directory / SAMPLES
-        return load_array(path, "samples") if path.exists() else None
+        return load_data(path) if path.exists() else None
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,19 @@ app = typer.Typer(
 _MODEL = Annotated[Path, typer.Argument(help="The QONNX model, an .onnx file.", show_default=False)]
 _BUILD = Annotated[Path, typer.Argument(help="The directory of a build.", show_default=False)]
 _INPUT_TYPE = Annotated[
-    str | None,
-    typer.Option(help="The integers that the model's input holds: uint8, int4, bipolar, ..."),
+    list[str] | None,
+    typer.Option(
+        help="The integers that the model's input holds: uint8, int4, bipolar, ...;"
+        " of several inputs each: NAME=uint8."
+    ),
 ]
 _INPUT_SCALE = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(help="What one of them stands for, exactly: 1/255, or one a channel: 1/2,1/3."),
 ]
 _INPUT_BIAS = Annotated[
-    str | None, typer.Option(help="What zero stands for: 0 by default; one a channel as above.")
+    list[str] | None,
+    typer.Option(help="What zero stands for: 0 by default; one a channel as above."),
 ]
 _MOST_SAMPLES = 1_000_000
 _FORCE = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
@@ -138,13 +142,14 @@ def inspect(
     """Show what a model becomes: layers, widths, weights, what runs on the host."""
     import lutloom
     from lutloom import console
+    from lutloom.input_type import by_input
 
     console.show_inspection(
         lutloom.inspect(
             model,
-            input_type=input_type,
-            input_scale=input_scale,
-            input_bias=input_bias,
+            input_type=by_input(input_type),
+            input_scale=by_input(input_scale),
+            input_bias=by_input(input_bias),
             qonnx=qonnx,
         )
     )
@@ -162,7 +167,11 @@ def compile_(  # noqa: PLR0913, PLR0917 - options
     input_scale: _INPUT_SCALE = None,
     input_bias: _INPUT_BIAS = None,
     data: Annotated[
-        Path | None, typer.Option(help="Inputs of the model (.npy) for testbench and verify.")
+        list[str] | None,
+        typer.Option(
+            help="Inputs of the model (.npy) for testbench and verify; of several NAME=FILE each,"
+            " or one .npz."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The design's name: the model's file.")] = None,
     force: _FORCE = False,
@@ -170,6 +179,8 @@ def compile_(  # noqa: PLR0913, PLR0917 - options
     """Compile a QONNX model to an HLS project."""
     import lutloom
     from lutloom import console
+    from lutloom.data import named_source
+    from lutloom.input_type import by_input
 
     console.show_build(
         lutloom.compile(
@@ -177,10 +188,10 @@ def compile_(  # noqa: PLR0913, PLR0917 - options
             output,
             board=board,
             plan=plan,
-            input_type=input_type,
-            input_scale=input_scale,
-            input_bias=input_bias,
-            data=data,
+            input_type=by_input(input_type),
+            input_scale=by_input(input_scale),
+            input_bias=by_input(input_bias),
+            data=named_source(data) if data else None,
             name=name,
             force=force,
         )
@@ -190,10 +201,17 @@ def compile_(  # noqa: PLR0913, PLR0917 - options
 @app.command()
 def simulate(
     build: _BUILD,
-    data: Annotated[Path, typer.Option(help="What the model takes, [N, ...], a .npy file.")],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            help="What the model takes, [N, ...], a .npy file; of several inputs NAME=FILE each,"
+            " or one .npz."
+        ),
+    ],
     labels: Annotated[Path | None, typer.Option(help="The N classes, a .npy file.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Where the model's outputs go, a .npy file.")
+        Path | None,
+        typer.Option(help="Where the model's outputs go, a .npy file; several: a .npz file."),
     ] = None,
     engine: Annotated[EngineName, typer.Option(help="What computes.")] = EngineName.REFERENCE,
     seed: Annotated[int, typer.Option(min=0, help="For the adversarial one.")] = 0,
@@ -201,11 +219,12 @@ def simulate(
     """Run a build over a data set, bit for bit as the hardware would."""
     import lutloom
     from lutloom import console
+    from lutloom.data import named_source
 
     with console.progress("Simulating") as on_progress:
         result = lutloom.simulate(
             build,
-            data,
+            named_source(data),
             labels=labels,
             output=output,
             engine=lutloom.Engine(engine.value),
@@ -219,8 +238,8 @@ def simulate(
 def verify(
     build: _BUILD,
     data: Annotated[
-        Path | None,
-        typer.Option(help="Inputs of the model (.npy); else compile's, or random."),
+        list[str] | None,
+        typer.Option(help="Inputs of the model, as for simulate; else compile's, or random."),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, max=_MOST_SAMPLES, help="How many of them to use.")
@@ -239,9 +258,16 @@ def verify(
     """Compare every stage of a build with the one before it, element by element."""
     import lutloom
     from lutloom import console
+    from lutloom.data import named_source
 
     result = lutloom.verify(
-        build, data, samples=samples, exact=exact, csim=csim, seed=seed, on_step=console.step
+        build,
+        named_source(data) if data else None,
+        samples=samples,
+        exact=exact,
+        csim=csim,
+        seed=seed,
+        on_step=console.step,
     )
     console.show_verification(result)
     if not result.passed:

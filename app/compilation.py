@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.build import GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build, manifest_text
 from lutloom.core.files import OutputError, read_text, whole_directory, write_file
-from lutloom.data import load_images, save_array
+from lutloom.data import load_images, samples_of, save_arrays
 from lutloom.input_type import raw_input
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from lutloom.boards import Board
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lutloom.core.plan import Plan
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
+    from lutloom.input_type import ByInput
+
+    _Vectors: TypeAlias = tuple[Mapping[str, IntArray], Mapping[str, IntArray]]
 
 GOLDEN_IMAGES, FEWEST_IMAGES, GOLDEN_NUMBERS = 16, 3, 2**25
 """How many images the testbench gets: fewer where their values would be more numbers than that."""
@@ -33,9 +36,9 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     *,
     board: str = "pynq-z2",
     plan: str | Path | None = None,
-    input_type: str | None = None,
-    input_scale: str | None = None,
-    input_bias: str | None = None,
+    input_type: ByInput = None,
+    input_scale: ByInput = None,
+    input_bias: ByInput = None,
     data: DataSource | None = None,
     name: str | None = None,
     force: bool = False,
@@ -46,8 +49,8 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     plan file; without one, a plain automatic plan is made. ``input_type``, ``input_scale`` and
     ``input_bias`` say that the model's input holds integers, and what they stand for. ``data`` are
     inputs of the model, ``[N, ...]``, for the testbench and for ``verify``; without them, random
-    ones are used. ``name`` names the design: by default, the model's file. ``force`` replaces
-    ``output`` if it exists.
+    ones are used. Of several inputs all four go by the model's names, in mappings. ``name`` names
+    the design: by default, the model's file. ``force`` replaces ``output`` if it exists.
 
     Raises a ``LutloomError`` that says what to do for whatever can't be compiled; ``output`` then
     stays as it was.
@@ -66,8 +69,10 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     network = streamline(model, raw_input(input_type, input_scale, input_bias))
     processes = lower(network.graph)
     folding = _plan(processes, plan, target)
-    samples = None if data is None else load_images(data)[:GOLDEN_IMAGES]
-    golden = _golden(network, samples)
+    samples = None
+    if data is not None:
+        samples = samples_of(network.named(load_images(data)), slice(GOLDEN_IMAGES))
+    golden = _golden(network, processes, samples)
     build = Build(
         output,
         name or model.stem,
@@ -83,9 +88,9 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
         save_network(network, directory)
         save_graph(processes, directory / "processes")
         write_file(directory / PLAN, print_plan(folding).encode())
-        write_file(directory / GOLDEN, _archive(inputs=golden[0], outputs=golden[1]))
+        save_arrays(directory / GOLDEN, _by_port(build, golden))
         if samples is not None:
-            save_array(directory / SAMPLES, samples)
+            save_arrays(directory / SAMPLES, samples)
         _write_project(build, directory, golden, target)
         write_file(directory / MANIFEST, manifest_text(build, directory))
     return build
@@ -131,23 +136,36 @@ def _plan(processes: Graph, path: str | Path | None, board: Board) -> Plan:
         raise PlanError(f"{path}: {error}") from error
 
 
-def _golden(network: Network, samples: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
-    """Return integers at the graph's input and output."""
+def _golden(
+    network: Network, processes: Graph, samples: Mapping[str, NDArray[Any]] | None
+) -> _Vectors:
+    """Return integers at the inputs and outputs of ``processes``, by name."""
     from lutloom.random_images import random_images
     from lutloom.sim.reference import run
 
-    graph, start = network.graph, network.input_value
-    numbers = sum(type_.size for type_ in graph.types.values())
+    numbers = sum(type_.size for type_ in network.graph.types.values())
     images = min(GOLDEN_IMAGES, max(FEWEST_IMAGES, GOLDEN_NUMBERS // numbers))
-    given = random_images(network, images, seed=0) if samples is None else samples[:images]
-    inputs = network.encode(given)
-    (output,) = graph.outputs
-    return inputs, run(graph, {start: inputs}, wanted=(output,))[output]
+    given = (
+        random_images(network, images, seed=0)
+        if samples is None
+        else {name: array[:images] for name, array in samples.items()}
+    )
+    inputs = network.encode_all(given)
+    values = run(network.graph, inputs, wanted=network.graph.outputs)
+    twins = zip(processes.outputs, network.graph.outputs, strict=True)
+    return inputs, {name: values[twin] for name, twin in twins}
 
 
-def _write_project(
-    build: Build, directory: Path, golden: tuple[IntArray, IntArray], board: Board
-) -> None:
+def _by_port(build: Build, golden: _Vectors) -> dict[str, IntArray]:
+    """Return the golden vectors, of several inputs or outputs by the model's names."""
+    return {
+        what if len(arrays) == 1 else f"{what}.{build.port_names[value]}": array
+        for what, arrays in zip(("inputs", "outputs"), golden, strict=True)
+        for value, array in arrays.items()
+    }
+
+
+def _write_project(build: Build, directory: Path, golden: _Vectors, board: Board) -> None:
     """Write the HLS project and its scripts, and check the pragmas of what was written."""
     from lutloom.codegen.pragma_check import check_project
     from lutloom.codegen.project import Golden, write_project
@@ -159,6 +177,7 @@ def _write_project(
         name=build.name,
         golden=Golden(*golden),
         directory=directory,
+        port_names=build.port_names,
     )
     problems = check_project(directory)
     if problems:
@@ -174,18 +193,3 @@ def _write_project(
         clock_mhz=board.clock_mhz,
         board=board,
     )
-
-
-def _archive(**arrays: IntArray) -> bytes:
-    """Return an .npz file of ``arrays``, the same bytes for the same numbers."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, array, allow_pickle=False)
-            zipped.writestr(
-                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue()
-            )
-    return buffer.getvalue()

@@ -13,6 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from lutloom.boards import Board
     from lutloom.build import Build
+    from lutloom.core.ports import InputPort, OutputPort
     from lutloom.demonstration import Demonstration
     from lutloom.fifo_table import FifoRow
     from lutloom.frame_rates import Throughput
@@ -61,6 +62,8 @@ def show_training(result: TrainResult) -> None:
 
 def show_inspection(result: Inspection) -> None:
     """Print the layers of a model."""
+    from lutloom.inspection import step_name
+
     network = result.network
     table = _table(("layer", "operator", "from", "to", "integers", "bits", "weights", "MACs"))
     for layer in result.layers:
@@ -76,16 +79,21 @@ def show_inspection(result: Inspection) -> None:
         )
     _console.print(table)
     _show_joins(result.joins, "for one result")
-    _say("on the host, before", ", ".join(result.head) or "nothing: raw integers go in")
-    _say("on the host, behind", ", ".join(result.tail) or "nothing")
+    for port in network.inputs:
+        of = f" {port.name}" if len(network.inputs) > 1 else ""
+        steps = ", ".join(map(step_name, port.head)) or "nothing: raw integers go in"
+        _say(f"on the host, before{of}", steps)
+    for out in network.outputs:
+        of = f" {out.name}" if len(network.outputs) > 1 else ""
+        _say(f"on the host, behind{of}", ", ".join(map(step_name, out.tail)) or "nothing")
     _say(
         "on the FPGA",
         f"{result.weights:,} weights, {result.weight_bits:,} bits, {result.macs:,} MACs",
     )
     _say_widest(result.widest_sum)
-    shapes = f"[N, {_shape(network.input.shape)}] to [N, {_shape(network.output.shape)}]"
-    _say("model", shapes)
-    _say("integers that go in", str(network.graph.inputs[network.input_value].element))
+    _say("model", f"{_ports(network.inputs)} to {_ports(network.outputs)}")
+    integers = (str(network.graph.inputs[port.value].element) for port in network.inputs)
+    _say("integers that go in", ", ".join(integers))
     if result.qonnx is not None:
         _say("integer graph", str(result.qonnx))
 
@@ -177,7 +185,7 @@ def _say_fifos(rows: Sequence[FifoRow]) -> None:
 
 def show_simulation(result: Simulation) -> None:
     """Print how fast it was and how good."""
-    images = len(result.outputs)
+    images = len(result.first)
     rate = images / result.seconds if result.seconds else 0.0
     _console.print(f"{images:,} images in {result.seconds:.2f} s ({rate:,.0f} a second)")
     if result.correct is not None and result.accuracy is not None:
@@ -264,7 +272,7 @@ def _in_order(result: Verification) -> list[str]:
     subjects = dict.fromkeys(check.subject for check in numbers)
     inner = [check.subject for check in result.checks if check.stage is Stage.PROCESSES]
     outer = [subject for subject in subjects if subject not in inner]
-    behind = [subject for subject in outer if subject in ("output", "classes", "indices")]
+    behind = [name for name in outer if name.partition(" ")[0] in ("output", "classes", "indices")]
     return [*(subject for subject in outer if subject not in behind), *inner, *behind]
 
 
@@ -339,5 +347,9 @@ def _size(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape)) or "1"
 
 
-def _shape(shape: Sequence[int]) -> str:
-    return ", ".join(map(str, shape))
+def _ports(ports: Sequence[InputPort] | Sequence[OutputPort]) -> str:
+    """Return the shapes of the model's inputs or outputs, of several with their names."""
+    return ", ".join(
+        f"{f'{port.name} ' if len(ports) > 1 else ''}[{', '.join(['N', *map(str, port.shape)])}]"
+        for port in ports
+    )

@@ -88,7 +88,8 @@ def throughput(
         least = least_fifos(loaded.processes, plan, cache=cache, on_progress=on_progress)
         plan = least.plan
         write_file(path, print_plan(plan).encode())
-    design = make_design(loaded.processes, plan, name=loaded.name)
+    names = loaded.port_names
+    design = make_design(loaded.processes, plan, name=loaded.name, port_names=names)
     model = CycleModel.of(design)
     return Throughput(
         loaded.clock_mhz if clock_mhz is None else clock_mhz,

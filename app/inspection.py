@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lutloom.core.host import HostStep
     from lutloom.core.network import Network
     from lutloom.core.types import TensorType
+    from lutloom.input_type import ByInput
     from lutloom.joins import Join
 
 
@@ -43,7 +44,10 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What ``inspect`` found: the layers on the FPGA, and the steps on the host around them."""
+    """What ``inspect`` found: the layers on the FPGA, and the steps on the host around them.
+
+    ``head`` are those of all inputs, ``tail`` of all outputs; the network says which is whose.
+    """
 
     model: Path
     network: Network
@@ -79,9 +83,9 @@ class Inspection:
 def inspect(
     model: str | Path,
     *,
-    input_type: str | None = None,
-    input_scale: str | None = None,
-    input_bias: str | None = None,
+    input_type: ByInput = None,
+    input_scale: ByInput = None,
+    input_bias: ByInput = None,
     qonnx: str | Path | None = None,
 ) -> Inspection:
     """Return what the QONNX file ``model`` becomes; the input's options are those of ``compile``.
@@ -106,13 +110,13 @@ def inspect(
         network,
         layers_of(network.graph),
         joins_of(network),
-        tuple(_step(step) for port in network.inputs for step in port.head),
-        tuple(_step(step) for port in network.outputs for step in port.tail),
+        tuple(step_name(step) for port in network.inputs for step in port.head),
+        tuple(step_name(step) for port in network.outputs for step in port.tail),
         None if qonnx is None else Path(qonnx),
     )
 
 
-def _step(step: HostStep) -> str:
+def step_name(step: HostStep) -> str:
     """Return what a step on the host does, in a word or two."""
     from lutloom.core.host import Binary, Unary
 

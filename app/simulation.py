@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import CACHE, Build, BuildError, changes, load_build
+from lutloom.core.errors import RangeError
 from lutloom.core.files import OutputError
-from lutloom.data import load_array, load_labels, save_array
+from lutloom.data import count_of, load_data, load_labels, samples_of, save_array, save_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.graph import Graph
+    from lutloom.core.network import Network
     from lutloom.core.types import IntArray
-    from lutloom.data import DataSource
+    from lutloom.data import ArraySource, DataSource
 
-    Runner = Callable[[IntArray], IntArray]
+    Values = Mapping[str, IntArray]
+    Runner = Callable[[Values], Values]
 
 BATCH = 1000
 COMPILED_BATCH = 100
@@ -45,25 +49,40 @@ class Engine(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """The model's outputs ``[N, ...]``, and how many of ``N`` labels their largest one meets."""
+    """The model's outputs ``[N, ...]`` by name, and how many of ``N`` labels were met.
 
-    outputs: NDArray[Any]
+    The largest number of the first output is the class.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
     correct: int | None
     seconds: float
 
     @property
+    def outputs(self) -> NDArray[Any]:
+        """The only output. Raises ``RangeError``, naming them, if there are several."""
+        if len(self.arrays) > 1:
+            raise RangeError(f"the model has the outputs {[*self.arrays]}: take one by its name")
+        return self.first
+
+    @property
+    def first(self) -> NDArray[Any]:
+        """The first output."""
+        return next(iter(self.arrays.values()))
+
+    @property
     def accuracy(self) -> float | None:
         """Share of the images whose label was met, 0 to 1; None without labels or images."""
-        if self.correct is None or len(self.outputs) == 0:
+        if self.correct is None or len(self.first) == 0:
             return None
-        return self.correct / len(self.outputs)
+        return self.correct / len(self.first)
 
 
 def simulate(
     build: str | Path | Build,
     data: DataSource,
     *,
-    labels: DataSource | None = None,
+    labels: ArraySource | None = None,
     output: str | Path | None = None,
     engine: Engine = Engine.REFERENCE,
     seed: int = 0,
@@ -71,9 +90,10 @@ def simulate(
 ) -> Simulation:
     """Run ``build`` over ``data [N, ...]``: what the QONNX model takes; its outputs come back.
 
-    ``data``, ``labels`` and ``output`` are .npy files; the first two may be arrays. ``engine``
-    says what computes; ``seed`` is for the adversarial one. ``on_progress`` is called with the
-    images done and all of them.
+    ``data``, ``labels`` and ``output`` are .npy files; the first two may be arrays. Several inputs
+    or outputs are .npz files, by the model's names; the data may be a mapping, too. ``engine`` says
+    what computes; ``seed`` is for the adversarial one. ``on_progress`` is called with the images
+    done and all of them.
 
     Raises a ``LutloomError`` for a directory that is no build, for data that do not fit, and for a
     design that stops because its FIFOs are too short.
@@ -83,44 +103,54 @@ def simulate(
     started = time.perf_counter()
     loaded = build if isinstance(build, Build) else load_build(build)
     network = loaded.network
-    images = load_array(data, "data")
     # Data of a wrong shape are named before anything is compiled.
-    network.named(images)
-    truth = None if labels is None else load_labels(labels, len(images))
-    if output is not None and not Path(output).parent.is_dir():
-        raise OutputError(f"{output} can't be written: {Path(output).parent} is no directory")
-    for source in (data, labels):
-        if output is not None and isinstance(source, str | Path) and _is_file(output, source):
-            raise OutputError(f"{output} is the input itself: write the outputs to another file")
-    run = runner(loaded, engine, seed)
-    outputs = []
-    size = images_at_once(network.graph, most=BATCH)
-    for start in range(0, max(len(images), 1), size):
-        batch = images[start : start + size]
-        outputs.append(network.decode(run(network.encode(batch))))
-        if on_progress is not None:
-            on_progress(min(start + size, len(images)), len(images))
-    whole = np.concatenate(outputs)
+    images = network.named(load_data(data))
+    count = count_of(images)
+    truth = None if labels is None else load_labels(labels, count)
     if output is not None:
-        save_array(Path(output), whole)
-    correct = None if truth is None else int((classes(whole) == truth).sum())
-    return Simulation(whole, correct, time.perf_counter() - started)
+        _check_output(Path(output), network, data, labels)
+    run = runner(loaded, engine, seed)
+    parts = []
+    size = images_at_once(network.graph, most=BATCH)
+    for start in range(0, max(count, 1), size):
+        batch = samples_of(images, slice(start, start + size))
+        parts.append(network.decode_all(run(network.encode_all(batch))))
+        if on_progress is not None:
+            on_progress(min(start + size, count), count)
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    result = Simulation(arrays, None, 0.0)
+    if output is not None and Path(output).suffix == ".npz":
+        save_arrays(Path(output), arrays)
+    elif output is not None:
+        save_array(Path(output), result.outputs)
+    correct = None if truth is None else int((classes(result.first) == truth).sum())
+    return Simulation(arrays, correct, time.perf_counter() - started)
 
 
-def _is_file(output: str | Path, source: str | Path) -> bool:
-    """Return whether both are one file, by whatever path."""
-    return Path(output).exists() and Path(output).samefile(source)
+def _check_output(
+    output: Path, network: Network, data: DataSource, labels: ArraySource | None
+) -> None:
+    """Raise ``OutputError`` if the outputs of ``network`` can't go to ``output``."""
+    if not output.parent.is_dir():
+        raise OutputError(f"{output} can't be written: {output.parent} is no directory")
+    sources = [*(data.values() if isinstance(data, Mapping) else (data,)), labels]
+    for source in sources:
+        # By whatever path.
+        is_file = isinstance(source, str | Path) and output.exists() and Path(source).exists()
+        if is_file and output.samefile(source):
+            raise OutputError(f"{output} is the input itself: write the outputs to another file")
+    if len(network.outputs) > 1 and output.suffix != ".npz":
+        names = ", ".join(f"'{port.name}'" for port in network.outputs)
+        raise OutputError(f"{output} should be a .npz file: the model has the outputs {names}")
 
 
 def runner(build: Build, engine: Engine, seed: int = 0) -> Runner:
-    """Return the function from the graph's input to its output that ``engine`` computes."""
+    """Return the function from the graph's inputs to its outputs that ``engine`` computes."""
     from lutloom.sim.reference import run
 
     graph = build.network.graph
     if engine is Engine.REFERENCE:
-        (name,) = graph.inputs
-        (output,) = graph.outputs
-        return lambda x: run(graph, {name: x}, wanted=(output,))[output]
+        return lambda x: run(graph, x, wanted=graph.outputs)
     from lutloom.sim.csim import build as build_simulation
 
     for file in changes(build.directory).sources:
@@ -133,7 +163,13 @@ def runner(build: Build, engine: Engine, seed: int = 0) -> Runner:
     simulation = build_simulation(
         build.directory, bounded=adversary is not None, cache=cache_of(build)
     )
-    return in_batches(lambda x: simulation.run(x, adversary=adversary))
+
+    def compiled(x: Values) -> Values:
+        found = simulation.run_all(x, adversary=adversary)
+        twins = zip(build.processes.outputs, graph.outputs, strict=True)
+        return {twin: found[name] for name, twin in twins}
+
+    return in_batches(compiled)
 
 
 def images_at_once(*graphs: Graph, most: int) -> int:
@@ -146,9 +182,10 @@ def in_batches(run: Runner) -> Runner:
     """Return ``run`` over a batch at a time: C++ that runs can't be interrupted."""
     import numpy as np
 
-    def run_batches(x: IntArray) -> IntArray:
-        starts = range(0, max(len(x), 1), COMPILED_BATCH)
-        return np.concatenate([run(x[start : start + COMPILED_BATCH]) for start in starts])
+    def run_batches(x: Values) -> Values:
+        starts = range(0, max(count_of(x), 1), COMPILED_BATCH)
+        parts = [run(samples_of(x, slice(start, start + COMPILED_BATCH))) for start in starts]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return run_batches
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.data import count_of, samples_of
 from lutloom.simulation import COMPILED_BATCH, cache_of, classes, images_at_once
 from lutloom.verification import Check, Stage, layer_check
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lutloom.streamline.layer_comparison import LayerComparison
     from lutloom.streamline.source import Source
 
+    Arrays: TypeAlias = Mapping[str, NDArray[Any]]
     Values: TypeAlias = Mapping[str, IntArray]
     Tell: TypeAlias = Callable[[str], None]
 
@@ -37,9 +39,9 @@ _MOST_FLOATS = 2**25
 
 
 def compare_stages(
-    build: Build, images: NDArray[Any], *, exact: int, csim: bool, seed: int, tell: Tell
+    build: Build, images: Arrays, *, exact: int, csim: bool, seed: int, tell: Tell
 ) -> tuple[list[Check], tuple[LayerComparison, ...]]:
-    """Return all comparisons of ``build`` on ``images`` but that of its files.
+    """Return all comparisons of ``build`` on ``images``, by input, but that of its files.
 
     The first ``exact`` images are interpreted exactly; ``seed`` is that of the adversary of bounded
     FIFOs. Raises as ``verify`` does.
@@ -51,30 +53,31 @@ def compare_stages(
 
         find_compiler()  # what is missing is said before minutes are spent
         find_ap_headers()
-    network, start = build.network, build.network.input_value
-    encoded = network.encode(images)
-    model = _ModelComparison.of(build, len(images))
+    network, total = build.network, count_of(images)
+    encoded = network.encode_all(images)
+    model = _ModelComparison.of(build, total)
     compiled = [_Compiled(build, adversary) for adversary in (None, seed)] if csim else []
     checks: list[Check] = []
     size = images_at_once(network.graph, build.processes, most=_MOST_IMAGES)
-    for first in range(0, len(images), size):
+    for first in range(0, total, size):
         batch = slice(first, first + size)
-        integers = run(network.graph, {start: encoded[batch]})
-        processed = run(build.processes, {start: encoded[batch]})
+        inputs = samples_of(encoded, batch)
+        integers = run(network.graph, inputs)
+        processed = run(build.processes, inputs)
         if first < exact:
-            few = slice(first, min(exact, first + size))
-            tell(f"Interpreting the model exactly, {len(images[few]):,} images")
-            checks += _exact_checks(build, images[few], integers)
+            few = samples_of(images, slice(first, min(exact, first + size)))
+            tell(f"Interpreting the model exactly, {count_of(few):,} images")
+            checks += _exact_checks(build, few, integers)
         if not first:
-            tell(f"Running the model in qonnx's executor, {len(images):,} images")
-        model.compare(images[batch], integers)
+            tell(f"Running the model in qonnx's executor, {total:,} images")
+        model.compare(samples_of(images, batch), integers)
         checks += _process_checks(build, integers, processed, first)
         for design in compiled:
             if not first:
                 tell(design.announcement)
             checks += design.compare(processed, first)
-        if len(images) > size:
-            tell(f"Compared {min(first + size, len(images)):,} of {len(images):,} images")
+        if total > size:
+            tell(f"Compared {min(first + size, total):,} of {total:,} images")
     model_checks, layers = model.result()
     whole: list[Check] = []
     for stage in Stage:
@@ -114,10 +117,10 @@ def _compare(
     return Check(stage, subject, wanted.size, len(differs), remark=remark)
 
 
-def _exact_checks(build: Build, images: NDArray[Any], integers: Values) -> list[Check]:
+def _exact_checks(build: Build, images: Arrays, integers: Values) -> list[Check]:
     from lutloom.streamline.exact_comparison import compare_exactly
 
-    few = {name: value[: len(images)] for name, value in integers.items()}
+    few = samples_of(integers, slice(count_of(images)))
     return [
         Check(Stage.EXACT, entry.value, entry.elements, entry.differing)
         for entry in compare_exactly(build.network, build.model, images, few)
@@ -136,8 +139,8 @@ class _ModelComparison:
     executor: Executor
     size: int
     parts: list[Part] = field(default_factory=list)
-    ours: list[NDArray[Any]] = field(default_factory=list)
-    theirs: list[NDArray[Any]] = field(default_factory=list)
+    ours: list[Arrays] = field(default_factory=list)
+    theirs: list[Arrays] = field(default_factory=list)
 
     @classmethod
     def of(cls, build: Build, images: int) -> _ModelComparison:
@@ -150,26 +153,27 @@ class _ModelComparison:
         size = max(1, min(images, _MOST_IMAGES, _MOST_FLOATS // max(executor.elements, 1)))
         return cls(build, source, fold_constants(source), executor, size)
 
-    def compare(self, images: NDArray[Any], integers: Values) -> None:
-        """Compare one batch, whose values in the graph are ``integers``."""
+    def compare(self, images: Arrays, integers: Values) -> None:
+        """Compare one batch, by input, whose values in the graph are ``integers``."""
         from lutloom.streamline.comparison import compare_batch
         from lutloom.streamline.executor import prepare
 
         network = self.build.network
-        encoded = integers[network.input_value]
-        floats = images
-        if network.input.is_raw:
-            meaning = network.meaning[network.input_value]
-            floats = meaning.in_model_order(meaning.to_real(encoded))
-        for start in range(0, len(floats), self.size):
-            batch = floats[start : start + self.size]
-            if len(batch) != self.executor.batch:  # the first one, and what is left over
-                self.executor = prepare(self.build.model, len(batch))
-            tensors = self.executor.run(batch)
-            own = encoded[start : start + len(batch)]
+        encoded = {port.value: integers[port.value] for port in network.inputs}
+        floats = dict(images)
+        for port in network.inputs:
+            if port.is_raw:
+                meaning = network.meaning[port.value]
+                floats[port.name] = meaning.in_model_order(meaning.to_real(encoded[port.value]))
+        for start in range(0, count_of(floats), self.size):
+            part = slice(start, start + self.size)
+            batch = samples_of(floats, part)
+            if count_of(batch) != self.executor.batch:  # the first one, and what is left over
+                self.executor = prepare(self.build.model, count_of(batch))
+            tensors, own = self.executor.run(batch), samples_of(encoded, part)
             self.parts.append(compare_batch(network, self.source, tensors, own, self.constants))
-            self.theirs.append(tensors[self.source.outputs[0].name])
-        self.ours.append(network.decode(integers[network.output_value]))
+            self.theirs.append({port.name: tensors[port.name] for port in network.outputs})
+        self.ours.append(network.decode_all(integers))
 
     def result(self) -> tuple[list[Check], tuple[LayerComparison, ...]]:
         """Return what all batches found."""
@@ -180,16 +184,17 @@ class _ModelComparison:
         comparison = merge(self.parts)
         checks = [layer_check(Stage.MODEL, layer) for layer in comparison.layers]
         checks += [_beyond_check(entry) for entry in comparison.beyond]
-        ours = np.concatenate(self.ours)
-        theirs = np.concatenate([part.reshape(-1, *ours.shape[1:]) for part in self.theirs])
-        (found,) = comparison.outputs
-        if found.outside is not None:
-            tail = self.build.network.output.tail
-            remark = "within the bounds on the host's float32 error" if tail else ""
-            checks.append(
-                Check(Stage.MODEL, "output", found.elements, found.outside, remark=remark)
-            )
-        checks.append(_output_check(ours, theirs, found.excused))
+        ports = self.build.network.outputs
+        for port, found in zip(ports, comparison.outputs, strict=True):
+            of = f" {port.name}" if len(ports) > 1 else ""
+            ours = np.concatenate([part[port.name] for part in self.ours])
+            parts = [part[port.name].reshape(-1, *ours.shape[1:]) for part in self.theirs]
+            if found.outside is not None:
+                remark = "within the bounds on the host's float32 error" if port.tail else ""
+                counts = found.elements, found.outside
+                checks.append(Check(Stage.MODEL, f"output{of}", *counts, remark=remark))
+            check = _output_check(ours, np.concatenate(parts), found.excused)
+            checks.append(replace(check, subject=f"{check.subject}{of}"))
         return checks, comparison.layers
 
 
@@ -236,12 +241,10 @@ def _ties(rows: NDArray[Any]) -> int:
 def _process_checks(
     build: Build, integers: Values, processed: Values, first_image: int
 ) -> list[Check]:
-    (output,) = build.processes.outputs
+    twins = dict(zip(build.processes.outputs, build.network.graph.outputs, strict=True))
     checks = []
     for name, value in processed.items():
-        twin = integers.get(name)
-        if name == output:
-            twin = integers[build.network.output_value]
+        twin = integers.get(twins.get(name, name))
         if twin is None or name in build.processes.inputs:
             continue
         checks.append(_compare(Stage.PROCESSES, name, value, twin, first_image))
@@ -250,7 +253,7 @@ def _process_checks(
 
 @dataclass(eq=False)
 class _Compiled:
-    """The processes beside the compiled C++: every stream, or with bounded FIFOs the output.
+    """The processes beside the compiled C++: every stream, or with bounded FIFOs the outputs.
 
     ``adversary`` is the seed of the one that FIFOs are bounded for.
     """
@@ -278,7 +281,7 @@ class _Compiled:
             self.simulation = build_simulation(
                 self.build.directory, bounded=self.adversary is not None, cache=cache_of(self.build)
             )
-        (output,) = self.build.processes.outputs
+        output = self.build.processes.outputs[0]
         stage = Stage.CSIM if self.adversary is None else Stage.BOUNDED
         checks: list[Check] = []
         images = len(processed[output])
@@ -297,11 +300,10 @@ class _Compiled:
         return checks
 
     def _values(self, simulation: CSim, processed: Values, batch: slice) -> Values:
-        encoded = processed[self.build.network.input_value][batch]
+        inputs = {name: processed[name] for name in self.build.processes.inputs}
         if self.adversary is not None:
-            (output,) = self.build.processes.outputs
-            return {output: simulation.run(encoded, adversary=self.adversary)}
-        return simulation.trace(encoded)
+            return simulation.run_all(samples_of(inputs, batch), adversary=self.adversary)
+        return simulation.trace(samples_of(inputs, batch))
 
 
 def _misbehaved(stage: Stage, subject: str, wanted: IntArray, error: Exception) -> Check:

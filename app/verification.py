@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.build import Build, BuildError, Changes, changes, check_planned, load_build
 from lutloom.core.errors import LutloomError
-from lutloom.data import load_images
+from lutloom.data import count_of, load_images, samples_of
 from lutloom.random_images import random_images
 from lutloom.verification_report import drop_report, write_report
 
@@ -108,11 +108,12 @@ def verify(
 ) -> Verification:
     """Compare every stage of ``build`` with the one before it.
 
-    ``data [N, ...]`` are inputs of the model, of which the first ``samples`` are used; without
-    them, the samples that ``compile`` was given, else random numbers from ``seed``. The first
-    ``exact`` of them are interpreted in exact numbers as well, which is slow. ``csim``
-    compiles and runs the C++ as well, which needs a C++ compiler and the ap_types headers; with
-    bounded FIFOs, in the adversarial mode of ``Engine.ADVERSARIAL``, also from ``seed``.
+    ``data [N, ...]`` are inputs of the model, several by their names, of which the first
+    ``samples`` are used; without them, the samples that ``compile`` was given, else random numbers
+    from ``seed``. The first ``exact`` of them are interpreted in exact numbers as well, which is
+    slow. ``csim`` compiles and runs the C++ as well, which needs a C++ compiler and the ap_types
+    headers; with bounded FIFOs, in the adversarial mode of ``Engine.ADVERSARIAL``, also from
+    ``seed``.
     ``on_step`` is called with a sentence before each step, and after every batch of images: as many
     as fit in memory with all their values.
 
@@ -148,7 +149,7 @@ def verify(
             f"{loaded.directory / files[0]} is damaged ({type(error).__name__}: {error}):"
             " compile the model again"
         ) from error
-    result = Verification((*checks, _file_check(changed)), len(images), layers)
+    result = Verification((*checks, _file_check(changed)), count_of(images), layers)
     write_report(result, loaded.directory)
     return result
 
@@ -164,15 +165,16 @@ def _listed(names: tuple[str, ...]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def _images(build: Build, data: DataSource | None, samples: int, seed: int) -> NDArray[Any]:
+def _images(
+    build: Build, data: DataSource | None, samples: int, seed: int
+) -> dict[str, NDArray[Any]]:
+    """Return the model's inputs, by name."""
     if samples < 1:
         raise BuildError(f"samples is {samples}: verify at least 1")
-    if data is not None:
-        return load_images(data)[:samples]
-    kept = build.samples()
-    if kept is not None:
-        return kept[:samples]
-    return random_images(build.network, samples, seed)
+    given = build.samples() if data is None else load_images(data)
+    if given is None:
+        return random_images(build.network, samples, seed)
+    return samples_of(build.network.named(given), slice(samples))
 
 
 def layer_check(stage: Stage, layer: LayerComparison) -> Check:
