@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.boards import Board
+    from lutloom.codegen.toolflow import AxiStream
     from lutloom.core.graph import Graph
     from lutloom.core.network import Network
     from lutloom.core.plan import Plan
@@ -192,4 +193,23 @@ def _write_project(build: Build, directory: Path, golden: _Vectors, board: Board
         part=board.part,
         clock_mhz=board.clock_mhz,
         board=board,
+        streams=_streams(design),
     )
+
+
+def _streams(design: Mapping[str, Any]) -> list[AxiStream]:
+    """Return what joins the units of ``design``, which is what design.json says."""
+    from lutloom.codegen.toolflow import AxiStream
+
+    ends: dict[str, list[dict[str, Any]]] = {"exits": [], "entries": []}
+    for unit in design["units"]:
+        for side, borders in ends.items():
+            borders += ({**border, "top": unit["top"]} for border in unit[side])
+    written, read = (
+        {b["stream"]: f"{b['top']}.{b['argument']}" for b in borders} for borders in ends.values()
+    )
+    sizes = {b["stream"]: (b["bits"], b["beats"]) for b in (*ends["entries"], *ends["exits"])}
+    return [
+        AxiStream(written.get(name, "the host"), read.get(name, "the host"), *size)
+        for name, size in sizes.items()
+    ]

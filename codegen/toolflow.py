@@ -45,6 +45,19 @@ class UnitSources:
     sources: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class AxiStream:
+    """An AXI4-Stream of the design, between ports ``UNIT.ARGUMENT`` or the host.
+
+    An image is ``beats`` transfers of ``bits`` bits.
+    """
+
+    source: str
+    target: str
+    bits: int
+    beats: int
+
+
 def write_toolflow(
     directory: Path,
     *,
@@ -53,11 +66,12 @@ def write_toolflow(
     part: str,
     clock_mhz: float,
     board: Board | None,
+    streams: Sequence[AxiStream] = (),
     testbench: Sequence[str] = (TESTBENCH,),
 ) -> None:
     """Write ``Makefile``, ``NEXT_STEPS.md`` and ``scripts/`` into ``directory``.
 
-    ``units`` are in the order of the stream; ``testbench`` are its C++ files and the data that it
+    ``units`` are in the order of the data, which ``streams`` join; ``testbench`` are its C++ files and the data that it
     reads. ``clock_mhz`` is the target, the frequency of the fabric's clock. Same arguments, same
     bytes. Raises ``ToolflowError`` for what no tool could be given; nothing is written then.
     """
@@ -69,6 +83,7 @@ def write_toolflow(
     facts: dict[str, object] = {
         "name": identifier(name),
         "units": units,
+        "streams": streams,
         "part": part,
         "clock": f"{float(clock):g}",
         "target": _nanoseconds(target),

@@ -294,7 +294,7 @@ def test_files_of_another_build_are_noticed(
         (build / name).write_bytes(before)
 
 
-@pytest.mark.parametrize("version", [0, 2, 99, "1", None])
+@pytest.mark.parametrize("version", [0, 1, 99, "2", None])
 def test_a_build_of_another_format_says_so(
     version: object, invoke: Invoke, build: Path, models: Path
 ) -> None:

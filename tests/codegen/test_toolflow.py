@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lutloom.boards import load_board
-from lutloom.codegen.toolflow import ToolflowError, UnitSources, write_toolflow
+from lutloom.codegen.toolflow import AxiStream, ToolflowError, UnitSources, write_toolflow
 
 BOARD = load_board("pynq-z1")
 ONE = (UnitSources("digits", ("hls/src/digits.cpp",)),)
@@ -150,13 +150,16 @@ def test_page_says_what_was_not_done(tmp_path: Path) -> None:
 
 
 def test_page_of_a_part_alone_names_no_board(tmp_path: Path) -> None:
+    between = AxiStream("digits_0.m_axis", "digits_1.s_axis", 8, 3)
+    part, clock = "xczu3eg-sbva484-1-e", 299.97
     write_toolflow(
-        tmp_path, name="a", units=TWO, part="xczu3eg-sbva484-1-e", clock_mhz=299.97, board=None
+        tmp_path, name="a", units=TWO, part=part, clock_mhz=clock, board=None, streams=(between,)
     )
     page = (tmp_path / "NEXT_STEPS.md").read_text()
     assert "| board | none: a part alone |" in page
     assert "Vivado knows the board" not in page
-    assert "digits_0 → digits_1" in page
+    assert "| digits_0.m_axis | digits_1.s_axis | 8 | 3 |" in page
+    assert "which AXI4-Stream FIFOs join" in page
     assert "set period 2.666\n" in (tmp_path / "scripts" / "digits_0.tcl").read_text()
 
 
