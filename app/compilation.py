@@ -201,10 +201,10 @@ def _streams(design: Mapping[str, Any]) -> list[AxiStream]:
     """Return what joins the units of ``design``, which is what design.json says."""
     from lutloom.codegen.toolflow import AxiStream
 
-    ends: dict[str, list[dict[str, Any]]] = {"exits": [], "entries": []}
-    for unit in design["units"]:
-        for side, borders in ends.items():
-            borders += ({**border, "top": unit["top"]} for border in unit[side])
+    ends = {
+        side: [{**border, "top": unit["top"]} for unit in design["units"] for border in unit[side]]
+        for side in ("exits", "entries")
+    }
     written, read = (
         {b["stream"]: f"{b['top']}.{b['argument']}" for b in borders} for borders in ends.values()
     )

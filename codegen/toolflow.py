@@ -71,9 +71,9 @@ def write_toolflow(
 ) -> None:
     """Write ``Makefile``, ``NEXT_STEPS.md`` and ``scripts/`` into ``directory``.
 
-    ``units`` are in the order of the data, which ``streams`` join; ``testbench`` are its C++ files and the data that it
-    reads. ``clock_mhz`` is the target, the frequency of the fabric's clock. Same arguments, same
-    bytes. Raises ``ToolflowError`` for what no tool could be given; nothing is written then.
+    ``units`` are in the order of the data, which ``streams`` join; ``testbench`` are its C++ files
+    and the data that it reads. ``clock_mhz`` is the target, the frequency of the fabric's clock.
+    Same arguments, same bytes. Raises ``ToolflowError`` for what no tool could be given; nothing is written then.
     """
     clock = _clock(clock_mhz)
     _check_names(units, part, testbench)

@@ -75,6 +75,9 @@ def import_model(
     given = _by_name(source, raw_input)
     if not source.outputs:
         raise ModelError(f"{source.path} has no output: export the model with one")
+    for name, count in Counter(port.name for port in source.outputs).items():
+        if count > 1:
+            raise ModelError(f"{source.path} lists the output {show(name)} twice: name it once")
     shapes = {port.name: _without_batch(source, port) for port in source.inputs}
     for port in source.inputs:
         if port.dtype.kind != "f" and port.name not in given:

@@ -551,12 +551,12 @@ def unknown_domain(model: ModelProto, _: Path) -> None:
     node(model, "relu").domain = "com.microsoft"
 
 
-@kind("has 0 outputs (none), and this version takes models with one")
+@kind("has no output: export the model with one")
 def no_outputs(model: ModelProto, _: Path) -> None:
     del model.graph.output[:]
 
 
-@kind("and this version takes models with one")
+@kind("twice: name it once")
 def output_twice(model: ModelProto, _: Path) -> None:
     model.graph.output.append(model.graph.output[0])
 
@@ -597,7 +597,7 @@ def constant_and_result(model: ModelProto, _: Path) -> None:
     model.graph.initializer.append(numpy_helper.from_array(np.ones(3), "relu_out"))
 
 
-@kind("has 0 inputs (none), and this version takes models with one")
+@kind("has no input: export the model with one")
 def constant_and_input(model: ModelProto, _: Path) -> None:
     model.graph.initializer.append(numpy_helper.from_array(np.ones((1, 4), np.float32), "x"))
 

@@ -129,7 +129,7 @@ def test_bad_models_are_refused_with_the_reason(
         (("--data", "text.npy"), "text.npy is no .npy file"),
         (("--data", "cut.npy"), "cut.npy is no .npy file"),
         (("--data", "pickled.npy"), "pickled.npy is no .npy file"),
-        (("--data", "archive.npz"), "archive.npz is no .npy file"),
+        (("--data", "archive.npz"), "the data are for 'arr_0', but the model's inputs are 'x'"),
         (("--data", "strings.npy"), "strings.npy holds <U1"),
         (("--data", "wide.npy"), "['N', 12]"),
         (("--data", "scalar.npy"), "at least one input"),
