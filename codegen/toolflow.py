@@ -73,7 +73,8 @@ def write_toolflow(
 
     ``units`` are in the order of the data, which ``streams`` join; ``testbench`` are its C++ files
     and the data that it reads. ``clock_mhz`` is the target, the frequency of the fabric's clock.
-    Same arguments, same bytes. Raises ``ToolflowError`` for what no tool could be given; nothing is written then.
+    Same arguments, same bytes. Raises ``ToolflowError`` for what no tool could be given; nothing is
+    written then.
     """
     clock = _clock(clock_mhz)
     _check_names(units, part, testbench)
