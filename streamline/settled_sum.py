@@ -16,7 +16,7 @@ from math import ceil, floor, lcm
 from typing import TYPE_CHECKING
 
 from lutloom.core.ops import Add
-from lutloom.core.types import Const
+from lutloom.core.types import INT64_MAX, Const
 from lutloom.streamline.align import by_channel
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.multipliers import Narrow, Term, narrowed
@@ -188,7 +188,7 @@ def _narrowed(
     """Return multipliers as small as can be proved, and the same staircases on their sum."""
     asked = sorted({threshold for stair in stairs for threshold, _ in stair.thresholds})
     narrow = narrowed(sum_.terms, asked)
-    if narrow is None or max(m.bit_length() for m in narrow.multipliers) > MOST_MULTIPLIER_BITS:
+    if narrow is None or not _is_narrow(sum_, narrow):
         raise ModelError(
             f"{deferred.node}: {deferred.because}, and no smaller ones are proved to give what"
             f" {reader} gives; train with one quantizer shared by both branches, or with scales"
@@ -196,6 +196,16 @@ def _narrowed(
         )
     new = dict(zip(asked, narrow.thresholds, strict=True))
     return narrow, [_moved(stair, new, sum_, narrow) for stair in stairs]
+
+
+def _is_narrow(sum_: _Sum, narrow: Narrow) -> bool:
+    """Whether multipliers, and all sums, are such as are computed."""
+    terms = [
+        replace(term, multiplier=m) for term, m in zip(sum_.terms, narrow.multipliers, strict=True)
+    ]
+    reach = max(-sum(term.least for term in terms), sum(term.most for term in terms))
+    widest = max(m.bit_length() for m in narrow.multipliers)
+    return widest <= MOST_MULTIPLIER_BITS and reach <= INT64_MAX
 
 
 def _moved(stair: _Stair, new: Mapping[int, int], sum_: _Sum, narrow: Narrow) -> _Stair:

@@ -97,7 +97,6 @@ REASONS = (
     "joins a constant and what is no integer yet",
     "joins what is no integer yet",
     "its scale varies along several dimensions; use one a channel",
-    "needs more than 64 bits",
     "no layer lies between the first quantizer and the output",
     "reads it; put a quantizer in front of the pool",
     "takes the last of equal values",
