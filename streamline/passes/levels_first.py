@@ -4,7 +4,8 @@
 Exact: both work element by element, and elements only move, or are repeated. The side condition:
 each element keeps its numbers, so those of a channel behind the moves are of a channel in front of
 them. It is done where levels are narrower than what they are levels of, so that what moves is
-narrower; in front of an enlarged image there are fewer levels to compute besides.
+narrower; in front of an enlarged image there are fewer levels to compute besides; and where a sum
+is joined with others, which its own quantizer lets have smaller multipliers (``narrow_sums``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from lutloom.core.graph import Graph, Node, fresh_name
-from lutloom.core.ops import Concat, Permute, Requantize, Reshape, Threshold, Upsample
+from lutloom.core.ops import Add, Concat, Permute, Requantize, Reshape, Threshold, Upsample
 from lutloom.streamline.channel_tables import own_channels, with_channels
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Of a tensor whose elements are followed one by one.
 _MOST_ELEMENTS = 1 << 24
+# Multipliers from here on are worth a staircase for each branch of a concatenation.
+_WIDE = 1 << 8
 
 
 def levels_first(graph: Graph) -> Graph:
@@ -109,6 +112,14 @@ def _in_front(graph: Graph, node: Node, chain: Sequence[Node]) -> Op | None:
     return with_channels(node.op, rows[0])
 
 
+def _is_wide_sum(graph: Graph, name: str) -> bool:
+    """Whether ``name`` is a sum with multipliers that a quantizer of its own may do without."""
+    node = graph.producers.get(name)
+    if node is None or not isinstance(node.op, Add) or not _is_private(graph, name):
+        return False
+    return max(-node.op.multipliers.lo, node.op.multipliers.hi) >= _WIDE
+
+
 def _before_join(graph: Graph, node: Node, names: set[str]) -> tuple[set[str], list[Node]] | None:
     """Return what goes, and levels of each branch and their join."""
     import numpy as np
@@ -118,7 +129,8 @@ def _before_join(graph: Graph, node: Node, names: set[str]) -> tuple[set[str], l
         return None
     types = [graph.types[name] for name in source.inputs]
     bits = graph.types[node.name].element.bits
-    if any(2 * bits > type_.element.bits for type_ in types):
+    is_wide = any(_is_wide_sum(graph, name) for name in source.inputs)
+    if not is_wide and any(2 * bits > type_.element.bits for type_ in types):
         return None
     assert isinstance(node.op, Threshold | Requantize)
     axis = source.op.axis

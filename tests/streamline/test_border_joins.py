@@ -160,3 +160,15 @@ def test_pixels_whose_scales_differ_are_not_averaged_as_a_sum(tmp_path: Path) ->
     model = w.model(w.quant(w.node("GlobalAveragePool", [y])), *SHAPE)
     with pytest.raises(ModelError, match=r"and GlobalAveragePool .* reads the sum itself"):
         streamline(write(model, tmp_path), RAW)
+
+
+@pytest.mark.parametrize("axis", [1, 3])
+def test_a_quantizer_behind_a_concatenation_narrows_its_sums(axis: int, tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.3)
+    sums = [w.node("Add", [x, w.quant(x, scale, bits=3)]) for scale in (0.7712, 0.4133)]
+    y = w.quant(w.node("Concat", [*sums, x], axis=axis), 0.9, bits=3)
+    network, _ = compare(w.model(y, *SHAPE), tmp_path, data(), RAW)
+    adds = operators(network, Add)
+    assert len(adds) == 2
+    assert max(add.multipliers.hi for add in adds) < 2**6
