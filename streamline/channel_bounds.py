@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from lutloom.core.exact import matmul
 from lutloom.core.ops import (
     Add,
     BorderThreshold,
@@ -100,10 +99,8 @@ def _computed(op: Op, x: TensorType, lows: IntArray, highs: IntArray) -> Bounds 
     """Return the bounds of what is computed from one tensor."""
     match op:
         case Linear(weights=weights):
-            if (lows == lows[0]).all() and (highs == highs[0]).all():
-                sums = (op.sums.positive[np.newaxis], op.sums.negative[np.newaxis])
-                return _between(lows[:1], highs[:1], *sums)
-            return _products(lows, highs, weights.data)
+            sums = op.sums.positive, op.sums.negative
+            return _products(lows[None], highs[None], weights.data[None], *(s[None] for s in sums))
         case Conv():
             return _windows(op, x, lows, highs)
         case Threshold():
@@ -161,40 +158,63 @@ def _windows(op: Conv, x: TensorType, lows: IntArray, highs: IntArray) -> Bounds
     is_whole = np.logical_and.reduce(masks.reshape(-1, masks.shape[-1]))[:, np.newaxis]
     lows = np.where(is_whole, lows, np.minimum(lows, op.fill))
     highs = np.where(is_whole, highs, np.maximum(highs, op.fill))
-    if (lows == lows[:, :1]).all() and (highs == highs[:, :1]).all():
-        # All channels reach as far: then the sums of the weights do, which are known.
-        return _between(lows[:, 0], highs[:, 0], op.sums.positive, op.sums.negative)
     fan_in, outputs = op.weights.shape[-2:]
-    weights = op.weights.data.reshape(-1, fan_in, op.groups, outputs // op.groups)
-    found = []
-    for group in range(op.groups):
-        inside = slice(group * fan_in, (group + 1) * fan_in)
-        matrix = weights[:, :, group].reshape(-1, outputs // op.groups)
-        found.append(_products(lows[:, inside].reshape(-1), highs[:, inside].reshape(-1), matrix))
-    known = [entry for entry in found if entry is not None]
-    if len(known) < len(found):
-        return None
-    return np.concatenate([lo for lo, _ in known]), np.concatenate([hi for _, hi in known])
+    weights = op.weights.data.reshape(-1, fan_in, outputs)
+    sums = op.sums.positive, op.sums.negative
+    if fan_in == 1 and _fits(lows, highs, *sums):
+        # Every output has a channel to itself: no sums over channels.
+        channel = np.arange(outputs) // (outputs // op.groups)
+        terms = [end[:, channel] * weights[:, 0].astype(np.int64) for end in (lows, highs)]
+        return np.minimum(*terms).sum(axis=0), np.maximum(*terms).sum(axis=0)
+    if op.groups > 1:
+        return _reach(lows.min(axis=1), highs.max(axis=1), *sums)
+    return _products(lows, highs, weights, *sums)
 
 
-def _products(lows: IntArray, highs: IntArray, weights: NDArray[np.integer]) -> Bounds | None:
-    return _between(lows, highs, np.maximum(weights, 0), np.minimum(weights, 0))
-
-
-def _between(
-    lows: IntArray, highs: IntArray, above: NDArray[np.integer], below: NDArray[np.integer]
+def _products(
+    lows: IntArray,
+    highs: IntArray,
+    weights: NDArray[np.integer],
+    positive: IntArray,
+    negative: IntArray,
 ) -> Bounds | None:
-    """Return the bounds of products with weights ``[K, M]``, split by their signs.
+    """Return the bounds of ``[taps, channels]`` times ``weights [taps, channels, outputs]``.
+
+    ``positive`` and ``negative`` are sums of the weights over channels. All channels are taken to
+    reach as far as the farthest, but for those that are constant.
+    """
+    is_constant = (lows == highs).all(axis=0)
+    low, high = np.zeros((2, len(lows)), dtype=np.int64)
+    if not is_constant.all():
+        low, high = lows[:, ~is_constant].min(axis=1), highs[:, ~is_constant].max(axis=1)
+    bounds = _reach(low, high, positive, negative)
+    if bounds is None or not is_constant.any() or not _fits(lows, highs, positive, negative):
+        return bounds
+    least, most = bounds
+    constants = zip(lows[:, is_constant], weights[:, is_constant].astype(np.int64), strict=True)
+    for tap, (numbers, matrix) in enumerate(constants):
+        above, below = np.maximum(matrix, 0).sum(axis=0), np.minimum(matrix, 0).sum(axis=0)
+        exact = numbers @ matrix
+        least = least - low[tap] * above - high[tap] * below + exact
+        most = most - high[tap] * above - low[tap] * below + exact
+    return least, most
+
+
+def _reach(low: IntArray, high: IntArray, positive: IntArray, negative: IntArray) -> Bounds | None:
+    """Return the bounds of sums over taps that see ``low .. high [taps]``.
 
     None where they need more than 64 bits.
     """
-    farthest = max(abs(int(lows.min())), abs(int(highs.max())), 1)
-    magnitudes = (np.abs(part).sum(axis=0, dtype=np.float64).max() for part in (above, below))
-    if farthest * sum(map(float, magnitudes)) > _FARTHEST:
+    if not _fits(low, high, positive, negative):
         return None
-    ends = np.stack([lows, highs])
-    rising, falling = (matmul(ends, part) for part in (above, below))
-    return rising[0] + falling[1], rising[1] + falling[0]
+    return low @ positive + high @ negative, high @ positive + low @ negative
+
+
+def _fits(lows: IntArray, highs: IntArray, positive: IntArray, negative: IntArray) -> bool:
+    """Whether sums of products stay far within 64 bits."""
+    farthest = max(abs(int(lows.min())), abs(int(highs.max())), 1)
+    sizes = [np.abs(part).sum(axis=0).astype(np.float64) for part in (positive, negative)]
+    return farthest * float((sizes[0] + sizes[1]).max()) < _FARTHEST
 
 
 def _levels(

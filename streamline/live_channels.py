@@ -68,7 +68,8 @@ class LiveChannels:
 def live_channels(graph: Graph, unit: int = 1) -> LiveChannels:
     """Return which channels of every value have to stay; of every value one does at least.
 
-    Of a value whose channels are a multiple of a divisor of ``unit``, as many are left.
+    How many are left of a value is a multiple of a power of two, if they were one: the largest up
+    to ``unit``, or an eighth of the channels where that is more.
     """
     starts, total = {}, 0
     for name, type_ in graph.types.items():
@@ -84,7 +85,7 @@ def live_channels(graph: Graph, unit: int = 1) -> LiveChannels:
         short = [
             own[~kept[own]][0]
             for own in (labels[s : s + _size(graph, n)] for n, s in starts.items())
-            if (count := int(kept[own].sum())) % gcd(len(own), unit) or not count
+            if (count := int(kept[own].sum())) % _granule(len(own), unit) or not count
         ]
         if not short:
             break
@@ -95,6 +96,13 @@ def live_channels(graph: Graph, unit: int = 1) -> LiveChannels:
         {name: np.flatnonzero(kept[labels[place]]) for name, place in places.items()},
         {name: np.where(lo == hi, lo, 0) for name, (lo, hi) in bounds.items()},
     )
+
+
+def _granule(channels: int, unit: int) -> int:
+    """Return the number that ``channels`` are left in multiples of."""
+    if unit == 1:
+        return 1
+    return gcd(channels, 1 << max(unit, channels // 8).bit_length() - 1)
 
 
 def _size(graph: Graph, name: str) -> int:

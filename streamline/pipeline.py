@@ -43,7 +43,7 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-# Channels are left in multiples of it, where they are now: what is dead in 64 would cost foldings.
+# Channels are left in multiples of it, where they are now: of 63 there would be few foldings.
 _FOLDED_BY = 8
 
 

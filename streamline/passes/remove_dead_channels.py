@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 def remove_dead_channels(graph: Graph, unit: int = 1) -> Graph:
     """Remove all channels that no output depends on, until there are none.
 
-    A layer folds by the divisors of its channels: of 64 channels with a ``unit`` of 8, a multiple
-    of 8 is left, since 63 would fold badly.
+    A layer folds by the divisors of its channels: of 64 channels, with a ``unit`` of 8, a multiple
+    of 8 is left, since 63 would fold badly, and of 512 a multiple of 64.
     """
     return without_dead_channels(graph, unit)[0]
 

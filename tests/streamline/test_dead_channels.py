@@ -364,9 +364,9 @@ def test_a_network_with_dead_neurons_is_exact_and_compared_layer_by_layer(tmp_pa
 
 
 def test_channels_that_fold_well_stay_so() -> None:
-    for dead, left in ((range(3), 16), (range(8), 8), (range(9), 8)):
-        ops = (Linear(integers(RNG, 1, 3, 6, 16)), levels(RNG, 16, dead))
-        graph = chain(VECTOR, *ops, Linear(integers(RNG, 1, 3, 16, 3)))
+    for size, dead, left in ((16, 3, 16), (16, 8, 8), (16, 9, 8), (256, 31, 256), (256, 64, 192)):
+        ops = (Linear(integers(RNG, 1, 3, 6, size)), levels(RNG, size, range(dead)))
+        graph = chain(VECTOR, *ops, Linear(integers(RNG, 1, 3, size, 3)))
         after = remove_dead_channels(graph, 8)
         assert channels(after, "v1") == left
         assert remove_dead_channels(after, 8) is after
