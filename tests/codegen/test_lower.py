@@ -43,10 +43,14 @@ X = TensorType(IntType(-4, 3), (4,))
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """Nets of linear layers, staircases and sums, with branches and dead ends."""
+    """Nets of linear layers, staircases and sums, with branches and dead ends.
+
+    Of one or two inputs and some outputs.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     nodes: list[Node] = []
-    names = ["x"]
+    inputs = dict.fromkeys(("x", "z")[: draw(st.integers(1, 2))], X)
+    names = [*inputs]
     for index in range(draw(st.integers(1, 6))):
         sources = [str(draw(st.sampled_from(names))) for _ in range(draw(st.integers(1, 4)))]
         name = f"v{index}"
@@ -60,16 +64,21 @@ def graphs(draw: st.DrawFn) -> Graph:
             op = Threshold(Const([[-1, 2]]), Const([-1]), Const([[1, 1]]))
             nodes.append(Node((name,), op, tuple(sources)))
         names.append(name)
-    return Graph({"x": X}, tuple(nodes), (names[-1],))
+    # Every input counts, and no output repeats one.
+    total = Add(Const(np.ones((1 + len(inputs), 1), np.int64)))
+    nodes.append(Node(("y",), total, (names[-1], *inputs)))
+    others = draw(st.lists(st.sampled_from(names[len(inputs) :]), max_size=2))
+    return Graph(inputs, tuple(nodes), ("y", *others))
 
 
 @given(graphs())
 def test_lowering_keeps_every_value(graph: Graph) -> None:
     lowered = lower(graph)
-    inputs = {"x": np.random.default_rng(0).integers(-4, 4, size=(5, 4))}
+    inputs = random_inputs(graph, 0)
     before, after = run(graph, inputs), run(lowered, inputs)
     assert is_lowered(lowered)
-    assert np.array_equal(after[lowered.outputs[0]], before[graph.outputs[0]])
+    for old, new in zip(graph.outputs, lowered.outputs, strict=True):
+        assert np.array_equal(after[new], before[old])
     for name in set(before) & set(after):
         assert np.array_equal(before[name], after[name])
 
