@@ -82,15 +82,16 @@ def live_channels(graph: Graph, unit: int = 1) -> LiveChannels:
     kept[labels[pinned]] = True
     while True:
         _spread(graph, starts, labels, kept, bounds)
-        short = [
-            own[~kept[own]][0]
-            for own in (labels[s : s + _size(graph, n)] for n, s in starts.items())
-            if (count := int(kept[own].sum())) % _granule(len(own), unit) or not count
-        ]
+        short = []
+        for name, start in starts.items():
+            own = labels[start : start + _size(graph, name)]
+            count, granule = int(kept[own].sum()), _granule(len(own), unit)
+            if not count or count % granule:
+                # The same ones all along a chain of values that are tied.
+                short.append(own[~kept[own]][: granule - count % granule])
         if not short:
             break
-        # The last one: what it needs may fill up those before it.
-        kept[short[-1]] = True
+        kept[np.concatenate(short)] = True
     places = {name: slice(start, start + _size(graph, name)) for name, start in starts.items()}
     return LiveChannels(
         {name: np.flatnonzero(kept[labels[place]]) for name, place in places.items()},
