@@ -89,6 +89,14 @@ def in_one_form(node: SourceNode, *tensors: F, but: int | None = None) -> tuple[
     return tuple(replace(x, classes=classes) for x in tensors)
 
 
+def check_together(node: SourceNode, *tensors: Formula) -> None:
+    """Raise ``ModelError`` if too many elements differ in a sum or a product of ``tensors``."""
+    import numpy as np
+
+    shapes = (array.shape for x in tensors for array in x.arrays)
+    check_elements(node, prod(np.broadcast_shapes(*shapes)))
+
+
 def _places(x: Formula, axis: int, size: int) -> IntArray:
     """Return which entry of its arrays each place along ``axis`` has."""
     import numpy as np

@@ -16,7 +16,7 @@ from lutloom.core.ops import Add, Reshape
 from lutloom.core.rational import common_divisor
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varies_in_place, varying_axes
-from lutloom.streamline.border_classes import expanded, in_one_form, spread
+from lutloom.streamline.border_classes import check_together, expanded, in_one_form, spread
 from lutloom.streamline.broadcast import broadcast
 from lutloom.streamline.clamp_terms import terms_of
 from lutloom.streamline.layout import reordered
@@ -42,6 +42,7 @@ def join(node: SourceNode, left: Formula, right: Formula, context: Context, *, s
 
     build = context.build
     left, right = in_one_form(node, *broadcast(node, left, right, context))
+    check_together(node, left, right)
     offsets: list[Rationals] = []
     factors: dict[str, Rationals] = {}
     for branch, factor in ((left, 1), (right, sign)):

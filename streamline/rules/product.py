@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lutloom.core.ops import Multiply, Requantize
 from lutloom.core.types import INT64_MAX, Const
 from lutloom.streamline.align import compact, varies_in_place
-from lutloom.streamline.border_classes import in_one_form
+from lutloom.streamline.border_classes import check_together, in_one_form
 from lutloom.streamline.broadcast import broadcast
 from lutloom.streamline.clamp_terms import one_term
 from lutloom.streamline.errors import ModelError
@@ -40,6 +40,7 @@ def product(node: SourceNode, left: Formula, right: Formula, context: Context) -
     whole = (_whole(node, left, build), _whole(node, right, build))
     factors = broadcast(node, *whole, context)
     x, y = in_one_form(node, *(shifted(node, factor, build) for factor in factors))
+    check_together(node, x, y)
     value = build.add(node, "", Multiply(), (x.value, y.value))
     slope = np.asarray(x.slope * y.slope)
     if not (x.offset.any() or y.offset.any()):

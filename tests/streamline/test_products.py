@@ -200,6 +200,17 @@ def test_a_smaller_rank_is_that_of_an_image(kind: str, tmp_path: Path) -> None:
         streamline(write(model("N"), tmp_path), NIBBLE)
 
 
+@pytest.mark.parametrize("kind", ["Mul", "Add"])
+def test_numbers_of_their_own_for_too_many_elements_are_refused(kind: str, tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x")
+    left = w.quant(x, np.linspace(0.5, 2, 64)[:, np.newaxis])
+    right = w.quant(x, np.linspace(0.5, 2, 8192)[np.newaxis], bits=3)
+    model = w.model(w.quant(w.node(kind, [left, right], name="m")), 64, 8192)
+    with pytest.raises(ModelError, match=r"'m': scales and biases there vary along several"):
+        streamline(write(model, tmp_path), NIBBLE)
+
+
 def test_shapes_that_do_not_broadcast_are_refused(tmp_path: Path) -> None:
     w = Writer()
     x = w.quant("x")
