@@ -304,6 +304,22 @@ def test_the_convolutional_example_agrees_in_every_stage(
     assert int(shown[1]) > 3
 
 
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("torch", "brevitas")),
+    reason="needs lutloom[qat]",
+)
+def test_the_residual_example_agrees_in_every_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = load(ROOT / "examples" / "residual_network.py")
+    assert script.main(tmp_path / "resnet8", width=4, csim=False)
+    shown = capsys.readouterr().out.splitlines()
+    sums = [line for line in shown if re.fullmatch(r"[\w./]+: branches times \[\d+, \d+\]", line)]
+    assert len(sums) == 3
+    assert shown[3].startswith("the deepest FIFO holds ")
+    assert shown[4:] == ["all stages agree"]
+
+
 def test_every_example_is_described() -> None:
     scripts = {path.name for path in (ROOT / "examples").glob("*.py")}
     assert scripts == set(re.findall(r"\]\((\w+\.py)\)", read(Path("examples/README.md"))))
