@@ -528,6 +528,48 @@ MUTANTS = (
         "reader.next(false);",
         _HARDWARE,
     ),
+    Mutant(
+        "a product without what the second factor's offset adds",
+        "hls_templates/include/lutloom/multiply.hpp",
+        "start + term_a + term_b + term_both",
+        "start + term_b + term_both",
+        ("tests/codegen/kernels/test_multiply.py",),
+    ),
+    Mutant(
+        "rows of a matrix in the bank beside theirs",
+        "hls_templates/include/lutloom/matmul.hpp",
+        "if (bank == lane) {",
+        "if (PE - 1 - bank == lane) {",
+        ("tests/codegen/kernels/test_matmul.py",),
+    ),
+    Mutant(
+        "a second matrix that is kept for the next product",
+        "hls_templates/include/lutloom/matmul.hpp",
+        "is_stored = !is_product_done;",
+        "is_stored = true;",
+        ("tests/codegen/kernels/test_matmul.py",),
+    ),
+    Mutant(
+        "rows that are looked up from the lowest code of their width",
+        "hls_templates/include/lutloom/lookup.hpp",
+        "In(bits) - FIRST",
+        "In(bits)",
+        ("tests/codegen/kernels/test_lookup.py",),
+    ),
+    Mutant(
+        "levels of the channels of another fold",
+        "hls_templates/include/lutloom/threshold_table.hpp",
+        "levels[lane][table_fold][place]",
+        "levels[lane][FOLDS - 1 - table_fold][place]",
+        ("tests/codegen/kernels/test_threshold.py",),
+    ),
+    Mutant(
+        "agreeing lanes that don't count weights of -1",
+        "codegen/kernels/matmul.py",
+        "start, of_b = exact.start - factor * terms, exact.of_b + factor",
+        "start, of_b = exact.start, exact.of_b",
+        ("tests/codegen/kernels/test_matmul.py",),
+    ),
 )
 
 
