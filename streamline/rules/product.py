@@ -67,16 +67,19 @@ def shifted(node: SourceNode, x: Scaled, build: GraphBuilder) -> Scaled:
     """Return ``x`` with an offset of zero, if an integer that is added to its value does that."""
     import numpy as np
 
-    if not x.offset.any() or varies_in_place(x.slope, x.offset):
+    if not x.offset.any():
         return x
     element = build.types[x.value].element
-    pairs = zip(*(a.ravel() for a in np.broadcast_arrays(x.offset, x.slope)), strict=True)
-    shares = [_share(offset, slope, element) for offset, slope in pairs]
-    integers = [share for share in shares if share is not None]
-    if len(integers) < len(shares):
+    arrays = np.broadcast_arrays(x.offset, x.slope)
+    exact = np.empty(arrays[0].shape, dtype=object)
+    pairs = zip(*(array.ravel().tolist() for array in arrays), strict=True)
+    exact.ravel()[:] = [_share(offset, slope, element) for offset, slope in pairs]
+    found = compact(exact)
+    shares = [share for share in found.ravel().tolist() if share is not None]
+    if len(shares) < found.size or varies_in_place(found):
         return x
-    low, high = (Const([end + share for share in integers]) for end in (element.lo, element.hi))
-    shift = Requantize(Const([[1]]), Const([[share] for share in integers]), 0, low, high)
+    low, high = (Const([end + share for share in shares]) for end in (element.lo, element.hi))
+    shift = Requantize(Const([[1]]), Const([[share] for share in shares]), 0, low, high)
     value = build.add(node, "/shifted", shift, (x.value,))
     return replace(x, value=value, offset=compact(np.asarray(x.offset * 0)))
 

@@ -70,6 +70,12 @@ def test_a_zero_point_is_shifted_into_the_integers(tmp_path: Path) -> None:
     assert [node.op.name for node in network.graph.nodes].count("requantize") == 1
 
 
+def test_a_zero_point_may_be_scaled_along_what_stays(tmp_path: Path) -> None:
+    w = Writer()
+    left, right = factors(w, zero=3)
+    compare_product(w, w.binary("Mul", left, [[0.5], [-1.0], [1.7]]), right, tmp_path)
+
+
 def test_a_matrix_may_meet_its_own_transpose(tmp_path: Path) -> None:
     w = Writer()
     left, _ = factors(w)
