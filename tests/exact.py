@@ -93,6 +93,7 @@ REASONS = (
     "and no smaller ones are proved",
     "can't be told from a boundary between two levels",
     "can't run on the host: put it out of the model",
+    "inputs: write it as several of two inputs",
     "is not known to rise only, or to fall only",
     "joins a constant and what is no integer yet",
     "joins what is no integer yet",
