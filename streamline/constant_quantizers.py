@@ -33,7 +33,7 @@ def quantized(node: SourceNode, inputs: Sequence[Constant | None]) -> Constant:
     lo, hi = quantizer.limits(node)
     rounded = np.rint(x.astype(np.float32) / quantizer.scale).clip(-(2.0**62), 2.0**62)
     levels = np.clip(rounded.astype(np.int64) + quantizer.zero_point, lo, hi)
-    return Constant(levels.astype(quantizer.dtype or np.int32))
+    return Constant(np.asarray(levels.astype(quantizer.dtype or np.int32)))
 
 
 def dequantized(node: SourceNode, inputs: Sequence[Constant | None]) -> Constant:
@@ -43,9 +43,9 @@ def dequantized(node: SourceNode, inputs: Sequence[Constant | None]) -> Constant
     x, quantizer = _operands(node, inputs)
     if x.dtype.kind not in "iu":
         raise ModelError(f"{node}: its constant input holds {x.dtype}, and should hold integers")
-    integers = x.astype(np.int64) - quantizer.zero_point
+    integers = np.asarray(x.astype(np.int64) - quantizer.zero_point)
     array = integers.astype(np.float32) * quantizer.scale
-    return Constant(array, Grid(integers, rationals(quantizer.scale)))
+    return Constant(np.asarray(array), Grid(integers, rationals(quantizer.scale)))
 
 
 def _operands(node: SourceNode, inputs: Sequence[Constant | None]) -> tuple[Array, LinearQuantizer]:

@@ -23,6 +23,7 @@ from lutloom.streamline.source import (
     INPUTS_OF_SECOND_TRUNC,
     QUANTIZER_DOMAINS,
     STANDARD_DOMAINS,
+    domain_of,
     load_model,
     read_source,
 )
@@ -146,7 +147,7 @@ def _prepared(path: Path, model: onnx.ModelProto, batch: int, opset: int) -> Exe
         if node.domain in QUANTIZER_DOMAINS:
             node.domain = _QONNX
             _name_rounding(node)
-        elif node.domain in STANDARD_DOMAINS:
+        elif domain_of(node) in STANDARD_DOMAINS:
             node.domain = ""  # whatever it is imported as
     for entry in model.opset_import:
         if entry.domain in STANDARD_DOMAINS:

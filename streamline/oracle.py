@@ -21,6 +21,7 @@ import onnx
 from onnx import helper, inliner, numpy_helper
 
 from lutloom.streamline.oracle_constants import fold
+from lutloom.streamline.oracle_linear import LINEAR
 from lutloom.streamline.oracle_operators import OPERATORS
 from lutloom.streamline.oracle_qonnx import CHANNELS_LAST, QONNX
 from lutloom.streamline.oracle_quantizers import quantize
@@ -119,7 +120,7 @@ def _run(node: onnx.NodeProto, values: dict[str, Value], *, opset: int, batch: i
 
 
 def _results(node: onnx.NodeProto, operation: Operation, inputs: list[Value]) -> list[Value]:
-    if node.domain not in _STANDARD:
+    if node.domain not in _STANDARD and node.op_type not in LINEAR:
         if node.op_type in _QUANTIZERS:
             return [quantize(operation, inputs)]
         operators = CHANNELS_LAST if node.domain.endswith("channels_last") else QONNX

@@ -91,9 +91,9 @@ def dequantized_constant(operation: Operation, inputs: Sequence[Known | None]) -
     """Return what integers of the file stand for, unrounded."""
     x = known(inputs[0]).array.astype(np.int64)
     scale, zero_point = _parameters(operation, inputs, x.ndim)
-    integers = x - zero_point
-    exact = np.asarray(fractions(integers) * fractions(scale))
-    return Known(integers.astype(np.float32) * scale, exact)
+    integers = np.asarray(x - zero_point)
+    exact = np.asarray(fractions(integers) * fractions(scale), dtype=object)
+    return Known(np.asarray(integers.astype(np.float32) * scale), exact)
 
 
 def _quantize(operation: Operation, inputs: Values) -> list[Value]:

@@ -43,6 +43,8 @@ QUANTIZER_DOMAINS = frozenset(
 RUNTIME_DOMAINS = frozenset({"com.microsoft"})
 """Of ONNX Runtime's own operators, its quantizers among them."""
 
+_TAKEN_OVER = frozenset({"DequantizeLinear", "QuantizeLinear"})
+
 QUANTIZERS = frozenset(
     {"BipolarQuant", "IntQuant", "MultiThreshold", "Quant", "QuantAvgPool2d", "Trunc"}
 )
@@ -311,13 +313,20 @@ def _nodes(path: Path, graph: onnx.GraphProto) -> list[SourceNode]:
         SourceNode(
             name=node.name or (node.output[0] if node.output else f"{node.op_type}_{index}"),
             op_type=node.op_type,
-            domain=node.domain,
+            domain=domain_of(node),
             inputs=tuple(node.input),
             outputs=tuple(node.output),
             attributes={entry.name: _attribute(path, node, entry) for entry in node.attribute},
         )
         for index, node in enumerate(graph.node)
     ]
+
+
+def domain_of(node: onnx.NodeProto) -> str:
+    """Return the domain of ``node``: ONNX Runtime's own name for what ONNX took over is ONNX's."""
+    if node.domain in RUNTIME_DOMAINS and node.op_type in _TAKEN_OVER:
+        return ""
+    return node.domain
 
 
 def _attribute(path: Path, node: onnx.NodeProto, entry: onnx.AttributeProto) -> Attribute:

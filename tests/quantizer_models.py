@@ -77,11 +77,47 @@ def dense(w: Writer) -> str:
     return x
 
 
+def gated(w: Writer) -> str:
+    x = w.node("Relu", [conv(w, "x", 3, 8)])
+    gate = w.node("Relu", [conv(w, w.node("GlobalAveragePool", [x]), 8, 4, 1)])
+    gate = w.node("Sigmoid", [conv(w, gate, 4, 8, 1)])
+    return classified(w, w.node("Mul", [x, gate]), 8)
+
+
+def enlarged(w: Writer) -> str:
+    x = w.node("Relu", [conv(w, "x", 3, 8, strides=[2, 2])])
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    x = w.node("Resize", [x, "", w.constant([1, 1, 2, 2])], mode="nearest", **how)
+    x = w.node("Concat", [x, w.node("Relu", [conv(w, "x", 3, 8)])], axis=1)
+    return conv(w, x, 16, 4)
+
+
+def shuffled(w: Writer) -> str:
+    x = conv(w, w.node("Relu", [conv(w, "x", 3, 8)]), 8, 8, 1, group=2)
+    x = w.node("Transpose", [w.reshape(x, (0, 2, 4, 6, 6))], perm=[0, 2, 1, 3, 4])
+    x = conv(w, w.reshape(x, (0, 8, 6, 6)), 8, 8, group=8)
+    return classified(w, w.node("HardSwish", [x]), 8)
+
+
+def constants(w: Writer) -> str:
+    """Return a network whose constants are quantized too, a scalar among them."""
+    x = w.node("Mul", [w.node("Relu", [conv(w, "x", 3, 8)]), w.constant(0.7)])
+    x = w.node("Add", [x, w.constant(np.linspace(-1, 1, 8).reshape(1, 8, 1, 1))])
+    return classified(w, w.node("Tanh", [conv(w, x, 8, 8, 1)]), 8)
+
+
 NETWORKS: Mapping[str, Callable[[Writer], str]] = {
     "residual": residual,
     "depthwise": depthwise,
     "branches": branches,
     "dense": dense,
+}
+
+MORE: Mapping[str, Callable[[Writer], str]] = {
+    "gated": gated,
+    "enlarged": enlarged,
+    "shuffled": shuffled,
+    "constants": constants,
 }
 
 
@@ -100,9 +136,10 @@ def images(count: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def quantized(name: str, directory: Path, opset: int = 13, **options: Any) -> Path:  # noqa: ANN401
-    """Return the path of a network of ``NETWORKS`` in QDQ form; ``options`` are the quantizer's."""
+    """Return the path of a network of the above in QDQ form; ``options`` are the quantizer's."""
     w = Writer(opset=opset)
-    path = write(w.model(NETWORKS[name](w), *SHAPE), directory, "float.onnx")
+    output = (NETWORKS.get(name) or MORE[name])(w)
+    path = write(w.model(output, *SHAPE), directory, "float.onnx")
     result = directory / "quantized.onnx"
     reader = _Images(images(8, seed=1))
     logging.disable(logging.WARNING)  # it advises to preprocess the model

@@ -16,7 +16,7 @@ from lutloom.streamline.comparison import compare as compare_with
 from lutloom.streamline.executor import execute
 from lutloom.streamline.source import read_source
 from tests.exact import compare
-from tests.quantizer_models import NETWORKS, images, quantized
+from tests.quantizer_models import MORE, NETWORKS, images, quantized
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,12 +36,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, how) for name in NETWORKS for how in OPTIONS),
+        *((name, how) for name in MORE for how in ("unsigned", "per channel")),
+    ],
+)
 def test_it_is_exact_and_the_runtime_differs_by_its_errors_only(
-    name: str, options: dict[str, Any], tmp_path: Path
+    name: str, options: str, tmp_path: Path
 ) -> None:
-    path = quantized(name, tmp_path, **options)
+    path = quantized(name, tmp_path, 14, **OPTIONS[options])
     network, tally = compare(onnx.load(path), tmp_path, images(1))
     assert tally.quantized > 0
     data = images(24)
@@ -62,6 +67,17 @@ def test_activations_may_have_sixteen_bits(kind: str, tmp_path: Path) -> None:
     types = {"activation_type": QuantType[kind], "weight_type": QuantType.QInt8}
     network, _ = compare(onnx.load(quantized("dense", tmp_path, **types)), tmp_path, images(2))
     assert any(isinstance(node.op, Requantize) for node in network.graph.nodes)
+
+
+def test_the_runtimes_own_domain_means_the_same(tmp_path: Path) -> None:
+    options = {**OPTIONS["unsigned"], "extra_options": {"UseQDQContribOps": True}}
+    path = quantized("residual", tmp_path, **options)
+    model = onnx.load(path)
+    assert "com.microsoft" in {node.domain for node in model.graph.node}
+    network, _ = compare(model, tmp_path, images(1))
+    data = images(8)
+    found = compare_with(network, read_source(path), execute(path, data), network.encode(data))
+    assert all(layer.is_equal for layer in found.layers)
 
 
 def test_weights_may_have_four_bits(tmp_path: Path) -> None:
