@@ -67,8 +67,8 @@ class _Loop:
     reads: tuple[IntArray, ...]
     writes: tuple[IntArray, ...]
     is_spread: bool = False
-    before: int = 0
-    """Stages of the pipeline in front of its own that is part of it."""
+    wanted: tuple[IntArray, ...] = ()
+    """Iterations that wait for words; by default, those that read them."""
 
     @staticmethod
     def of(kind: str, schedule: Schedule, outputs: int = 1, *, is_spread: bool = False) -> _Loop:
@@ -110,7 +110,7 @@ class _Loop:
         # How much later than at its pace each iteration is: because of its own words, of those
         # of iterations before it, and of the frame before.
         nothing = np.zeros(0, np.int64)
-        read = np.concatenate([nothing, *self.reads])
+        read = np.concatenate([nothing, *(self.wanted or self.reads)])
         order = np.argsort(read, kind="stable")
         read = read[order]
         late = np.concatenate([nothing, *arrivals])[order] - pace(read)
@@ -122,7 +122,7 @@ class _Loop:
             return pace(iterations) + delays
 
         def ended(iterations: IntArray) -> IntArray:
-            later = iterations + self.before + self.stages
+            later = iterations + self.stages
             begun = np.minimum(later, self.iterations - 1)
             times: IntArray = at(begun) + later - begun
             return times
@@ -301,9 +301,17 @@ def _joined(window: _Loop, product: _Loop, vectors: int) -> _Loop:
     results = product.writes[0].reshape(vectors, -1)[0]
     writes = ((last + shifts)[:, None] + results - results[0]).reshape(-1)
     (takes,) = window.reads
-    reads = takes + shifts[np.maximum(np.searchsorted(first, takes, side="right") - 1, 0)]
+
+    def shifted(iterations: IntArray) -> IntArray:
+        behind = np.searchsorted(first, iterations, side="right") - 1
+        found: IntArray = iterations + shifts[np.maximum(behind, 0)]
+        return found
+
+    # The last taps may come out of a pipeline only when those behind it have their words.
+    wanted = shifted(np.maximum(takes - window.stages, 0))
     # While the product works at the last vector, the next image begins to come in.
     behind = max(window.iterations - 1 - int(last[-1]), idle - int(first[0]))
     end = int(last[-1] + shifts[-1]) + 1
-    before = window.stages
-    return _Loop(product.kind, end + behind, (reads,), (writes,), is_spread=True, before=before)
+    return _Loop(
+        product.kind, end + behind, (shifted(takes),), (writes,), is_spread=True, wanted=(wanted,)
+    )

@@ -249,8 +249,7 @@ class Running:
         waiting = self._waiting()
         waits = [Wait(self.model.processes[p].name, fifos[f].name, b) for p, f, b in waiting]
         frames = max(len(self.finished), 2) + 1
-        while waiting:
-            full = [fifo for _, fifo, is_full in waiting if is_full]
+        while full := [fifo for _, fifo, is_full in waiting if is_full]:
             planned = [fifo for fifo in full if fifos[fifo].planned] or full
             fifo = min(planned, key=depths.__getitem__)
             held.setdefault(fifo, self.engine.lutloom_held(self.number, fifo))

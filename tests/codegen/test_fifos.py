@@ -48,10 +48,16 @@ class Net:
         steps = Threshold(Const([[*range(1, 16)]]), Const([0]), Const([[1]]))
         return self.add(steps, self.add(op, *inputs))
 
-    def conv(self, source: str, channels: int, kernel: int = 3) -> str:
+    def conv(self, source: str, channels: int, kernel: int = 3, stride: int = 1) -> str:
         weights = Const(np.ones((kernel, kernel, self.types[source].channels, channels), np.int64))
-        pads = (kernel // 2,) * 4
-        return self.quantized(Conv(weights, (1, 1), (1, 1), pads, (1, 1), 1, 0), source)
+        strides, pads = (stride, stride), (kernel // 2,) * 4
+        return self.quantized(Conv(weights, strides, (1, 1), pads, (1, 1), 1, 0), source)
+
+    def block(self, source: str, channels: int, stride: int) -> str:
+        """Append a residual block, with a convolution around it where it gets smaller."""
+        inner = self.conv(self.conv(source, channels, stride=stride), channels)
+        around = source if stride == 1 else self.conv(source, channels, kernel=1, stride=stride)
+        return self.quantized(Add(Const([[1], [1]])), around, inner)
 
     def half(self, source: str) -> str:
         return self.add(MaxPool((2, 2), (2, 2), (1, 1), (0, 0, 0, 0)), source)
@@ -95,6 +101,15 @@ def residuals() -> Graph:
     return net.graph(last)
 
 
+def resnet() -> Graph:
+    """Products as slow as all else, whose windows wait for wide words of narrow ones."""
+    net = Net(x=(16, 16, 3))
+    last = net.conv("x", 4)
+    for channels, stride in ((4, 1), (8, 2), (16, 2), (16, 1)):
+        last = net.block(last, channels, stride)
+    return net.graph(last)
+
+
 def two_inputs() -> Graph:
     """An image that is filtered thrice, and another one that is added as it is."""
     net = Net(early=(12, 12, 3), late=(12, 12, 3))
@@ -104,7 +119,13 @@ def two_inputs() -> Graph:
     return net.graph(net.quantized(Add(Const([[1], [1]])), last, "late"), last)
 
 
-GRAPHS = {"unet": unet, "uneven": uneven, "residuals": residuals, "two inputs": two_inputs}
+GRAPHS = {
+    "unet": unet,
+    "uneven": uneven,
+    "residuals": residuals,
+    "resnet": resnet,
+    "two inputs": two_inputs,
+}
 
 
 def pipelines(seed: int, *, stalls: bool) -> Timing:
@@ -129,7 +150,8 @@ def check_rate(graph: Graph, plan: Plan, seeds: range) -> None:
 def test_branches_that_meet_do_not_slow_a_design_down(name: str) -> None:
     graph = GRAPHS[name]()
     rng = np.random.default_rng(0)
-    for plan in (default_plan(graph, cycles=2000), planned(graph, random_plan(rng, graph))):
+    plans = [default_plan(graph, cycles=cycles) for cycles in (1024, 2500)]
+    for plan in (*plans, planned(graph, random_plan(rng, graph))):
         check_rate(graph, plan, range(3))
 
 
