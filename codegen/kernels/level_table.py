@@ -46,7 +46,8 @@ def levels_by_code(stairs: Stairs) -> IntArray:
     """Return the code of the level for every code of the input: ``[C, codes]``."""
     import numpy as np
 
-    codes = np.arange(stairs.first, stairs.final + 1)
+    # One behind the last code might not be an int64.
+    codes = stairs.first + np.arange(stairs.final - stairs.first + 1)
     return np.stack(
         [
             levels[np.searchsorted(row[:count], codes, side="right")]

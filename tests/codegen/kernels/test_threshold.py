@@ -193,6 +193,13 @@ def test_a_table_has_the_level_of_every_code(site: Site, data: st.DataObject) ->
         assert levels[channel % pe, fold].tolist() == expected[:, channel].tolist()
 
 
+@pytest.mark.parametrize("lo", [-(2**63), 2**63 - 4])
+def test_a_table_of_codes_at_the_ends_of_int64_is_right(lo: int) -> None:
+    site = site_of_rows([[lo + 1, lo + 3]], [0], [[1]], IntType(lo, lo + 3))
+    (levels,) = KERNELS["threshold"].code(site, Folding(comparison=Comparison.TABLE)).tables
+    assert levels.data.ravel().tolist() == [0, 1, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("x", "bits", "offset"),
     [
