@@ -15,13 +15,24 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from lutloom.core.graph import Graph, Node, fresh_name
-from lutloom.core.ops import Add, Concat, Permute, Requantize, Reshape, Threshold, Upsample
+from lutloom.core.ops import (
+    Add,
+    BorderThreshold,
+    Concat,
+    Permute,
+    Requantize,
+    Reshape,
+    Threshold,
+    Upsample,
+)
+from lutloom.core.windows import class_indices
 from lutloom.streamline.channel_tables import own_channels, with_channels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lutloom.core.op import Op
+    from lutloom.core.types import IntArray
 
 # Of a tensor whose elements are followed one by one.
 _MOST_ELEMENTS = 1 << 24
@@ -35,7 +46,7 @@ def levels_first(graph: Graph) -> Graph:
     changed: dict[str, list[Node]] = {}
     gone: set[str] = set()
     for node in graph.nodes:
-        if not isinstance(node.op, Threshold | Requantize):
+        if not isinstance(node.op, BorderThreshold | Requantize | Threshold):
             continue
         found = _before_moves(graph, node, names) or _before_join(graph, node, names)
         if found and gone.isdisjoint(found[0]) and node.inputs[0] not in changed:
@@ -95,21 +106,32 @@ def _in_front(graph: Graph, node: Node, chain: Sequence[Node]) -> Op | None:
     """Return the operator of ``node`` in front of ``chain``; None where channels get mixed."""
     import numpy as np
 
-    assert isinstance(node.op, Threshold | Requantize)
-    if own_channels(node.op) == 1:
-        return node.op
     before, behind = graph.types[chain[-1].inputs[0]], graph.types[node.name]
+    op, numbers = _by_number(node.op, behind.shape)
+    if own_channels(op) == 1:
+        return op
     order = np.arange(before.size).reshape(1, *before.shape)
     for move in reversed(chain):
         (order,) = move.op.reference(order)
-    # Which channel's numbers each element of the source needs: one for all that share its own.
+    # Which row of the tables each element of the source needs: one for all that are a channel.
     wanted = np.zeros(before.size, dtype=np.int64)
-    channel = np.broadcast_to(np.arange(behind.channels), behind.shape).ravel()
-    wanted[order.ravel()] = channel
+    wanted[order.ravel()] = numbers.ravel()
     rows = wanted.reshape(-1, before.channels)
-    if (wanted[order.ravel()] != channel).any() or (rows != rows[0]).any():
+    if (wanted[order.ravel()] != numbers.ravel()).any() or (rows != rows[0]).any():
         return None
-    return with_channels(node.op, rows[0])
+    return with_channels(op, rows[0])
+
+
+def _by_number(op: Op, shape: tuple[int, ...]) -> tuple[Requantize | Threshold, IntArray]:
+    """Return ``op`` of tables with a row for each number, and the number of every element."""
+    import numpy as np
+
+    if isinstance(op, BorderThreshold):
+        rows, columns = class_indices(shape, op.rows, op.columns)
+        numbers = np.arange(op.base.int64.size).reshape(op.base.shape)[rows, columns]
+        return op.shared, np.broadcast_to(numbers, shape)
+    assert isinstance(op, Requantize | Threshold)
+    return op, np.broadcast_to(np.arange(shape[-1] if shape else 1), shape)
 
 
 def _is_wide_sum(graph: Graph, name: str) -> bool:
@@ -126,6 +148,8 @@ def _before_join(graph: Graph, node: Node, names: set[str]) -> tuple[set[str], l
 
     source = graph.producers.get(node.inputs[0])
     if source is None or not isinstance(source.op, Concat) or not _is_private(graph, source.name):
+        return None
+    if isinstance(node.op, BorderThreshold):
         return None
     types = [graph.types[name] for name in source.inputs]
     bits = graph.types[node.name].element.bits

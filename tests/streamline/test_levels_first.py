@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Concat, Permute, Requantize, Reshape, Slice, Threshold, Upsample
+from lutloom.core.ops import (
+    BorderThreshold,
+    Concat,
+    Permute,
+    Requantize,
+    Reshape,
+    Slice,
+    Threshold,
+    Upsample,
+)
 from lutloom.core.types import Const, IntType, TensorType
 from lutloom.sim.reference import run
 from lutloom.streamline.passes.levels_first import levels_first
@@ -89,6 +99,20 @@ def test_blocks_of_pixels_take_the_numbers_of_their_channel() -> None:
     (threshold, *_) = graph.nodes
     assert isinstance(threshold.op, Threshold)
     assert threshold.op.thresholds.shape[0] == 16
+
+
+def test_staircases_by_place_become_those_of_channels() -> None:
+    """As behind a depth to space: the places within a block were channels in front of it."""
+    rng, classes = np.random.default_rng(3), Const(np.array([0, 1, 0, 1]))
+    table = Const(np.sort(rng.integers(-90, 90, (2, 2, 4, 3)), axis=-1))
+    base, deltas = Const(rng.integers(-2, 2, (2, 2, 4))), Const(np.ones((2, 2, 4, 1), np.int64))
+    quantizer = BorderThreshold(table, base, deltas, classes, classes)
+    moves = (Reshape((2, 2, 2, 2, 4)), Permute((0, 2, 1, 3, 4)), Reshape((4, 4, 4)))
+    graph = moved(chain((2, 2, 16), *moves, quantizer))
+    assert kinds(graph) == [Threshold, Reshape, Permute, Reshape]
+    border = Const(np.array([0, 1, 1, 0]))
+    other = chain((2, 2, 16), *moves, replace(quantizer, rows=border))
+    assert levels_first(other) is other
 
 
 def test_values_that_hold_other_integers_have_other_names() -> None:
