@@ -342,7 +342,7 @@ for name_, damage_, said_ in (
     (
         "int4",
         typed(WEIGHTS, TensorProto.INT4, [4, 3], bytes(6)),
-        "'c3' holds INT4, which is no kin",
+        "its constant input holds int8, and should hold fl",
     ),
     (
         "complex",
