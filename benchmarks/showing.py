@@ -34,11 +34,12 @@ from rich.table import Table
 import lutloom
 from lutloom.codegen import default_plan
 from lutloom.codegen.cpp_tokens import Kind, tokenize
+from lutloom.codegen.design import make_design
 from lutloom.codegen.fifos import DEFAULT_DEPTH
-from lutloom.codegen.folding import fifo_depth, slowest
-from lutloom.codegen.streams import Wiring
+from lutloom.codegen.folding import slowest
 from lutloom.core.ops import Depthwise, MatVec, SumPool
 from lutloom.core.plan import Plan, print_plan
+from lutloom.fifo_table import fifo_rows
 from lutloom.qat.calibration import variety
 from lutloom.qat.export import export_qonnx
 from lutloom.sim.csim import build as build_simulation
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from lutloom import Verification
     from lutloom.build import Build
+    from lutloom.codegen.design import Design
     from lutloom.core.graph import Graph
     from tests.qat.networks import Recipe
 
@@ -178,8 +180,8 @@ class Tables:
             ),
             make(
                 "network", "plan", "FIFOs", f"deeper than {DEFAULT_DEPTH}", "Kibit",
-                "as full tensors", "deepest", "words", "of an image's",
-                title="The FIFOs as deep as planned, and if those that are deeper held an image",
+                "as full tensors", "largest", "words", "of an image's", "memory",
+                title="The FIFOs as deep as planned, and if they held whole tensors",
             ),
         )  # fmt: skip
 
@@ -210,7 +212,7 @@ def prepare(name: str, recipe: Recipe, images: int, folder: Path) -> Prepared:
     """Build the network ``name`` with Brevitas, calibrate it on ``images`` images, export it."""
     path = folder / f"{name}.onnx"
     model = recipe.calibrated(images)
-    export_qonnx(model, path, recipe.shape)
+    export_qonnx(model, path, recipe.shape, outputs=recipe.outputs)
     return Prepared(name, recipe, model, path, recipe.integers(images))
 
 
@@ -304,21 +306,21 @@ def show_exact(network: Prepared, images: int, folder: Path, tables: Tables) -> 
 
 def show_cpp(network: Prepared, build: Build, folder: Path, tables: Tables) -> None:
     """Compile the C++ of two plans, and compare it with the reference."""
-    inputs = build.network.encode(network.inputs[:_FRAMES])
-    expected = run(build.processes, {build.network.input_value: inputs})
-    (output,) = build.processes.outputs
+    inputs = build.network.encode_all(network.inputs[:_FRAMES])
+    expected = run(build.processes, inputs)
     for number, (what, plan) in enumerate(_plans(build).items()):
         text = folder / f"{network.name}-{number}.json"
         text.write_text(print_plan(plan), encoding="utf-8")
         planned = network.compile(folder / f"{network.name}-{number}", text)
-        show_fifos(network.name, what, Wiring(build.processes, plan), tables)
+        show_fifos(network.name, what, make_design(build.processes, plan, name="design"), tables)
         started, before = time.perf_counter(), _children_seconds()
         simulation = build_simulation(planned.directory, bounded=True)
         built, started = time.perf_counter() - started, time.perf_counter()
         cpu = _children_seconds() - before
         equal = all(
-            np.array_equal(simulation.run(inputs, adversary=seed), expected[output])
+            np.array_equal(found, expected[name])
             for seed in (None, *range(_ADVERSARIES))
+            for name, found in simulation.run_all(inputs, adversary=seed).items()
         )
         ran = time.perf_counter() - started
         tables.failures += not equal
@@ -328,31 +330,27 @@ def show_cpp(network: Prepared, build: Build, folder: Path, tables: Tables) -> N
             f"{slowest(build.processes, plan)[1]:,}",
             f"{built:.1f}",
             f"{cpu:.1f}",
-            str(len(inputs)),
+            str(_FRAMES),
             f"{ran:.1f}",
             "yes" if equal else "NO",
         )
 
 
-def show_fifos(name: str, what: str, wiring: Wiring, tables: Tables) -> None:
-    """Add how deep the FIFOs of a plan are, and how large full tensors would be."""
-    deep = []
-    for stream in wiring.streams:
-        depth, bits = fifo_depth(wiring.plan, stream.value), wiring.written_bits(stream)
-        if depth > DEFAULT_DEPTH:
-            words = -(-stream.tensor.size * stream.tensor.element.bits // bits)
-            deep.append((depth * bits, words * bits, depth, words, stream.value))
-    largest = max(deep, default=(0, 0, 0, 0, "none"))
+def show_fifos(name: str, what: str, design: Design, tables: Tables) -> None:
+    """Add how deep the FIFOs of a design are, and how large full tensors would be."""
+    rows = fifo_rows(design)
+    largest = max(rows, key=lambda row: row.total_bits)
     tables.fifos.add_row(
         name,
         what,
-        str(len(wiring.streams)),
-        str(len(deep)),
-        f"{sum(entry[0] for entry in deep) / 1024:,.1f}",
-        f"{sum(entry[1] for entry in deep) / 1024:,.1f}",
-        largest[4],
-        f"{largest[2]:,}",
-        f"{largest[3]:,}",
+        str(len(rows)),
+        str(sum(row.depth > DEFAULT_DEPTH for row in rows)),
+        f"{sum(row.total_bits for row in rows) / 1024:,.1f}",
+        f"{sum(row.naive_bits for row in rows) / 1024:,.1f}",
+        largest.value,
+        f"{largest.depth:,}",
+        f"{largest.words:,}",
+        largest.memory,
     )
 
 

@@ -104,6 +104,7 @@ SMALL: Mapping[str, Recipe] = {
 """The same networks with few channels and small images: for tests, and for the exact oracle."""
 
 _FOUR = Bits(4, 4)
+_BOXES = ("coarse", "fine")
 
 BRANCHED: Mapping[str, Recipe] = {
     "resnet8": Recipe(lambda: ResNet8(_FOUR), (3, 32, 32)),
@@ -114,7 +115,8 @@ BRANCHED: Mapping[str, Recipe] = {
     "resize-conv": Recipe(lambda: ResizeConvolution(_FOUR), (1, 32, 32)),
     "unet": Recipe(lambda: UNet(_FOUR), (3, 64, 64)),
     "unet-transposed": Recipe(lambda: UNet(_FOUR, transposed=True, shared=False), (3, 64, 64)),
-    "detector": Recipe(lambda: Detector(_FOUR, joined=True), (3, 96, 96)),
+    "detector": Recipe(lambda: Detector(_FOUR), (3, 96, 96), outputs=_BOXES),
+    "detector-joined": Recipe(lambda: Detector(_FOUR, joined=True), (3, 96, 96)),
     "inverted-residual": Recipe(
         lambda: MobileNetV2(
             _FOUR, shared=False, image=32, classes=10, last_width=64, stages=STAGES[:2]
@@ -148,7 +150,8 @@ SMALL_BRANCHED: Mapping[str, Recipe] = {
     "unet-transposed": Recipe(
         lambda: UNet(_FOUR, shared=False, transposed=True, width=4), (3, 12, 8)
     ),
-    "detector": Recipe(lambda: Detector(_FOUR, joined=True, width=2), (3, 32, 16)),
+    "detector": Recipe(lambda: Detector(_FOUR, width=2), (3, 32, 16), outputs=_BOXES),
+    "detector-joined": Recipe(lambda: Detector(_FOUR, joined=True, width=2), (3, 32, 16)),
     "shufflenet": Recipe(_TINY_SHUFFLE, (3, 32, 32)),
     "shufflenet-separate": Recipe(partial(_TINY_SHUFFLE, shared=False), (3, 32, 32)),
     "squeezenet": Recipe(lambda: SqueezeNet(_FOUR, width=8, classes=5), (3, 33, 33)),
