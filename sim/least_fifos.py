@@ -73,7 +73,8 @@ def least_fifos(
     found: dict[str, LeastFifo] = {}
     with ExitStack() as stack:
         runs = [stack.enter_context(model.running(timing, cache=cache)) for timing in _TIMINGS]
-        search = _Search(model, runs, [running.settle() for running in runs])
+        intervals = [running.settle() for running in runs]
+        search = _Search(model, list(zip(runs, intervals, strict=True)))
         # The largest memories first: what they lose others may still need.
         for value in sorted(start, key=search.bits_of, reverse=True):
             if on_progress is not None:
@@ -82,7 +83,7 @@ def least_fifos(
     fifos = tuple(found[value] for value in start)
     depths = {fifo.value: fifo.depth for fifo in fifos if fifo.depth > DEFAULT_DEPTH}
     least = replace(plan, fifos=depths)
-    _check(_model(graph, least), search.intervals, cache)
+    _check(_model(graph, least), intervals, cache)
     if on_progress is not None:
         on_progress(len(start), len(start))
     return LeastFifos(least, fifos, search.tried)
@@ -102,11 +103,10 @@ def _check(model: CycleModel, intervals: list[int], cache: Path | None) -> None:
 
 @dataclass(eq=False)
 class _Search:
-    """The depths so far, and the intervals that they must keep in each timing."""
+    """The depths so far, and the model in each timing with the interval that it must keep."""
 
     model: CycleModel
-    runs: list[Running]
-    intervals: list[int]
+    runs: list[tuple[Running, int]]
     tried: int = 0
 
     def __post_init__(self) -> None:
@@ -135,7 +135,8 @@ class _Search:
                 holds = trial
             else:
                 fails, stops = trial, failure
-            trial = (fails + holds) // 2
+            # Timetables are seldom far off.
+            trial = holds - max((holds - fails) // 4, 1)
         self.depths[place] = holds
         if holds == DEFAULT_DEPTH:
             return LeastFifo(value, planned, DEFAULT_DEPTH, stops=False)
@@ -144,10 +145,12 @@ class _Search:
     def _failure(self, place: int, depth: int) -> bool | None:
         """Return whether the design stops with that depth, or else is slower; None if neither."""
         depths = [*self.depths[:place], depth, *self.depths[place + 1 :]]
-        for running, interval in zip(self.runs, self.intervals, strict=True):
+        for entry in self.runs:
+            running, interval = entry
             self.tried += 1
-            if not running.settles(depths):
-                return True
-            if running.interval > interval:
-                return False
+            stops = not running.settles(depths)
+            if stops or running.interval > interval:
+                # What fails in one timing will soon fail in it again.
+                self.runs = [entry, *(other for other in self.runs if other is not entry)]
+                return stops
         return None
