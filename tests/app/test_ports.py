@@ -16,6 +16,7 @@ from lutloom.data import DataFileError, load_data, named_source, save_arrays
 from lutloom.input_type import InputTypeError, by_input, raw_input
 from lutloom.streamline.executor import execute
 from tests.models import Writer, write
+from tests.streamline.test_ports import MODELS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +157,20 @@ def test_every_stage_agrees(build: Path, invoke: Invoke, tmp_path: Path) -> None
     report = json.loads((build / "verification.json").read_text())
     subjects = {check["subject"] for check in report["checks"]}
     assert {"output scores", "classes scores", "indices class", "output a/features"} <= subjects
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["image and vector", "siamese", "two scales"])
+def test_model_integers_and_cpp_agree_with_bounded_fifos(name: str, tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+    make, given = MODELS[name]
+    made = lutloom.compile(write(make(Writer()), tmp_path), tmp_path / "build")
+    result = lutloom.verify(made, given, exact=4)
+    assert result.passed, result.first_failure
+    stages = {check.stage for check in result.checks}
+    wanted = ("EXACT", "MODEL", "PROCESSES", "CSIM", "BOUNDED")
+    assert {lutloom.Stage[stage] for stage in wanted} <= stages
 
 
 def test_without_data_the_samples_of_compile_are_verified_else_random_ones(

@@ -249,7 +249,8 @@ def test_a_falling_staircase_rises_on_the_negated_input(tmp_path: Path) -> None:
     constants = {c.name: numpy_helper.to_array(c).tolist() for c in model.graph.initializer}
     assert constants == {"y/signs": [-1, 1], "y/thresholds": [[-4, 1, 3], [-6, 0, 1]]}
     path = write(model, tmp_path)
-    agree(graph, path, np.arange(-7, 9)[:, np.newaxis] * np.array([1, -1]) + np.array([0, 1]))
+    values = np.arange(-7, 9)[:, np.newaxis] * np.array([1, -1]) + np.array([0, 1])
+    agree(graph, path, dict.fromkeys(graph.inputs, values))
 
 
 def test_a_staircase_up_and_down_is_the_difference_of_two_that_go_up(tmp_path: Path) -> None:
@@ -260,7 +261,7 @@ def test_a_staircase_up_and_down_is_the_difference_of_two_that_go_up(tmp_path: P
         ("Sub", ["y/up", "y/down"], "y"),
     ]
     values = np.repeat(np.arange(-7, 9)[:, np.newaxis], 3, axis=1)
-    agree(one(UP_AND_DOWN), write(model, tmp_path), values)
+    agree(one(UP_AND_DOWN), write(model, tmp_path), {"x": values})
 
 
 @given(data=st.data(), shift=st.integers(0, 12), way=st.integers(0, 3))
@@ -289,7 +290,8 @@ def test_a_requantization_is_a_quantizer_of_scale_1(
     )
     graph = one(op, TensorType(IntType(-40, 40), (3,)))
     path = write(qonnx_model(graph, {}), tmp_path_factory.mktemp("requantize"))
-    agree(graph, path, np.arange(-40, 41)[:, np.newaxis] * np.array([1, 1, -1]))
+    values = np.arange(-40, 41)[:, np.newaxis] * np.array([1, 1, -1])
+    agree(graph, path, dict.fromkeys(graph.inputs, values))
 
 
 @given(lo=st.integers(-(2**20), 2**20), more=st.integers(0, 2**21))
