@@ -120,9 +120,10 @@ class _Branching(Chain):
         """Return kernel, dilation and pads of windows with as many results as pixels."""
         kernel = tuple(int(k) for k in self.rng.choice([1, 2, 3, 3], 2))
         dilation = tuple(int(d) for d in self.rng.choice([1, 1, 2], 2))
-        reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        before = [r // 2 for r in reach]
-        return kernel, dilation, (*before, *(r - b for r, b in zip(reach, before, strict=True)))
+        # One tap is the pixel itself.
+        before = [d * ((k - 1) // 2) for k, d in zip(kernel, dilation, strict=True)]
+        behind = [d * (k // 2) for k, d in zip(kernel, dilation, strict=True)]
+        return kernel, dilation, (*before, *behind)
 
     def convolution(self) -> None:
         channels = self.type.channels
