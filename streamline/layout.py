@@ -12,7 +12,7 @@ from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from lutloom.core.op import Op
     from lutloom.core.rational import Rationals
@@ -69,6 +69,8 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
     value only where a group's axes are apart there, or in another order than the model's: channels
     that lie last stay there while places are split, joined, or get company of size 1.
     """
+    import numpy as np
+
     if shape == x.shape:
         return x
     groups = _in_order(x, _groups(x.shape, shape))
@@ -87,9 +89,15 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
         axes = (*(axis for axis in axes if axis not in made), *made)
     target = tuple(shape[axis] for axis in axes)
     value = moved_value(build, node, "", Reshape(target), x.value)
+    phases = _phases(x, [group for group in groups if group[1] != [axes[-1]]])
     behind = {kept[axis]: of for axis, of in classes.items()}
+    for old, new in groups:
+        if new[0] in phases:
+            of_phases = np.arange(prod(phases[new[0]])).reshape(phases[new[0]])
+            sizes = [x.shape[axis] for axis in old]
+            behind[new[0]] = np.broadcast_to(of_phases, sizes).reshape(-1)
     return replace(
-        x.with_arrays(lambda array: _regrouped(array, x, groups, shape, axes)),
+        x.with_arrays(lambda array: _regrouped(array, x, groups, shape, axes, phases)),
         value=value,
         axes=axes,
         shape=shape,
@@ -138,8 +146,28 @@ def _groups(old: tuple[int, ...], new: tuple[int, ...]) -> Groups:
     return groups
 
 
+def _phases(x: Formula, groups: Groups) -> dict[int, list[int]]:
+    """Return the axes that become one, and along some of which alone the numbers of ``x`` vary.
+
+    By the new axis: how many numbers there are along each old one. Pixels within blocks are such.
+    """
+    phases = {}
+    for old, new in groups:
+        if len(old) > 1 and len(new) == 1:
+            places = [x.axes.index(axis) for axis in old]
+            own = [max(array.shape[place] for array in x.arrays) for place in places]
+            if 1 < prod(own) < prod(x.shape[axis] for axis in old):
+                phases[new[0]] = own
+    return phases
+
+
 def _regrouped(
-    array: Rationals, x: Formula, groups: Groups, shape: tuple[int, ...], axes: tuple[int, ...]
+    array: Rationals,
+    x: Formula,
+    groups: Groups,
+    shape: tuple[int, ...],
+    axes: tuple[int, ...],
+    phases: Mapping[int, list[int]],
 ) -> Rationals:
     """Return ``array`` of ``x`` as it is in the ``axes`` of the new ``shape``."""
     import numpy as np
@@ -151,6 +179,9 @@ def _regrouped(
         if len(old) == len(new) == 1 or prod(own) == 1:
             whole += own
             sizes |= dict.fromkeys(new, own[0])
+        elif new[0] in phases:
+            whole += phases[new[0]]
+            sizes[new[0]] = prod(phases[new[0]])
         else:
             whole += [x.shape[axis] for axis in old]
             sizes |= {axis: shape[axis] for axis in new}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from lutloom.core.ops import Permute
+from lutloom.core.ops import Permute, Threshold
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.pipeline import streamline
 from tests.exact import compare
@@ -119,3 +119,36 @@ def test_hostile_blocks_are_refused(
     x = w.node(kind, [w.quant("x")], name="move", **attributes)
     with pytest.raises(ModelError, match=f"^{kind} node 'move'.*{message}"):
         streamline(write(w.model(w.quant(x, 0.5), *shape), tmp_path), NIBBLE)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_channels_with_numbers_of_their_own_become_places_within_blocks(
+    form: str, tmp_path: Path
+) -> None:
+    def move(w: Writer, x: str) -> str:
+        factors, addends = np.random.default_rng(4).normal(0, 1, (2, 8, 1, 1))
+        x = w.binary("Add", w.binary("Mul", x, factors), addends)
+        return w.node("Relu", [to_space(w, x, "CRD")])
+
+    if form == "pool":
+        with pytest.raises(ModelError, match="numbers that differ from one to another"):
+            check_moved(move, form, (8, 2, 3), tmp_path)
+        return
+    check_moved(move, form, (8, 2, 3), tmp_path, count=8)
+
+
+def test_blocks_of_a_large_image_have_numbers_for_their_places_alone(tmp_path: Path) -> None:
+    """Half a million pixels with four kinds of numbers: there is no limit to run into."""
+    w, rng = Writer(), np.random.default_rng(0)
+    weights = w.quant(
+        w.constant(rng.normal(0, 1, (12, 1, 1, 1))), rng.uniform(0.1, 0.5, (12, 1, 1, 1))
+    )
+    x = w.node("Conv", [w.quant("x", 0.25), weights, w.constant(rng.normal(0, 1, 12))])
+    x = w.quant(to_space(w, x, "DCR"), 0.4, bits=3)
+    network = streamline(write(w.model(x, 1, 224, 224), tmp_path), NIBBLE)
+    (stairs,) = [
+        node.op
+        for node in network.graph.nodes
+        if isinstance(node.op, Threshold) and node.op.thresholds.shape[0] > 1
+    ]
+    assert stairs.thresholds.shape[0] == 12
