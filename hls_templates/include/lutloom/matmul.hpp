@@ -36,6 +36,11 @@ void matmul(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in_a,
   constexpr int kBeats = (ROWS_B + ROWS_A * kRowFolds) * kColumnFolds;
   constexpr bool kStartsDiffer = OF_B != 0;
 
+  constexpr bool kIsOneWord = kRowFolds * kColumnFolds == 1;
+
+  // A bank of a single word is read in the beat after it was written: that is a register.
+  ap_uint<SIMD * Product::kWeightBits> only[PE];
+#pragma HLS ARRAY_PARTITION variable=only type=complete dim=1
   ap_uint<SIMD * Product::kInputBits> vector[kColumnFolds];
   ap_uint<OUT_BITS> starts[PE][kRowFolds];
 #pragma HLS ARRAY_PARTITION variable=starts type=complete dim=1
@@ -53,6 +58,9 @@ void matmul(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in_a,
   // Words of these rows begin at `first` = fold * kColumnFolds.
   for (int beat = 0; beat < REPEATS * kBeats; ++beat) {
 #pragma HLS PIPELINE II=1 style=flp
+// The first words are read when all have been written: of a bank of two words or more, two beats
+// after they came, or later.
+#pragma HLS DEPENDENCE variable=memory type=inter direction=RAW dependent=true distance=2
     const int address = int(first) + int(column);
     const bool is_row_done = column == kColumnFolds - 1;
     const bool is_fold_done = is_row_done && (is_stored || bank == PE - 1);
@@ -69,7 +77,8 @@ void matmul(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in_a,
       for (int lane = 0; lane < PE; ++lane) {
 #pragma HLS UNROLL
         if (bank == lane) {
-          memory[lane][address] = Codes::template of<SIMD>(b);
+          only[lane] = Codes::template of<SIMD>(b);
+          memory[lane][address] = only[lane];
           starts[lane][fold] = start_so_far;
         }
       }
@@ -87,8 +96,9 @@ void matmul(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in_a,
         const ap_uint<OUT_BITS> shared = START;
         const ap_uint<OUT_BITS> start = kStartsDiffer ? starts[lane][fold] : shared;
         const ap_uint<OUT_BITS> before = column == 0 ? start : sums[lane];
-        const ap_uint<OUT_BITS> after =
-            before + Product::template dot<SIMD>(x, memory[lane][address]);
+        const ap_uint<SIMD * Product::kWeightBits> weights =
+            kIsOneWord ? only[lane] : memory[lane][address];
+        const ap_uint<OUT_BITS> after = before + Product::template dot<SIMD>(x, weights);
         sums[lane] = after;
         set_lane(y, lane, after);
       }
