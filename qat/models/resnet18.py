@@ -100,8 +100,9 @@ class ResNet18(nn.Module):
                     bits,
                     stride=2 if stage > 0 and number == 0 else 1,
                     shared=end if shared else None,
-                    # two unsigned values of one quantizer add up to twice as much
-                    limit=2.0 ** (number + 1) if shared else 1.0,
+                    # Two unsigned values of one quantizer add up to nearly twice as much; with
+                    # twice as much, every second sum would be a tie.
+                    limit=1.9 ** (number + 1) if shared else 1.0,
                 )
                 self.blocks.add_module(f"block{stage}{number}", module)
                 channels, end = outputs, module.quantize
