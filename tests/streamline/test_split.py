@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def split(w: Writer, x: str, count: int, sizes: Sequence[int] = (), **attributes: Any) -> list[str]:
+def split(
+    w: Writer, x: str, count: int, sizes: Sequence[int] = (), **attributes: int | list[int]
+) -> list[str]:
     """Split as the opset has it; return the parts."""
     results = [f"part{index}" for index in range(count)]
     inputs = [x]
@@ -79,7 +81,7 @@ def test_all_inputs_of_a_tiny_split_are_exact(tmp_path: Path) -> None:
     ],
 )
 def test_hostile_splits_are_refused(
-    sizes: Sequence[int], attributes: dict[str, Any], message: str, tmp_path: Path
+    sizes: Sequence[int], attributes: dict[str, int], message: str, tmp_path: Path
 ) -> None:
     w = Writer(opset=18)
     left, _ = split(w, w.quant("x"), 2, sizes, **attributes)
