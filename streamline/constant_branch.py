@@ -15,7 +15,7 @@ from lutloom.streamline.align import compact, varies_in_place
 from lutloom.streamline.border_classes import check_elements
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.symbols import ONE, ZERO, Scaled
-from lutloom.streamline.taken import taken
+from lutloom.streamline.take import take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def constant_branch(
     except ValueError as error:
         raise ModelError(f"{node}: its constant is no number: {error}") from error
     check_elements(node, reals.size)
-    place = taken(build, node, like, axis, [0] * array.shape[axis + 1])
+    place = take(build, node, like, axis, [0] * array.shape[axis + 1])
     element = build.types[like.value].element
     slope, offset = _line(like)
     near = np.frompyfunc(lambda c: _nearest((c - offset) / slope, element.lo, element.hi), 1, 1)

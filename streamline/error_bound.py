@@ -23,6 +23,7 @@ from lutloom.streamline.bound_pieces import PIECE_BOUNDS
 from lutloom.streamline.bound_reductions import REDUCTION_BOUNDS
 from lutloom.streamline.bound_windows import QONNX_BOUNDS, WINDOW_BOUNDS, window_sum
 from lutloom.streamline.bounded import FLOAT64_MARGIN, TINY, Bounded, U, with_slack
+from lutloom.streamline.element_origins import at_places, has_origins
 from lutloom.streamline.exact_element import before_quantizer, elements_of, origins_in
 from lutloom.streamline.level_edges import (
     edges_of,
@@ -31,7 +32,6 @@ from lutloom.streamline.level_edges import (
     name_of_unit,
 )
 from lutloom.streamline.oracle_values import OracleError
-from lutloom.streamline.origins import is_taking, taken
 from lutloom.streamline.source import LINEAR_QUANTIZER, STANDARD_DOMAINS
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Follo
         data.update(name for name in node.outputs if name)
         output = next(name for name in node.outputs if name)
         _add_constants(node, exact, known, beyond)
-        if is_taking(node):
-            known.update(_taken(node, exact))
+        if has_origins(node):
+            known.update(_moved(node, exact))
             continue
         # Where to move them may be computed from shapes, which are no floats.
         names = node.inputs[:1] if node.op_type in MOVES else node.inputs
@@ -136,12 +136,12 @@ def _add_constants(
                 known[name] = bounded
 
 
-def _taken(node: SourceNode, exact: Elements) -> Mapping[str, Bounded]:
+def _moved(node: SourceNode, exact: Elements) -> Mapping[str, Bounded]:
     """Return the results of a node that takes elements of its first operand; none if not known."""
     x = exact.known.get(node.inputs[0])
     if x is None or node.inputs[0] not in exact.tensors:
         return {}
-    return {name: taken(x, places) for name, places in origins_in(exact, node).items()}
+    return {name: at_places(x, places) for name, places in origins_in(exact, node).items()}
 
 
 def _levels(node: SourceNode, y: Bounded | None, exact: Elements) -> Bounded | None:

@@ -21,6 +21,7 @@ import numpy as np
 from lutloom.streamline.bound_moves import MOVES, padding, padding_value
 from lutloom.streamline.bound_reductions import REDUCTION_BOUNDS, reduced_axes
 from lutloom.streamline.bounded import without_error
+from lutloom.streamline.element_origins import has_origins, origins
 from lutloom.streamline.exact_windows import meeting, one_by_one, row_element, seen
 from lutloom.streamline.folded_constants import broadcast_index
 from lutloom.streamline.level_edges import edges_of, name_of_unit
@@ -28,7 +29,6 @@ from lutloom.streamline.linear_quantizers import of_tensors
 from lutloom.streamline.oracle_functions import ELEMENTWISE
 from lutloom.streamline.oracle_operators import OPERATORS, over_root
 from lutloom.streamline.oracle_values import Known, Operation, OracleError, data
-from lutloom.streamline.origins import is_taking, origins
 from lutloom.streamline.source import LINEAR_QUANTIZER, STANDARD_DOMAINS
 from lutloom.streamline.window_taps import is_channels_last
 
@@ -105,7 +105,7 @@ def element(model: Elements, name: str, index: Index) -> Fraction | None:
     node = model.nodes[name]
     if node.is_quantizer:
         return _quantized_element(model, node, index)
-    if is_taking(node):
+    if has_origins(node):
         return element(model, node.inputs[0], _origin(model, node, name, index))
     operators = _OPERATORS if node.domain in STANDARD_DOMAINS else _OF_QONNX
     evaluate = operators.get(node.op_type)

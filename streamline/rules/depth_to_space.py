@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lutloom.streamline.context import required_formula
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reshaped, transposed
-from lutloom.streamline.taken import behind
+from lutloom.streamline.take import behind
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs

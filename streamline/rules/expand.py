@@ -8,7 +8,7 @@ from lutloom.streamline.constant_grids import moved
 from lutloom.streamline.context import required, required_formula, required_integers
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.symbols import Constant, ShapeOf
-from lutloom.streamline.taken import behind, taken
+from lutloom.streamline.take import behind, take
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -43,7 +43,7 @@ def expand(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         is_fitting &= size == 1 and wanted is not None and wanted > 0
         if is_fitting and wanted is not None:
             _check_size(node, wanted)
-            y = taken(context.build, node, y, axis, [0] * wanted)
+            y = take(context.build, node, y, axis, [0] * wanted)
     if not is_fitting:
         shown = ["N" if size is None else size for size in sizes]
         raise ModelError(
@@ -77,7 +77,7 @@ def tile(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
     y = x
     for axis, times in enumerate(repeats[1:]):
         _check_size(node, times * x.shape[axis])
-        y = taken(context.build, node, y, axis, [*range(x.shape[axis])] * times)
+        y = take(context.build, node, y, axis, [*range(x.shape[axis])] * times)
     return behind(node, x, y)
 
 

@@ -11,7 +11,7 @@ from lutloom.streamline.layout import reshaped
 from lutloom.streamline.rules.lookup import lookup
 from lutloom.streamline.rules.shape_arithmetic import gather_of_shape
 from lutloom.streamline.symbols import Constant, ShapeOf
-from lutloom.streamline.taken import behind, taken
+from lutloom.streamline.take import behind, take
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -45,6 +45,6 @@ def gather(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         raise ModelError(
             f"{node}: its indices {min(flat)} to {max(flat)} lie outside of {size} elements"
         )
-    y = taken(context.build, node, x, axis, [index % size for index in flat])
+    y = take(context.build, node, x, axis, [index % size for index in flat])
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     return behind(node, x, reshaped(context.build, node, y, shape))

@@ -16,7 +16,7 @@ from lutloom.streamline.context import required_constant, required_formula, requ
 from lutloom.streamline.data_axes import data_axis
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.symbols import Constant, ShapeOf
-from lutloom.streamline.taken import behind, taken
+from lutloom.streamline.take import behind, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,7 +84,7 @@ def resize(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
         if size != length or scale != 1:
             where = _coordinates(node, length, size, scale, is_old=is_old)
             index = [min(max(where(place), 0), length - 1) for place in range(size)]
-            y = taken(context.build, node, y, place, index)
+            y = take(context.build, node, y, place, index)
     return behind(node, x, y)
 
 

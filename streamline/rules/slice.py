@@ -9,7 +9,7 @@ from lutloom.streamline.data_axes import data_axis
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.rules.shape_arithmetic import slice_of_shape
 from lutloom.streamline.symbols import ShapeOf
-from lutloom.streamline.taken import behind, taken
+from lutloom.streamline.take import behind, take
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -43,7 +43,7 @@ def slice_(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
                 f"{node} leaves nothing of {y.shape[place]} elements: from {start} to {end} by"
                 f" {step}; export the model again"
             )
-        y = taken(context.build, node, y, place, index)
+        y = take(context.build, node, y, place, index)
     return behind(node, x, y)
 
 

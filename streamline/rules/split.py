@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lutloom.streamline.context import required_formula, required_integers
 from lutloom.streamline.data_axes import data_axis
 from lutloom.streamline.errors import ModelError
-from lutloom.streamline.taken import behind, taken
+from lutloom.streamline.take import behind, take
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs, Results
@@ -32,7 +32,7 @@ def split(node: SourceNode, inputs: Inputs, context: Context) -> Results:
         )
     ends = pairwise(accumulate(sizes, initial=0))
     return tuple(
-        behind(node, x, taken(context.build, node, x, axis, range(*part))) if name else None
+        behind(node, x, take(context.build, node, x, axis, range(*part))) if name else None
         for name, part in zip(node.outputs, ends, strict=True)
     )
 

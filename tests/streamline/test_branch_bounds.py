@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from lutloom.streamline.bounded import without_error
+from lutloom.streamline.element_origins import WITH_ORIGINS
 from lutloom.streamline.error_bound import BOUNDS, Followed, follow
 from lutloom.streamline.exact_element import element
 from lutloom.streamline.executor import execute
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.oracle import evaluate
-from lutloom.streamline.origins import TAKING
 from lutloom.streamline.source import read_source
 from tests.models import Writer, write
 
@@ -195,4 +195,4 @@ def test_rows_of_a_table_are_taken_by_the_data(tmp_path: Path) -> None:
 
 
 def test_no_operator_takes_elements_and_has_a_bound_besides() -> None:
-    assert TAKING.isdisjoint(BOUNDS)
+    assert WITH_ORIGINS.isdisjoint(BOUNDS)

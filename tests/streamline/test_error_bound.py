@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from lutloom.streamline import bound_functions
 from lutloom.streamline.bounded import Bounded, U, without_error
+from lutloom.streamline.element_origins import WITH_ORIGINS
 from lutloom.streamline.error_bound import BOUNDS, Followed, follow
 from lutloom.streamline.error_free import lost_by_adding
 from lutloom.streamline.executor import execute
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.function_errors import FUNCTION_ERRORS
-from lutloom.streamline.origins import TAKING
 from lutloom.streamline.rule_table import RULES
 from lutloom.streamline.rules.quant import OTHER_QUANTIZERS
 from lutloom.streamline.source import STANDARD_DOMAINS, SourceNode, read_source
@@ -196,7 +196,7 @@ def test_a_shape_that_is_computed_stops_no_bound(tmp_path: Path) -> None:
 
 def test_every_operator_that_the_lowering_takes_has_a_bound() -> None:
     # Of shapes, which are no floats; of indices and levels, which have comparisons of their own.
-    others = {"ArgMax", "ArgMin", "QuantizeLinear", "TopK", "Shape", *TAKING}
+    others = {"ArgMax", "ArgMin", "QuantizeLinear", "TopK", "Shape", *WITH_ORIGINS}
     refused = set(OTHER_QUANTIZERS)
     operators = {name for domain, name in RULES if domain in STANDARD_DOMAINS}
     assert operators - set(BOUNDS) - refused <= others

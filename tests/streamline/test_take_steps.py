@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lutloom.streamline.taking import (
+from lutloom.streamline.take_steps import (
     Chosen,
     Finer,
     Part,
@@ -22,7 +22,7 @@ from lutloom.streamline.taking import (
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
-    from lutloom.streamline.taking import Step
+    from lutloom.streamline.take_steps import Step
 
 
 def after(step: Step, x: IntArray) -> IntArray:

@@ -24,13 +24,13 @@ _OF_FLOATS = frozenset({"DepthToSpace", "SpaceToDepth"})
 
 _OF_NEAREST = frozenset({"Resize", "Upsample"})
 
-TAKING = frozenset({*_OF_FLOATS, *_OF_NEAREST, "Expand", "Gather", "Slice", "Split", "Tile"})
+WITH_ORIGINS = frozenset({*_OF_FLOATS, *_OF_NEAREST, "Expand", "Gather", "Slice", "Split", "Tile"})
 """Operators of the standard whose results hold elements of their first operand, and no others."""
 
 
-def is_taking(node: SourceNode) -> bool:
+def has_origins(node: SourceNode) -> bool:
     """Return whether all that ``node`` gives are elements of its first operand."""
-    if node.domain not in STANDARD_DOMAINS or node.op_type not in TAKING:
+    if node.domain not in STANDARD_DOMAINS or node.op_type not in WITH_ORIGINS:
         return False
     return node.op_type not in _OF_NEAREST or node.text("mode", "nearest") == "nearest"
 
@@ -54,6 +54,6 @@ def origins(node: SourceNode, tensors: Tensors, opset: int) -> Mapping[str, IntA
     }
 
 
-def taken(x: Bounded, places: IntArray) -> Bounded:
+def at_places(x: Bounded, places: IntArray) -> Bounded:
     """Return the elements of ``x`` at ``places``, which are those of the flat array."""
     return Bounded(x.value.ravel()[places], x.error.ravel()[places], x.is_exact)

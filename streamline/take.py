@@ -14,7 +14,7 @@ from lutloom.core.types import Const
 from lutloom.streamline.align import compact
 from lutloom.streamline.layout import moved_value, reordered
 from lutloom.streamline.symbols import Curve, Scaled
-from lutloom.streamline.taking import (
+from lutloom.streamline.take_steps import (
     Chosen,
     Finer,
     Part,
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Classes
-    from lutloom.streamline.taking import Index, Step
+    from lutloom.streamline.take_steps import Index, Step
 
 F = TypeVar("F", Scaled, Curve, Scaled | Curve)
 
 
-def taken(build: GraphBuilder, node: SourceNode, x: F, axis: int, index: Sequence[int]) -> F:
+def take(build: GraphBuilder, node: SourceNode, x: F, axis: int, index: Sequence[int]) -> F:
     """Return the elements ``index`` (at least one) of ``x`` along the model's dimension ``axis``.
 
     The trail stays that of ``x``: ``behind`` says what becomes of it.
