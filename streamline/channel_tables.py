@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from lutloom.core.ops import Add, Requantize, Threshold
+from lutloom.core.ops import Add, BorderThreshold, Requantize, Threshold
 from lutloom.core.types import Const
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
-ByChannel: TypeAlias = Add | Requantize | Threshold
+ByChannel: TypeAlias = Add | BorderThreshold | Requantize | Threshold
 
 
 def own_channels(op: ByChannel) -> int:
@@ -19,8 +19,8 @@ def own_channels(op: ByChannel) -> int:
     match op:
         case Add(multipliers):
             return multipliers.shape[1]
-        case Threshold(thresholds):
-            return thresholds.shape[0]
+        case Threshold() | BorderThreshold():
+            return op.thresholds.shape[-2]
         case Requantize():
             tables = (op.multipliers, op.biases, op.lowest, op.highest)
             return max(table.shape[0] for table in tables)
@@ -39,6 +39,13 @@ def with_channels(op: ByChannel, index: IntArray) -> ByChannel:
             return Add(taken(multipliers, 1))
         case Threshold(thresholds, base, deltas):
             return Threshold(taken(thresholds), taken(base), taken(deltas))
+        case BorderThreshold():
+            return replace(
+                op,
+                thresholds=taken(op.thresholds, 2),
+                base=taken(op.base, 2),
+                deltas=taken(op.deltas, 2),
+            )
         case Requantize():
             return replace(
                 op,

@@ -30,6 +30,7 @@ from lutloom.core.ops import (
     Threshold,
 )
 from lutloom.core.types import INT64_MAX, INT64_MIN, Const
+from lutloom.streamline.channel_tables import with_channels
 from lutloom.streamline.live_channels import live_channels, reads_weights
 
 if TYPE_CHECKING:
@@ -110,18 +111,8 @@ def _reduced(graph: Graph, node: Node, live: LiveChannels) -> Op:
             return (
                 replace(op, weights=Const(data), groups=len(inputs)) if data.shape[-2] == 1 else op
             )
-        case Threshold() | BorderThreshold() as op:
-            return _of_rows(op, inputs) if op.thresholds.shape[-2] > 1 else op
-        case Requantize() as op:
-            return replace(
-                op,
-                multipliers=_rows(op.multipliers, inputs),
-                biases=_rows(op.biases, inputs),
-                lowest=_rows(op.lowest, inputs),
-                highest=_rows(op.highest, inputs),
-            )
-        case Add(multipliers=multipliers) if multipliers.shape[1] > 1:
-            return Add(Const(multipliers.data[:, results]))
+        case Add() | BorderThreshold() | Requantize() | Threshold() as op:
+            return with_channels(op, results)
         case Lookup(table=table) as op:
             return replace(op, table=Const(table.data[:, results]))
         case Reshape(shape) if shape:
@@ -136,19 +127,6 @@ def _reduced(graph: Graph, node: Node, live: LiveChannels) -> Op:
 
 def _before(kept: IntArray, end: int) -> int:
     return int(np.searchsorted(kept, end))
-
-
-def _of_rows(op: Threshold | BorderThreshold, channels: IntArray) -> Threshold | BorderThreshold:
-    return replace(
-        op,
-        thresholds=Const(op.thresholds.data[..., channels, :]),
-        base=Const(op.base.data[..., channels]),
-        deltas=Const(op.deltas.data[..., channels, :]),
-    )
-
-
-def _rows(const: Const, channels: IntArray) -> Const:
-    return Const(const.data[channels]) if const.shape[0] > 1 else const
 
 
 def _moved(op: Op, offset: IntArray) -> Op:
