@@ -118,8 +118,8 @@ def check_output(path: Path, *, force: bool, marker: str) -> None:
 
 
 def _plan(processes: Graph, path: str | Path | None, board: Board) -> Plan:
-    from lutloom.codegen.design import in_ultra_rams
     from lutloom.codegen.folding import check_plan, default_plan, settled_plan
+    from lutloom.codegen.ultra_rams import in_ultra_rams
     from lutloom.core.errors import PlanError
     from lutloom.core.plan import parse_plan
 

@@ -129,7 +129,7 @@ def _factors(layer: Layer) -> str:
 
 def show_build(build: Build) -> None:
     """Print what was built and what to do with it."""
-    from lutloom.codegen.design import make_design
+    from lutloom.codegen.assembly import make_design
     from lutloom.codegen.folding import slowest
     from lutloom.fifo_table import fifo_rows
     from lutloom.inspection import layers_of, widest_sum

@@ -71,7 +71,7 @@ def throughput(
     """
     if clock_mhz is not None and not 0 < clock_mhz < math.inf:
         raise ClockError(f"the clock should be some MHz, not {clock_mhz}")
-    from lutloom.codegen.design import make_design
+    from lutloom.codegen.assembly import make_design
     from lutloom.codegen.timing import IDEAL, PESSIMISTIC
     from lutloom.core.plan import print_plan
     from lutloom.sim.cycles import CycleModel

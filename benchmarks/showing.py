@@ -33,8 +33,8 @@ from rich.table import Table
 
 import lutloom
 from lutloom.codegen import default_plan
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.cpp_tokens import Kind, tokenize
-from lutloom.codegen.design import make_design
 from lutloom.codegen.fifos import DEFAULT_DEPTH
 from lutloom.codegen.folding import slowest
 from lutloom.core.ops import Depthwise, MatVec, SumPool

@@ -20,7 +20,8 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lutloom.codegen.design import Design, Process, Unit, make_design
+from lutloom.codegen.assembly import make_design
+from lutloom.codegen.design import Design, Process, Unit
 from lutloom.codegen.initializer import dimensions, element_type, initializer
 from lutloom.codegen.lower import check_lowered
 from lutloom.codegen.names import comment

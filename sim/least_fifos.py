@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.design import make_design
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifos import DEFAULT_DEPTH, fifo_depths
 from lutloom.codegen.streams import Wiring
 from lutloom.codegen.timing import IDEAL, PESSIMISTIC, STALLING

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lutloom.codegen import default_plan, lower
-from lutloom.codegen.design import make_design
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.timing import IDEAL, PESSIMISTIC, STALLING
 from lutloom.sim.cycles import CycleModel
 from lutloom.sim.reference import run

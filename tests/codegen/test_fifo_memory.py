@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.codegen import Golden, lower, unfolded_plan, write_project
-from lutloom.codegen.design import in_ultra_rams, make_design
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifo_memory import (
     BRAMS_A_URAM,
     LUTS_A_BRAM,
@@ -22,6 +22,7 @@ from lutloom.codegen.fifo_memory import (
     ultra_rams,
 )
 from lutloom.codegen.pragma_check import check_pragmas
+from lutloom.codegen.ultra_rams import in_ultra_rams
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Add, Conv

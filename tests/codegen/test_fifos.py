@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lutloom.codegen import default_plan, lower, unfolded_plan
-from lutloom.codegen.design import make_design
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.streams import Wiring
 from lutloom.codegen.timing import IDEAL, PESSIMISTIC, STALLING, Timing

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lutloom.codegen import default_plan, lower, unfolded_plan
-from lutloom.codegen.design import make_design
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.ports import leads
 from lutloom.codegen.project import Golden, write_project
 from lutloom.codegen.timing import PESSIMISTIC

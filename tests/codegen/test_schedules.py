@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from lutloom.codegen import Golden, largest_plan, lower, write_project
-from lutloom.codegen.design import Call, Design, make_design
+from lutloom.codegen.assembly import make_design
+from lutloom.codegen.design import Call, Design
 from lutloom.codegen.kernels import NO_PROCESS
 from lutloom.codegen.schedules import (
     SCHEDULES,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lutloom.codegen import Golden, check_plan, default_plan, lower, unfolded_plan, write_project
-from lutloom.codegen.design import make_design
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.folding import legal_choices
 from lutloom.codegen.kernels import KERNELS

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lutloom.codegen import Golden, check_plan, default_plan, lower, write_project
-from lutloom.codegen.design import make_design
+from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifos import DEFAULT_DEPTH, fifo_depths
 from lutloom.codegen.streams import Wiring
 from lutloom.codegen.timing import IDEAL, PESSIMISTIC, STALLING

@@ -1,0 +1,47 @@
+"""Which FIFOs lie in UltraRAMs: the largest ones, as many as the device has room for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.assembly import make_design
+from lutloom.codegen.fifo_memory import best_memory, ultra_rams
+from lutloom.codegen.folding import DEFAULT_DEPTH
+from lutloom.core.errors import PlanError
+from lutloom.core.plan import FifoMemory
+
+if TYPE_CHECKING:
+    from lutloom.codegen.design import Fifo
+    from lutloom.core.graph import Graph
+    from lutloom.core.plan import Plan
+
+
+def in_ultra_rams(graph: Graph, plan: Plan, urams: int) -> Plan:
+    """Return ``plan`` with its largest FIFOs in the ``urams`` UltraRAMs that a device has.
+
+    FIFOs whose memory the plan names stay there. Raises ``PlanError`` where it names UltraRAM and
+    there are none, or fewer than it takes.
+    """
+    taken = 0
+    fits: list[tuple[int, Fifo]] = []
+    for unit in make_design(graph, plan, name="plan").units:
+        for fifo in unit.fifos:
+            count = ultra_rams(fifo.bits, fifo.depth)
+            if fifo.memory is FifoMemory.URAM:
+                taken += count
+                if taken > urams:
+                    legal = [m.value for m in FifoMemory if m is not FifoMemory.URAM]
+                    raise PlanError(
+                        f"fifos: the memory of {fifo.value} is 'uram', but the device has {urams}"
+                        f" UltraRAMs: use one of {legal}"
+                    )
+            elif fifo.planned_bits and fifo.value not in plan.fifo_memories:
+                fits.append((count, fifo))
+    memories = dict(plan.fifo_memories)
+    for count, fifo in sorted(fits, key=lambda entry: -entry[1].bits * entry[1].depth):
+        best = best_memory(fifo.bits, fifo.depth, has_uram=taken + count <= urams)
+        if best is FifoMemory.URAM and fifo.depth > DEFAULT_DEPTH:
+            memories[fifo.value] = best
+            taken += count
+    return replace(plan, fifo_memories=memories)
