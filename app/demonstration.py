@@ -113,7 +113,8 @@ def _with_brevitas(
     """
     from lutloom.qat.data import load_dataset
     from lutloom.qat.trained import trace_trained
-    from lutloom.streamline.comparison import compare_batch, merge
+    from lutloom.streamline.comparison import compare_batch
+    from lutloom.streamline.comparison_parts import merge
     from lutloom.streamline.executor import execute
     from lutloom.streamline.folded_constants import fold_constants
     from lutloom.streamline.source import read_source

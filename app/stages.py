@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lutloom.build import Build
     from lutloom.core.types import IntArray
     from lutloom.sim.csim import CSim
-    from lutloom.streamline.comparison import Beyond, Part
+    from lutloom.streamline.comparison_parts import Beyond, Part
     from lutloom.streamline.executor import Executor
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.layer_comparison import LayerComparison
@@ -179,7 +179,7 @@ class _ModelComparison:
         """Return what all batches found."""
         import numpy as np
 
-        from lutloom.streamline.comparison import merge
+        from lutloom.streamline.comparison_parts import merge
 
         comparison = merge(self.parts)
         checks = [layer_check(Stage.MODEL, layer) for layer in comparison.layers]

@@ -27,7 +27,8 @@ from rich.progress import track
 from rich.table import Table
 
 from lutloom.core.errors import LutloomError
-from lutloom.streamline.comparison import compare_batch, merge
+from lutloom.streamline.comparison import compare_batch
+from lutloom.streamline.comparison_parts import merge
 from lutloom.streamline.executor import prepare
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.pipeline import streamline
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.network import Network
-    from lutloom.streamline.comparison import Comparison
+    from lutloom.streamline.comparison_parts import Comparison
 
 BATCH = 500
 FREE, ROUNDED = "float32 has no error", "float32 rounds"

@@ -14,24 +14,27 @@ are counted apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.streamline.bounded import FLOAT64_MARGIN, Bounded
+from lutloom.streamline.comparison_parts import (
+    Beyond,
+    Comparison,
+    OutputComparison,
+    Part,
+    merge,
+)
 from lutloom.streamline.differences import explain, nothing_known
 from lutloom.streamline.error_bound import follow
 from lutloom.streamline.errors import ModelError, show
 from lutloom.streamline.folded_constants import fold_constants
 from lutloom.streamline.index_comparison import unexplained_indices
 from lutloom.streamline.layer_comparison import (
-    LayerComparison,
     LayerPart,
     counted,
     counted_ties,
-    merge_layer,
-    together_from,
 )
 from lutloom.streamline.level_edges import edges_of
 
@@ -52,69 +55,6 @@ if TYPE_CHECKING:
 
 # An executor's float counts as an integer of the grid if it is this near to it, in steps.
 _ON_GRID = 2.0**-16
-
-
-@dataclass(frozen=True, slots=True)
-class Beyond:
-    """A tensor in which the executor's floats are further off than the bound says they can be."""
-
-    tensor: str
-    node: str
-    elements: int
-    beyond: int
-    is_constant: bool
-    """Whether no input reaches it: then the executor folds it in another way."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OutputComparison:
-    """One output of the model, behind the executor's own last integers.
-
-    In a ``Part`` it is that of its images, and ``excused`` are those that lie within the bounds.
-    """
-
-    name: str
-    elements: int
-    outside: int | None
-    """How many numbers differ by more than twice the bound on the float32 error of the host's part:
-    ours and the executor's; of indices, by more than the bounds of the values that they choose
-    from. None where the host's part holds an operator without a bound."""
-    excused: Bools
-    """``[images]``: those whose output may be another one from end to end. Either differences of
-    layers, all of them explained, have led elsewhere; or all layers are equal, and the output lies
-    within its bounds."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """All quantizers, and the model's outputs behind the executor's own last integers."""
-
-    layers: tuple[LayerComparison, ...]
-    outputs: tuple[OutputComparison, ...]
-    beyond: tuple[Beyond, ...]
-    """Where a bound turned out to be too small."""
-
-    @property
-    def outside(self) -> int | None:
-        """How many numbers of all outputs lie outside; None where one has no bound."""
-        return _sum(output.outside for output in self.outputs)
-
-    @property
-    def excused(self) -> Bools:
-        """``[images]``: those that are excused in every output."""
-        import numpy as np
-
-        return np.asarray(np.all([output.excused for output in self.outputs], axis=0))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """What the comparison of one batch of images found, until ``merge`` puts them together."""
-
-    images: int
-    layers: tuple[LayerPart, ...]
-    outputs: tuple[OutputComparison, ...]
-    beyond: tuple[Beyond, ...]
 
 
 def compare(
@@ -242,46 +182,6 @@ def _check_shapes(network: Network, source: Source, tensors: Tensors, images: in
                 f"{source.path}: qonnx's executor can't run the model: it gives"
                 f" {show(meaning.tensor)} the shape {list(found)} instead of {list(wanted)}"
             )
-
-
-def merge(parts: Sequence[Part]) -> Comparison:
-    """Return the comparison of all images of ``parts``, which follow one another."""
-    import numpy as np
-
-    images = sum(part.images for part in parts)
-    starts = np.cumsum([0, *(part.images for part in parts)])[:-1].tolist()
-    led_elsewhere, wrong = np.zeros((2, images), dtype=bool)
-    layers = []
-    for batches in zip(*(part.layers for part in parts), strict=True):
-        found = together_from(batches, starts)
-        led_elsewhere[found.places[found.is_explained, 0]] = True
-        wrong[found.places[~found.is_explained, 0]] = True
-        layers.append(merge_layer(batches, found, images))
-    beyond: dict[str, Beyond] = {}
-    for entry in (entry for part in parts for entry in part.beyond):
-        earlier = beyond.get(entry.tensor, replace(entry, elements=0, beyond=0))
-        beyond[entry.tensor] = replace(
-            entry,
-            elements=earlier.elements + entry.elements,
-            beyond=earlier.beyond + entry.beyond,
-        )
-    outputs = tuple(
-        OutputComparison(
-            batches[0].name,
-            sum(batch.elements for batch in batches),
-            _sum(batch.outside for batch in batches),
-            (np.concatenate([batch.excused for batch in batches]) | led_elsewhere) & ~wrong,
-        )
-        for batches in zip(*(part.outputs for part in parts), strict=True)
-    )
-    return Comparison(tuple(layers), outputs, tuple(beyond.values()))
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    """Return the sum of ``counts``; None where one is not known."""
-    found = list(counts)
-    known = [count for count in found if count is not None]
-    return sum(known) if len(known) == len(found) else None
 
 
 def _beyond(

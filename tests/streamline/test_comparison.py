@@ -17,7 +17,8 @@ from lutloom.core.rational import rationals
 from lutloom.core.types import Const
 from lutloom.streamline import error_bound, oracle
 from lutloom.streamline.bounded import Bounded
-from lutloom.streamline.comparison import Comparison, Part, compare, compare_batch, merge
+from lutloom.streamline.comparison import compare, compare_batch
+from lutloom.streamline.comparison_parts import Comparison, Part, merge
 from lutloom.streamline.error_bound import follow
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor import execute

@@ -12,7 +12,8 @@ from lutloom.core.graph import Graph
 from lutloom.core.ops import Conv, SumPool, Threshold
 from lutloom.core.types import Const
 from lutloom.sim.reference import run
-from lutloom.streamline.comparison import Comparison, compare, compare_batch, merge
+from lutloom.streamline.comparison import compare, compare_batch
+from lutloom.streamline.comparison_parts import Comparison, merge
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor import execute
 from lutloom.streamline.folded_constants import fold_constants
