@@ -82,55 +82,22 @@ def narrowed(terms: Sequence[Term], thresholds: Sequence[int]) -> Narrow | None:
     active = [i for i, term in enumerate(terms) if term.multiplier and term.count > 1]
     # The two with the most values last: their staircases are followed as a whole.
     active.sort(key=lambda i: terms[i].count)
-    live = [terms[i] for i in active]
     base = sum(term.least for term in terms)
-    points = _Points(tuple(term.weight for term in live), tuple(term.count for term in live))
-    steps = [term.step for term in live]
-    # Thresholds that all or none of the sums reach decide nothing.
-    most = points.most
-    undecided = [t - base for t in sorted(set(thresholds)) if 0 < t - base <= most]
-    if prod(points.counts[:-2]) * len(undecided) > _MOST_STAIRCASES:
+    live = _Live.of([terms[i] for i in active], [t - base for t in thresholds])
+    if prod(live.points.counts[:-2]) * len(live.undecided) > _MOST_STAIRCASES:
         return None
-
-    lines = None
-    if undecided and len(live) > 1:
-        lines = Lines.of(points.weights, points.counts, undecided)
-
-    def tells(candidate: Sequence[int]) -> bool:
-        weights = tuple(m * step for m, step in zip(candidate, steps, strict=True))
-        both = None if lines is None else lines.sides(weights)
-        if both is not None:
-            return bool((both[0] > both[1]).all())
-        for place, threshold in enumerate(undecided):
-            least, below = points.split(weights, threshold)
-            if least <= below:
-                # The next candidate is likely to fail here too.
-                undecided.insert(0, undecided.pop(place))
-                return False
-        return True
-
-    found = [0] * len(live)
-    if undecided:
-        pair = lines.simplest_pair(steps) if lines is not None and len(live) == 2 else None
-        found = pair or _simplest([abs(term.multiplier) for term in live], tells)
+    found = live.simplest()
     multipliers = [0] * len(terms)
     for i, multiplier in zip(active, found, strict=True):
         multipliers[i] = multiplier if terms[i].multiplier > 0 else -multiplier
-    weights = tuple(m * step for m, step in zip(found, steps, strict=True))
     new = [replace(term, multiplier=m) for term, m in zip(terms, multipliers, strict=True)]
     shift, never = sum(term.least for term in new), sum(term.most for term in new) + 1
-    both = None if lines is None else lines.sides(weights)
-    starts = (
-        [points.split(weights, threshold)[0] for threshold in undecided]
-        if both is None
-        else both[0].tolist()
-    )
-    moved = dict(zip(undecided, starts, strict=True))
+    starts = live.starts(found)
 
     def at(threshold: int) -> int:
         if threshold <= 0:
             return shift
-        return never if threshold > most else shift + moved[threshold]
+        return shift + starts[threshold] if threshold in starts else never
 
     return Narrow(tuple(multipliers), tuple(at(t - base) for t in thresholds))
 
@@ -207,6 +174,63 @@ class _Points:
             least = above if least is None else min(least, above)
             most = below if most is None else max(most, below)
         return least, most
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """The terms that have a say, from 0 up, and the thresholds that some of their sums reach.
+
+    ``undecided`` begins with those that candidates are likely to fail at.
+    """
+
+    terms: Sequence[Term]
+    points: _Points
+    undecided: list[int]
+    lines: Lines | None
+
+    @staticmethod
+    def of(terms: Sequence[Term], thresholds: Sequence[int]) -> _Live:
+        """Leave out thresholds that all or none of the sums reach: they decide nothing."""
+        points = _Points(tuple(term.weight for term in terms), tuple(term.count for term in terms))
+        undecided = [t for t in sorted(set(thresholds)) if 0 < t <= points.most]
+        lines = None
+        if undecided and len(terms) > 1:
+            lines = Lines.of(points.weights, points.counts, undecided)
+        return _Live(terms, points, undecided, lines)
+
+    def simplest(self) -> list[int]:
+        """Return the smallest multipliers found that tell all thresholds."""
+        if not self.undecided:
+            return [0] * len(self.terms)
+        if self.lines is not None and len(self.terms) == 2:
+            pair = self.lines.simplest_pair([term.step for term in self.terms])
+            if pair is not None:
+                return pair
+        return _simplest([abs(term.multiplier) for term in self.terms], self._tells)
+
+    def starts(self, multipliers: Sequence[int]) -> dict[int, int]:
+        """Return the least new sum at or above each threshold."""
+        weights = self._weights(multipliers)
+        both = None if self.lines is None else self.lines.sides(weights)
+        if both is None:
+            return {t: self.points.split(weights, t)[0] for t in self.undecided}
+        return dict(zip(sorted(self.undecided), both[0].tolist(), strict=True))
+
+    def _tells(self, multipliers: Sequence[int]) -> bool:
+        weights = self._weights(multipliers)
+        both = None if self.lines is None else self.lines.sides(weights)
+        if both is not None:
+            return bool((both[0] > both[1]).all())
+        for place, threshold in enumerate(self.undecided):
+            least, below = self.points.split(weights, threshold)
+            if least <= below:
+                # The next candidate is likely to fail here too.
+                self.undecided.insert(0, self.undecided.pop(place))
+                return False
+        return True
+
+    def _weights(self, multipliers: Sequence[int]) -> tuple[int, ...]:
+        return tuple(m * term.step for m, term in zip(multipliers, self.terms, strict=True))
 
 
 def _simplest(true: list[int], tells: Callable[[Sequence[int]], bool]) -> list[int]:
