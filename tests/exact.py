@@ -132,6 +132,24 @@ def compare_networks(
     return tally, refusals
 
 
+def compare_block(
+    seeds: range,
+    directory: Path,
+    *,
+    most_refused: int,
+    powers_of_two: bool,
+    functions: bool,
+    draw: Callable[..., Sample] = random_network,
+) -> Tally:
+    """Compare a block of networks; what is refused has a reason, and must stay rare."""
+    tally, refusals = compare_networks(
+        seeds, directory, powers_of_two=powers_of_two, functions=functions, draw=draw
+    )
+    assert refusals.total() <= most_refused
+    assert tally.networks == len(seeds) - refusals.total()
+    return tally
+
+
 def reason_of(error: ModelError) -> str:
     """Return which of ``REASONS`` it is. Raises the error where it is none."""
     for reason in REASONS:
