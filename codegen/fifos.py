@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 DEFAULT_DEPTH = 2
 """Words in a FIFO that a plan does not name: what the tools default to."""
 
+DEEPEST = 1 << 28
+"""Words in a FIFO at most: of single bits, about the UltraRAM of the largest FPGA."""
+
 # What is spread over the interval takes that share of it: with less FIFOs grow, and with no rest a
 # process that has waited never catches up, so that its FIFOs grow, too.
 _SPREAD = (15, 16)

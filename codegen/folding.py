@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.fifos import DEFAULT_DEPTH, fifo_depths
+from lutloom.codegen.fifos import DEEPEST, DEFAULT_DEPTH, fifo_depths
 from lutloom.codegen.kernels import KERNELS, Legal, Site
 from lutloom.codegen.kernels.convert import converter
 from lutloom.codegen.kernels.kernel import MOST_OPERATORS, WIDEST_WORD
@@ -221,6 +221,9 @@ def check_plan(graph: Graph, plan: Plan) -> None:
     for name in (*plan.fifos, *plan.fifo_memories):
         if name not in values:
             raise PlanError(f"fifos: there is no stream {name}: use one of {_listed(values)}")
+    for name, depth in plan.fifos.items():
+        if not 1 <= depth <= DEEPEST:
+            raise PlanError(f"the depth of {name} is {depth}: use one from 1 to {DEEPEST}")
     wiring = Wiring(graph, plan)
     for stream in streams:
         _check_stream(wiring, stream)

@@ -73,11 +73,7 @@ def import_model(
     Raises ``ModelError`` for whatever can't be lowered: the node, the reason and the remedy.
     """
     given = _by_name(source, raw_input)
-    if not source.outputs:
-        raise ModelError(f"{source.path} has no output: export the model with one")
-    for name, count in Counter(port.name for port in source.outputs).items():
-        if count > 1:
-            raise ModelError(f"{source.path} lists the output {show(name)} twice: name it once")
+    _check_ports(source)
     shapes = {port.name: _without_batch(source, port) for port in source.inputs}
     for port in source.inputs:
         if port.dtype.kind != "f" and port.name not in given:
@@ -108,6 +104,16 @@ def import_model(
         if port.name not in context.symbols:
             raise ModelError(_further("the output is", port.name, producers[port.name]))
     return _finish(source, shapes, context, raw)
+
+
+def _check_ports(source: Source) -> None:
+    """Refuse a model without outputs, and inputs or outputs that have one name."""
+    if not source.outputs:
+        raise ModelError(f"{source.path} has no output: export the model with one")
+    for kind, ports in (("input", source.inputs), ("output", source.outputs)):
+        for name, count in Counter(port.name for port in ports).items():
+            if count > 1:
+                raise ModelError(f"{source.path} lists the {kind} {show(name)} twice: name it once")
 
 
 def _by_name(
@@ -247,7 +253,8 @@ def _interpret(node: SourceNode, context: Context) -> None:
     elif rule is None:
         raise ModelError(_unknown(node))
     else:
-        follow_integers(node, context)
+        if rule is not other_quantizer:  # which says that it is the format that is another
+            follow_integers(node, context)
         found = rule(node, inputs, context)
     results = found if isinstance(found, tuple) else (found,)
     for name, symbol in zip(node.outputs, results, strict=False):

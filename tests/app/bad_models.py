@@ -561,6 +561,11 @@ def output_twice(model: ModelProto, _: Path) -> None:
     model.graph.output.append(model.graph.output[0])
 
 
+@kind("lists the input 'x' twice: name it once")
+def input_twice(model: ModelProto, _: Path) -> None:
+    model.graph.input.append(model.graph.input[0])
+
+
 @kind("no quantizer lies between the input 'x' and the output")
 def output_is_input(model: ModelProto, _: Path) -> None:
     model.graph.output[0].name = "x"

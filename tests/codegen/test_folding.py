@@ -130,6 +130,14 @@ def without(name: str) -> Plan:
             "fifos: there is no stream fc7: use one of x, fc0, act0, fc1, act1, "
             "fc2, act2, fc3, act3, class",
         ),
+        (
+            replace(unfolded_plan(TFC), fifos={"fc1": 0}),
+            "the depth of fc1 is 0: use one from 1 to 268435456",
+        ),
+        (
+            replace(unfolded_plan(TFC), fifos={"fc1": 10**30}),
+            f"the depth of fc1 is 1{'0' * 30}: use one from 1 to 268435456",
+        ),
     ],
 )
 def test_a_plan_that_does_not_fit_is_refused_with_what_does(plan: Plan, message: str) -> None:

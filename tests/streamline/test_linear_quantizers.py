@@ -282,10 +282,10 @@ def linear(w: Writer, kind: str, x: str, *constants: str, **attributes: Any) -> 
     return w.node(kind, [x, *constants], name="q", **attributes)
 
 
-def of_integers(kind: str, operand: bool = False) -> Callable[[Writer], str]:
+def of_integers(kind: str, operand: bool = False, domain: str = "") -> Callable[[Writer], str]:
     def build(w: Writer) -> str:
         levels = w.node("QuantizeLinear", ["x", w.constant(0.5), w.constant(0, np.int8)])
-        return w.node(kind, [levels, levels] if operand else [levels], name="q")
+        return w.node(kind, [levels, levels] if operand else [levels], domain=domain, name="q")
 
     return build
 
@@ -343,6 +343,10 @@ def of_integers(kind: str, operand: bool = False) -> Callable[[Writer], str]:
         (
             lambda w: w.node("QLinearAdd", ["x"], domain="com.microsoft", name="q"),
             r"^QLinearAdd node 'q': it computes with integers as a runtime's kernels round them;",
+        ),
+        (
+            of_integers("QLinearSigmoid", domain="com.microsoft"),
+            r"^QLinearSigmoid node 'q': it computes with integers as a runtime's kernels",
         ),
     ],
 )
