@@ -51,6 +51,21 @@ def expanded(node: SourceNode, x: F) -> F:
     return replace(x.with_arrays(lambda array: spread(array, x.classes)), classes=())
 
 
+def channels_apart(node: SourceNode, x: F) -> F:
+    """Return ``x`` without classes along its value's last axis, which are channels to its readers.
+
+    Raises ``ModelError`` for too many elements that differ.
+    """
+    if not x.classes or x.classes[-1] is None:
+        return x
+    *others, _ = x.classes
+    others_alone = replace(x, classes=(*others, None) if any(o is not None for o in others) else ())
+    only_last = (*(None for _ in others), x.classes[-1])
+    found = others_alone.with_arrays(lambda array: spread(array, only_last))
+    check_together(node, found)
+    return found
+
+
 def spread(array: Rationals, classes: Classes) -> Rationals:
     """Return ``array``, which has an entry a class along some axes, with one a place."""
     for axis, of in enumerate(classes):

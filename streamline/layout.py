@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from lutloom.core.ops import Permute, Reshape
 from lutloom.streamline.align import compact
-from lutloom.streamline.border_classes import expanded
+from lutloom.streamline.border_classes import channels_apart, expanded
 from lutloom.streamline.symbols import Curve, Scaled
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def reordered(build: GraphBuilder, node: SourceNode, x: F, axes: tuple[int, ...]
         value = moved_value(build, node, "/permute", Permute(moves), x.value)
     moved_arrays = x.with_arrays(lambda array: array.transpose(moves))
     classes = tuple(x.classes[axis] for axis in moves) if x.classes else ()
-    return replace(moved_arrays, value=value, axes=axes, classes=classes)
+    return channels_apart(node, replace(moved_arrays, value=value, axes=axes, classes=classes))
 
 
 def moved_value(build: GraphBuilder, node: SourceNode, suffix: str, op: Op, *sources: str) -> str:
@@ -89,20 +89,21 @@ def reshaped(build: GraphBuilder, node: SourceNode, x: F, shape: tuple[int, ...]
         axes = (*(axis for axis in axes if axis not in made), *made)
     target = tuple(shape[axis] for axis in axes)
     value = moved_value(build, node, "", Reshape(target), x.value)
-    phases = _phases(x, [group for group in groups if group[1] != [axes[-1]]])
+    phases = _phases(x, groups)
     behind = {kept[axis]: of for axis, of in classes.items()}
     for old, new in groups:
         if new[0] in phases:
             of_phases = np.arange(prod(phases[new[0]])).reshape(phases[new[0]])
             sizes = [x.shape[axis] for axis in old]
             behind[new[0]] = np.broadcast_to(of_phases, sizes).reshape(-1)
-    return replace(
+    y = replace(
         x.with_arrays(lambda array: _regrouped(array, x, groups, shape, axes, phases)),
         value=value,
         axes=axes,
         shape=shape,
         classes=tuple(behind.get(axis) for axis in axes) if behind else (),
     )
+    return channels_apart(node, y)
 
 
 def _in_order(x: Formula, groups: Groups) -> Groups:

@@ -152,3 +152,21 @@ def test_blocks_of_a_large_image_have_numbers_for_their_places_alone(tmp_path: P
         if isinstance(node.op, Threshold) and node.op.thresholds.shape[0] > 1
     ]
     assert stairs.thresholds.shape[0] == 12
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_places_within_blocks_become_channels_of_a_product(
+    size: int, is_flat: bool, tmp_path: Path
+) -> None:
+    """An image of one block has no pixels behind its channels: their scales were lost, once."""
+    w, rng = Writer(), np.random.default_rng(0)
+    x = w.quant("x", [[[0.5]], [[0.75]]], bits=3)
+    x = w.node("SpaceToDepth", [x], blocksize=2)
+    if is_flat:
+        x = w.node("Flatten", [x])
+        x = w.node("MatMul", [x, w.quant(w.constant(rng.normal(0, 2, (2 * size**2, 3))))])
+    else:
+        x = w.node("Conv", [x, w.quant(w.constant(rng.normal(0, 2, (3, 8, 1, 1))))])
+    data = rng.normal(0, 2, (40, 2, size, size)).astype(np.float32)
+    compare(w.model(w.quant(x, 0.5, bits=4), 2, size, size), tmp_path, data)
