@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
     from lutloom.streamline.bounded import Bools, Floats, Tensors
     from lutloom.streamline.error_bound import Followed
-    from lutloom.streamline.exact_element import Given, Index
+    from lutloom.streamline.exact_model import Given, Index
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 

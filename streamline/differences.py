@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lutloom.core.types import IntArray
     from lutloom.streamline.bounded import Bools, Bounded, Floats
-    from lutloom.streamline.exact_element import Elements
+    from lutloom.streamline.exact_model import ExactModel
     from lutloom.streamline.level_edges import Edges
     from lutloom.streamline.source import SourceNode
 
@@ -64,7 +64,7 @@ def explain(
     node: SourceNode,
     edges: Edges,
     bounded: Bounded,
-    exact: Elements,
+    exact: ExactModel,
     *,
     is_host: bool,
 ) -> Differences:

@@ -24,7 +24,8 @@ from lutloom.streamline.bound_reductions import REDUCTION_BOUNDS
 from lutloom.streamline.bound_windows import QONNX_BOUNDS, WINDOW_BOUNDS, window_sum
 from lutloom.streamline.bounded import FLOAT64_MARGIN, TINY, Bounded, U, with_slack
 from lutloom.streamline.element_origins import at_places, has_origins
-from lutloom.streamline.exact_element import before_quantizer, elements_of, origins_in
+from lutloom.streamline.exact_element import before_quantizer
+from lutloom.streamline.exact_model import exact_model, origins_in
 from lutloom.streamline.level_edges import (
     edges_of,
     grid_of_levels,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.streamline.bounded import Bound, Operands, Tensors
-    from lutloom.streamline.exact_element import Elements, Given
+    from lutloom.streamline.exact_model import ExactModel, Given
     from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.source import Source, SourceNode
 
@@ -56,7 +57,7 @@ class Followed:
     """Every tensor that could be followed, the model's output among them."""
     beyond: Mapping[str, int]
     """How many of the executor's floats are further from the value than the bound, if any are."""
-    exact: Elements
+    exact: ExactModel
     """The same run, element by element."""
 
 
@@ -80,11 +81,11 @@ def follow(
 
     with np.errstate(all="ignore"):  # what overflows has no bound, and explains nothing
         known = dict(inputs)
-        exact = elements_of(source, tensors, known, constants, given, forced)
+        exact = exact_model(source, tensors, known, constants, given, forced)
         return _follow(source, exact, known)
 
 
-def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Followed:
+def _follow(source: Source, exact: ExactModel, known: dict[str, Bounded]) -> Followed:
     tensors = exact.tensors
     before: dict[str, Bounded] = {}
     beyond: dict[str, int] = {}
@@ -124,7 +125,7 @@ def _follow(source: Source, exact: Elements, known: dict[str, Bounded]) -> Follo
 
 
 def _add_constants(
-    node: SourceNode, exact: Elements, known: dict[str, Bounded], beyond: dict[str, int]
+    node: SourceNode, exact: ExactModel, known: dict[str, Bounded], beyond: dict[str, int]
 ) -> None:
     """Add what the constant operands of ``node`` are to ``known``, or to ``beyond``."""
     for name in node.inputs:
@@ -136,7 +137,7 @@ def _add_constants(
                 known[name] = bounded
 
 
-def _moved(node: SourceNode, exact: Elements) -> Mapping[str, Bounded]:
+def _moved(node: SourceNode, exact: ExactModel) -> Mapping[str, Bounded]:
     """Return the results of a node that takes elements of its first operand; none if not known."""
     x = exact.known.get(node.inputs[0])
     if x is None or node.inputs[0] not in exact.tensors:
@@ -144,7 +145,7 @@ def _moved(node: SourceNode, exact: Elements) -> Mapping[str, Bounded]:
     return {name: at_places(x, places) for name, places in origins_in(exact, node).items()}
 
 
-def _levels(node: SourceNode, y: Bounded | None, exact: Elements) -> Bounded | None:
+def _levels(node: SourceNode, y: Bounded | None, exact: ExactModel) -> Bounded | None:
     """Return the output of a quantizer that sees ``y``; None where that is not known."""
     if exact.is_forced(node):
         return quantized(node, exact.tensors, exact.known)
@@ -209,7 +210,7 @@ def _scaled(node: SourceNode, operands: Operands) -> Bounded:
     return with_slack(arithmetic.add(node, [divided, operands[2]], {}))
 
 
-def _quantized_again(node: SourceNode, y: Bounded, exact: Elements) -> Bounded:
+def _quantized_again(node: SourceNode, y: Bounded, exact: ExactModel) -> Bounded:
     """Return what a quantizer makes of ``y`` that is no layer of the integers by itself.
 
     Near the edge of a level, as far as the error of ``y`` reaches, the executor may be a level off.

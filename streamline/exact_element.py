@@ -9,7 +9,6 @@ whose float64 value is too near to a boundary to tell. Functions are those of th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from math import prod
@@ -21,7 +20,8 @@ import numpy as np
 from lutloom.streamline.bound_moves import MOVES, padding, padding_value
 from lutloom.streamline.bound_reductions import REDUCTION_BOUNDS, reduced_axes
 from lutloom.streamline.bounded import without_error
-from lutloom.streamline.element_origins import has_origins, origins
+from lutloom.streamline.element_origins import has_origins
+from lutloom.streamline.exact_model import integers, origins_in, times_power, vector
 from lutloom.streamline.exact_windows import meeting, one_by_one, row_element, seen
 from lutloom.streamline.folded_constants import broadcast_index
 from lutloom.streamline.level_edges import edges_of, name_of_unit
@@ -33,62 +33,16 @@ from lutloom.streamline.source import LINEAR_QUANTIZER, STANDARD_DOMAINS
 from lutloom.streamline.window_taps import is_channels_last
 
 if TYPE_CHECKING:
-    from lutloom.core.types import IntArray
-    from lutloom.streamline.bounded import Bounded, Floats, Tensors
+    from lutloom.streamline.exact_model import ExactModel, Index
     from lutloom.streamline.exact_windows import Elements as Where
-    from lutloom.streamline.folded_constants import FoldedConstant
     from lutloom.streamline.oracle_values import Value
-    from lutloom.streamline.source import Source, SourceNode
+    from lutloom.streamline.source import SourceNode
 
 
-Index: TypeAlias = tuple[int, ...]
-Given: TypeAlias = Mapping[str, Callable[[Index], Fraction]]
-Evaluation: TypeAlias = "Callable[[Elements, SourceNode, Index], Fraction | None]"
+Evaluation: TypeAlias = "Callable[[ExactModel, SourceNode, Index], Fraction | None]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Elements:
-    """A model, the ``tensors`` of one run of it, and what is ``known`` of them exactly.
-
-    ``given`` says what elements of the model's input are, by name.
-    """
-
-    nodes: Mapping[str, SourceNode]
-    tensors: Tensors
-    known: Mapping[str, Bounded]
-    constants: Mapping[str, FoldedConstant]
-    given: Given
-    forced: frozenset[str] | None
-    """The outputs of quantizers whose levels are the executor's; None for all of them."""
-    opset: int
-    vectors: dict[tuple[str, Index], tuple[list[int], int]] = field(default_factory=dict)
-    """Rows and columns as integers times a power of two: many elements share them."""
-    origins: dict[SourceNode, Mapping[str, IntArray]] = field(default_factory=dict)
-    """Where the results of nodes that take elements have them from."""
-
-    def is_forced(self, node: SourceNode) -> bool:
-        """Whether the levels of a quantizer, or of an equal one on the same tensor, are taken."""
-        return self.forced is None or any(
-            node.outputs[0] == name or _are_equal(node, self.nodes[name])
-            for name in self.forced
-            if name in self.nodes
-        )
-
-
-def elements_of(
-    source: Source,
-    tensors: Tensors,
-    known: Mapping[str, Bounded],
-    constants: Mapping[str, FoldedConstant],
-    given: Given,
-    forced: frozenset[str] | None = None,
-) -> Elements:
-    """Return what ``element`` reads from."""
-    nodes = {name: node for node in source.nodes for name in node.outputs if name}
-    return Elements(nodes, tensors, known, constants, given, forced, source.opset)
-
-
-def element(model: Elements, name: str, index: Index) -> Fraction | None:
+def element(model: ExactModel, name: str, index: Index) -> Fraction | None:
     """Return the exact number at ``index [image, ...]`` of the tensor ``name``.
 
     None where it is no rational, or behind an operator that is not evaluated here.
@@ -115,7 +69,7 @@ def element(model: Elements, name: str, index: Index) -> Fraction | None:
         return None
 
 
-def before_quantizer(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def before_quantizer(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     """Return the exact ``x / scale + zero_point`` that a quantizer sees, or None as above.
 
     Of QuantAvgPool2d it is the sum of a window, of QuantizeLinear ``x / scale``.
@@ -131,7 +85,7 @@ def before_quantizer(model: Elements, node: SourceNode, index: Index) -> Fractio
     return x / scale + _constant(model, node.inputs[2], index)
 
 
-def _quantized_element(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _quantized_element(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     """Return what an output of a quantizer stands for."""
     if node.op_type == "MultiThreshold":
         unit, shift = Fraction(node.number("out_scale", 1.0)), Fraction(0)
@@ -162,7 +116,7 @@ def _quantized_element(model: Elements, node: SourceNode, index: Index) -> Fract
 
 
 def _scale_and_zero_point(
-    model: Elements, node: SourceNode, index: Index
+    model: ExactModel, node: SourceNode, index: Index
 ) -> tuple[Fraction, Fraction]:
     """Return what a QuantizeLinear or DequantizeLinear has for one element of its tensor."""
     quantizer = of_tensors(node, model.tensors)
@@ -170,7 +124,7 @@ def _scale_and_zero_point(
     return Fraction(float(quantizer.scale[place])), Fraction(int(quantizer.zero_point[place]))
 
 
-def _dequantized(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _dequantized(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     x = element(model, node.inputs[0], index)
     if x is None:
         return None
@@ -178,16 +132,12 @@ def _dequantized(model: Elements, node: SourceNode, index: Index) -> Fraction | 
     return (x - zero_point) * scale
 
 
-def _are_equal(left: SourceNode, right: SourceNode) -> bool:
-    return (left.op_type, left.inputs[0]) == (right.op_type, right.inputs[0])
-
-
-def _constant(model: Elements, name: str, index: Index) -> Fraction:
+def _constant(model: ExactModel, name: str, index: Index) -> Fraction:
     constant = model.constants[name]
     return constant.element(broadcast_index(index, constant.value.shape))
 
 
-def _elementwise(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _elementwise(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     """Return what the exact interpreter makes of the operands, as a sample without axes."""
     inputs: list[Value] = []
     for name in node.inputs:
@@ -208,7 +158,7 @@ def _elementwise(model: Elements, node: SourceNode, index: Index) -> Fraction | 
     return number if isinstance(number, Fraction) else None
 
 
-def _known(model: Elements, name: str, index: Index) -> Known:
+def _known(model: ExactModel, name: str, index: Index) -> Known:
     """Return the number of a constant that meets an element of the result."""
     constant = model.constants[name]
     place = broadcast_index(index, constant.value.shape)
@@ -226,7 +176,7 @@ def _operation(node: SourceNode) -> Operation:
 _factor = lru_cache(maxsize=4096)(over_root)
 
 
-def _batch_norm(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _batch_norm(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     x = element(model, node.inputs[0], index)
     if x is None:
         return None
@@ -238,7 +188,7 @@ def _batch_norm(model: Elements, node: SourceNode, index: Index) -> Fraction | N
     return (x - mean) * factor + beta
 
 
-def _moved(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _moved(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     output = next(name for name in node.outputs if name)
     flat = int(np.ravel_multi_index(index, model.tensors[output].shape))
     shape = model.tensors[node.inputs[0]].shape
@@ -246,19 +196,12 @@ def _moved(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     return element(model, node.inputs[0], there)
 
 
-def origins_in(model: Elements, node: SourceNode) -> Mapping[str, IntArray]:
-    """Return where the results of ``node`` have their elements from, in its flat first operand."""
-    if node not in model.origins:
-        model.origins[node] = origins(node, model.tensors, model.opset)
-    return model.origins[node]
-
-
-def _origin(model: Elements, node: SourceNode, name: str, index: Index) -> Index:
+def _origin(model: ExactModel, node: SourceNode, name: str, index: Index) -> Index:
     place = int(origins_in(model, node)[name][index])
     return tuple(int(i) for i in np.unravel_index(place, _shape(model, node)))
 
 
-def _transpose(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _transpose(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     axes = node.integers("perm") or tuple(reversed(range(len(index))))
     there = [0] * len(index)
     for place, axis in enumerate(axes):
@@ -266,7 +209,7 @@ def _transpose(model: Elements, node: SourceNode, index: Index) -> Fraction | No
     return element(model, node.inputs[0], tuple(there))
 
 
-def _concat(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _concat(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     axis = node.integer("axis", 0) % len(index)
     place = index[axis]
     for name in node.inputs:
@@ -277,7 +220,7 @@ def _concat(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     return None
 
 
-def _matmul(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _matmul(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     left, right = node.inputs
     ranks = model.tensors[left].ndim, model.tensors[right].ndim
     if min(ranks) < 2:
@@ -288,7 +231,7 @@ def _matmul(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     return _dot(model, (left, (*own, index[-2], -1)), (right, (*other, -1, index[-1])))
 
 
-def _gemm(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _gemm(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     row, column = index
     left = (-1, row) if node.integer("transA", 0) else (row, -1)
     right = (column, -1) if node.integer("transB", 0) else (-1, column)
@@ -305,11 +248,11 @@ def _gemm(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     return y
 
 
-def _dot(model: Elements, left: tuple[str, Index], right: tuple[str, Index]) -> Fraction | None:
+def _dot(model: ExactModel, left: tuple[str, Index], right: tuple[str, Index]) -> Fraction | None:
     """Return the exact product of two vectors: of each, the axis that is summed is -1."""
-    first, second = _vector(model, *left), _vector(model, *right)
+    first, second = vector(model, *left), vector(model, *right)
     if first is not None and second is not None:
-        return _times_power(sum(map(mul, first[0], second[0])), first[1] + second[1])
+        return times_power(sum(map(mul, first[0], second[0])), first[1] + second[1])
     total_of = Fraction(0)
     count = model.tensors[left[0]].shape[left[1].index(-1)]
     for place in range(count):
@@ -323,14 +266,14 @@ def _dot(model: Elements, left: tuple[str, Index], right: tuple[str, Index]) -> 
     return total_of
 
 
-def _convolution(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _convolution(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     x, w = node.inputs[:2]
     shapes = model.tensors[x].shape, model.constants[w].value.shape
     pixels, taps = meeting(node, *shapes, index)
     data, factors = (None if n in model.given else model.known.get(n) for n in (x, w))
     if data is not None and factors is not None and data.is_exact and factors.is_exact:
-        left, right = _integers(data.value[pixels]), _integers(factors.value[taps])
-        exactly = _times_power(sum(map(mul, left[0], right[0])), left[1] + right[1])
+        left, right = integers(data.value[pixels]), integers(factors.value[taps])
+        exactly = times_power(sum(map(mul, left[0], right[0])), left[1] + right[1])
         return _with_bias(model, node, index, exactly)
     total = Fraction(0)
     for pixel, tap in zip(one_by_one(pixels), one_by_one(taps), strict=True):
@@ -341,14 +284,14 @@ def _convolution(model: Elements, node: SourceNode, index: Index) -> Fraction | 
     return _with_bias(model, node, index, total)
 
 
-def _with_bias(model: Elements, node: SourceNode, index: Index, total: Fraction) -> Fraction:
+def _with_bias(model: ExactModel, node: SourceNode, index: Index, total: Fraction) -> Fraction:
     if len(node.inputs) < 3 or not node.inputs[2]:
         return total
     channel = index[-1 if is_channels_last(node) else 1]
     return total + model.constants[node.inputs[2]].element((channel,))
 
 
-def _numbers(model: Elements, name: str, where: Where) -> list[Fraction] | None:
+def _numbers(model: ExactModel, name: str, where: Where) -> list[Fraction] | None:
     """Return several elements of a tensor, or None if one is not known."""
     found = []
     for place in one_by_one(where):
@@ -359,28 +302,28 @@ def _numbers(model: Elements, name: str, where: Where) -> list[Fraction] | None:
     return found
 
 
-def _total(model: Elements, name: str, where: Where) -> Fraction | None:
+def _total(model: ExactModel, name: str, where: Where) -> Fraction | None:
     found = _numbers(model, name, where)
     return None if found is None else sum(found, Fraction(0))
 
 
-def _shape(model: Elements, node: SourceNode) -> Index:
+def _shape(model: ExactModel, node: SourceNode) -> Index:
     return tuple(model.tensors[node.inputs[0]].shape)
 
 
-def _max_pool(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _max_pool(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     where, _ = seen(node, _shape(model, node), index)
     found = _numbers(model, node.inputs[0], where)
     return None if found is None else max(found)
 
 
-def _average_pool(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _average_pool(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     where, divisor = seen(node, _shape(model, node), index)
     total = _total(model, node.inputs[0], where)
     return None if total is None else total / divisor
 
 
-def _reduced(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _reduced(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     shape = _shape(model, node)
     given = [without_error(model.tensors[name]) for name in node.inputs[:2]]
     axes = reduced_axes(node, given)
@@ -402,7 +345,7 @@ def _reduced(model: Elements, node: SourceNode, index: Index) -> Fraction | None
             return sum(found, Fraction(0)) / len(found)
 
 
-def _padded(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _padded(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     shape = _shape(model, node)
     numbers = [
         model.constants[name].value if name in model.constants else None for name in node.inputs
@@ -414,37 +357,11 @@ def _padded(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
     return element(model, node.inputs[0], tuple(map(int, np.unravel_index(there, shape))))
 
 
-def _im2col(model: Elements, node: SourceNode, index: Index) -> Fraction | None:
+def _im2col(model: ExactModel, node: SourceNode, index: Index) -> Fraction | None:
     there = row_element(node, _shape(model, node), index)
     if there is None:
         return Fraction(node.integer("pad_value", 0))
     return element(model, node.inputs[0], there)
-
-
-def _vector(model: Elements, name: str, index: Index) -> tuple[list[int], int] | None:
-    """Return a vector whose numbers are known exactly as integers times a power of two."""
-    if (name, index) in model.vectors:
-        return model.vectors[name, index]
-    bounded = model.known.get(name)
-    if name in model.given or bounded is None or not bounded.is_exact:
-        return None
-    row = bounded.value[tuple(slice(None) if i == -1 else i for i in index)]
-    model.vectors[name, index] = _integers(row)
-    return model.vectors[name, index]
-
-
-def _times_power(number: int, power: int) -> Fraction:
-    return Fraction(number << power) if power >= 0 else Fraction(number, 1 << -power)
-
-
-def _integers(row: Floats) -> tuple[list[int], int]:
-    row = row.ravel()
-    mantissas, exponents = np.frexp(row)
-    whole = np.ldexp(mantissas, 53).astype(np.int64)
-    exponents = np.where(whole == 0, 2000, exponents) - 53
-    lowest = int(exponents.min(initial=2000))
-    pairs = zip(whole.tolist(), exponents.tolist(), strict=True)
-    return [m << (e - lowest) if m else 0 for m, e in pairs], lowest if prod(row.shape) else 0
 
 
 _ELEMENTWISE = frozenset({*ELEMENTWISE, "Add", "Div", "Mean", "Mul", "Sub", "Sum"})

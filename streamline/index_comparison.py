@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lutloom.core.types import IntArray
     from lutloom.streamline.error_bound import Followed
-    from lutloom.streamline.exact_element import Elements
+    from lutloom.streamline.exact_model import ExactModel
     from lutloom.streamline.source import Source, SourceNode
 
 _INCREASING = frozenset({"Dropout", "Erf", "Exp", "Identity", "Sigmoid", "Softplus", "Tanh"})
@@ -91,7 +91,7 @@ def _is_first(order: list[int], values: list[Fraction | None]) -> bool:
     )
 
 
-def _in_front_of_increasing(name: str, axis: int, exact: Elements) -> str:
+def _in_front_of_increasing(name: str, axis: int, exact: ExactModel) -> str:
     """Return the tensor behind which only strictly increasing functions lie: its order is theirs.
 
     In real numbers, that is: floats saturate.
