@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.errors import GraphFileError, LutloomError, PlanError
-from lutloom.core.files import check_regular, read_text
+from lutloom.core.files import OutputError, check_regular, read_text
 from lutloom.core.network import load_network
 from lutloom.core.plan import parse_plan, print_plan
 from lutloom.core.store import load_graph
@@ -176,6 +176,17 @@ def check_planned(directory: Path, changed: Changes) -> None:
             f"{path} is not the plan that the C++ was written for: compile the model again with"
             f" --plan {path}"
         )
+
+
+def check_output(path: Path, directory: Path) -> None:
+    """Check that ``path``, where something else goes, is no file of the build in ``directory``.
+
+    Raises ``OutputError`` otherwise.
+    """
+    place = path.resolve()
+    names = (MANIFEST, PLAN, *_manifest(directory)["files"])
+    if any(place == (directory / name).resolve() for name in names):
+        raise OutputError(f"{path} belongs to the build: write to another file")
 
 
 def manifest_text(build: Build, directory: Path) -> bytes:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lutloom.build import Build, changes, check_planned, load_build
+from lutloom.build import Build, changes, check_output, check_planned, load_build
 from lutloom.core.errors import LutloomError
-from lutloom.core.files import OutputError, write_file
+from lutloom.core.files import OutputError, check_replaceable, write_file
 from lutloom.fifo_table import fifo_rows
 from lutloom.simulation import cache_of
 
@@ -83,8 +83,7 @@ def throughput(
     plan, cache, least = loaded.plan, cache_of(loaded), None
     if minimize_fifos is not None:
         path = Path(minimize_fifos)
-        if not path.parent.is_dir() or path.is_dir():
-            raise OutputError(f"{path} can't be written: it should be a file in a directory")
+        _check_plan(path, loaded.directory)
         least = least_fifos(loaded.processes, plan, cache=cache, on_progress=on_progress)
         plan = least.plan
         write_file(path, print_plan(plan).encode())
@@ -99,3 +98,13 @@ def throughput(
         least,
         None if minimize_fifos is None else Path(minimize_fifos),
     )
+
+
+def _check_plan(path: Path, directory: Path) -> None:
+    """Raise ``OutputError``, before minutes go by, if no plan can go to ``path``."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise OutputError(f"{path} can't be written: it should be a file in a directory")
+    check_replaceable(path)
+    if path.suffix != ".json":
+        raise OutputError(f"{path} should be a .json file, as every plan is")
+    check_output(path, directory)

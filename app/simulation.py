@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.build import CACHE, Build, BuildError, changes, load_build
+from lutloom.build import CACHE, Build, BuildError, changes, check_output, load_build
 from lutloom.core.errors import RangeError
 from lutloom.core.files import OutputError
 from lutloom.data import count_of, load_data, load_labels, samples_of, save_array, save_arrays
@@ -109,6 +109,7 @@ def simulate(
     truth = None if labels is None else load_labels(labels, count)
     if output is not None:
         _check_output(Path(output), network, data, labels)
+        check_output(Path(output), loaded.directory)
     run = runner(loaded, engine, seed)
     parts = []
     size = images_at_once(network.graph, most=BATCH)

@@ -42,6 +42,12 @@ def check_regular(path: Path, largest: int) -> None:
         raise OSError(errno.EFBIG, f"Too large: {status.st_size:,} bytes", str(path))
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise ``OutputError`` for what is there and no file, as it would be replaced: /dev/null."""
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} can't be written: it is no regular file")
+
+
 def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Write ``data`` to ``path``, replacing a file there in one step.
 
@@ -49,9 +55,7 @@ def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     Raises ``OutputError`` where that is impossible; what was there stays.
     """
     temporary: Path | None = None
-    if path.exists() and not path.is_file():
-        # It would be replaced as well, /dev/null too.
-        raise OutputError(f"{path} can't be written: it is no regular file")
+    check_replaceable(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         temporary = Path(name)

@@ -12,7 +12,7 @@ import pytest
 import lutloom
 from lutloom.build import CACHE
 from lutloom.core.errors import LutloomError
-from tests.app.commands import Invoke
+from tests.app.commands import Invoke, contents
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +80,32 @@ def test_a_plan_needs_a_directory_to_go_to(build: Path, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere" / "plan.json"):
         with pytest.raises(LutloomError, match=r"can't be written: it should be a file in a dir"):
             lutloom.throughput(build, minimize_fifos=path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("plan.json", "belongs to the build: write to another file"),
+        ("build.json", "belongs to the build: write to another file"),
+        ("model.onnx", "should be a .json file, as every plan is"),
+    ],
+)
+def test_a_plan_with_the_least_fifos_replaces_nothing_of_the_build(
+    name: str, message: str, build: Path
+) -> None:
+    before = contents(build)
+    with pytest.raises(LutloomError, match=f"{name} {message}$"):
+        lutloom.throughput(build, minimize_fifos=build / "hls" / ".." / name)
+    assert contents(build) == before
+
+
+def test_that_a_plan_can_not_go_to_a_device_is_said_before_it_is_made(build: Path) -> None:
+    steps: list[int] = []
+    with pytest.raises(LutloomError, match=r"^/dev/null can't be written: it is no regular file$"):
+        lutloom.throughput(
+            build, minimize_fifos="/dev/null", on_progress=lambda done, _: steps.append(done)
+        )
+    assert not steps
 
 
 def test_the_compiled_model_is_kept_beside_the_build(build: Path) -> None:

@@ -173,6 +173,13 @@ def test_progress_counts_to_the_end(float_build: Path) -> None:
     assert seen == [(1000, 2500), (2000, 2500), (2500, 2500)]
 
 
+def test_the_outputs_do_not_replace_files_of_the_build(float_build: Path, models: Path) -> None:
+    before = contents(float_build)
+    with pytest.raises(LutloomError, match=r"golden\.npz belongs to the build: write to another"):
+        lutloom.simulate(float_build, models / "float.npy", output=float_build / "golden.npz")
+    assert contents(float_build) == before
+
+
 @pytest.mark.parametrize("overwritten", ["data", "labels"])
 def test_the_outputs_do_not_replace_what_they_were_made_of(
     overwritten: str, float_build: Path, models: Path, tmp_path: Path
