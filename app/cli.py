@@ -32,7 +32,7 @@ _BUILD = Annotated[Path, typer.Argument(help="The directory of a build.", show_d
 _INPUT_TYPE = Annotated[
     list[str] | None,
     typer.Option(
-        help="The integers that the model's input holds: uint8, int4, bipolar, ...;"
+        help="The integers that the model's input holds: uint8, int4, bipolar, 0..9, ...;"
         " of several inputs each: NAME=uint8."
     ),
 ]

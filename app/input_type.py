@@ -30,9 +30,9 @@ def raw_input(
 ) -> RawInput | dict[str, RawInput] | None:
     """Return what the three options say together; None where none is given.
 
-    ``input_type`` is ``uint8``, ``int4``, ..., or ``bipolar``. Scale and bias are exact rationals
-    such as ``1/255`` or ``0.5``, or one a channel, with commas. Each may be a mapping by the names
-    of the model's inputs: what is returned is one then, too.
+    ``input_type`` is ``uint8``, ``int4``, ..., ``bipolar``, or a range: ``0..9``. Scale and
+    bias are exact rationals such as ``1/255`` or ``0.5``, or one a channel, with commas. Each may
+    be a mapping by the names of the model's inputs: what is returned is one then, too.
 
     Raises ``InputTypeError`` for anything else.
     """
@@ -105,15 +105,19 @@ def _raw_input(
 def _type(name: str) -> IntType:
     if name.lower() == "bipolar":
         return BIPOLAR
-    found = re.fullmatch(r"(u?)int([1-9][0-9]?)", name.lower())
-    if found is None or int(found[2]) > _MOST_BITS:
-        raise InputTypeError(
-            f"--input-type is '{name}': use uint8, int8, uint1 to int32, or bipolar"
-        )
-    bits = int(found[2])
-    if found[1]:
-        return IntType(0, 2**bits - 1)
-    return IntType(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if found := re.fullmatch(r"(u?)int([1-9][0-9]?)", name.lower()):
+        bits = int(found[2])
+        below = 0 if found[1] else 2 ** (bits - 1)
+        if bits <= _MOST_BITS:
+            return IntType(-below, 2**bits - 1 - below)
+    if found := re.fullmatch(r"(-?[0-9]{1,10})\.\.(-?[0-9]{1,10})", name):
+        lo, hi = int(found[1]), int(found[2])
+        if -(2 ** (_MOST_BITS - 1)) <= lo < hi < 2**_MOST_BITS:
+            return IntType(lo, hi)
+    raise InputTypeError(
+        f"--input-type is '{name}': use uint8, int8, uint1 to int32, bipolar, or a range such as"
+        " 0..9"
+    )
 
 
 def _rationals(option: str, text: str) -> tuple[Fraction, ...]:

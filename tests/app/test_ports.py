@@ -12,9 +12,11 @@ from onnx import TensorProto
 
 import lutloom
 from lutloom.core.errors import RangeError
+from lutloom.core.types import IntType
 from lutloom.data import DataFileError, load_data, named_source, save_arrays
 from lutloom.input_type import InputTypeError, by_input, raw_input
 from lutloom.streamline.executor import execute
+from lutloom.streamline.importer import RawInput
 from tests.models import Writer, write
 from tests.streamline.test_ports import MODELS
 
@@ -289,3 +291,12 @@ def test_a_file_with_an_equals_sign_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a=b.npy"
     np.save(path, np.zeros((2, 3)))
     assert named_source([str(path)]) == str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "lo", "hi"), [("0..9", 0, 9), ("-3..4", -3, 4), ("int8", -128, 127), ("3..7", 3, 7)]
+)
+def test_an_input_holds_the_integers_of_a_type_or_of_a_range(text: str, lo: int, hi: int) -> None:
+    found = raw_input(text, None, None)
+    assert isinstance(found, RawInput)
+    assert found.type == IntType(lo, hi)

@@ -119,6 +119,8 @@ def test_bad_models_are_refused_with_the_reason(
         (("--input-scale", "1/255"), "--input-type"),
         (("--input-type", "float32"), "--input-type is 'float32'"),
         (("--input-type", "uint0"), "--input-type is 'uint0'"),
+        (("--input-type", "9..0"), "--input-type is '9..0'"),
+        (("--input-type", "0..4294967296"), "--input-type is '0..4294967296'"),
         (("--input-type", "uint8", "--input-scale", "1/0"), "--input-scale is '1/0'"),
         (("--input-type", "uint8", "--input-scale", "a lot"), "--input-scale is 'a lot'"),
         (("--input-type", "uint8", "--input-scale", "nan"), "--input-scale is 'nan'"),
