@@ -46,6 +46,19 @@ _WINDOWS = (
     *_IMAGES,
 )
 _HARDWARE = ("tests/codegen/test_image_networks.py", "tests/codegen/kernels")
+_BRANCHES = tuple(
+    f"tests/streamline/test_{name}.py"
+    for name in ("joins", "products", "concat", "resize", "branch_exactness")
+)
+_LINEAR_QUANTIZERS = (
+    "tests/streamline/test_linear_quantizers.py",
+    "tests/streamline/test_static_quantizer.py",
+)
+_MOVES = (
+    "tests/codegen/test_lower.py",
+    *(f"tests/codegen/kernels/test_{n}.py" for n in ("concat", "split", "upsample", "permute")),
+    "tests/codegen/test_moves.py",
+)
 _REFERENCE = ("tests/core", "tests/sim/test_reference.py", *_PASSES)
 
 
@@ -115,8 +128,8 @@ MUTANTS = (
     Mutant(
         "zero point of the wrong sign",
         "streamline/quantize.py",
-        "return thresholded(node, y, shared, unit, np.asarray(-unit * zero_point), context)",
-        "return thresholded(node, y, shared, unit, np.asarray(unit * zero_point), context)",
+        "isinstance(steps, WideSteps) else 0) - unit * zero_point",
+        "isinstance(steps, WideSteps) else 0) + unit * zero_point",
         _LOWERING,
     ),
     Mutant(
@@ -219,13 +232,6 @@ MUTANTS = (
         "np.asarray(bias * 1)",
         _LOWERING,
     ),
-    Mutant(
-        "a difference of branches added up",
-        "streamline/rules/join.py",
-        "offset = compact(np.asarray(left.offset + sign * right.offset))",
-        "offset = compact(np.asarray(left.offset + right.offset))",
-        _LOWERING,
-    ),
     # Axes
     Mutant(
         "a reshape in the order of the value",
@@ -244,8 +250,8 @@ MUTANTS = (
     Mutant(
         "weights permuted the other way",
         "streamline/value_order.py",
-        "return Const(table.data.take(np.argsort(origin), axis=axis))",
-        "return Const(table.data.take(origin, axis=axis))",
+        "places = np.argsort(origin)",
+        "places = origin",
         _ORDER,
     ),
     # Passes
@@ -568,6 +574,119 @@ MUTANTS = (
         "codegen/kernels/matmul.py",
         "start, of_b = exact.start - factor * terms, exact.of_b + factor",
         "start, of_b = exact.start, exact.of_b",
+        ("tests/codegen/kernels/test_matmul.py",),
+    ),
+    # Branches: operators, rules and C++
+    Mutant(
+        "parts of a split one element late",
+        "core/ops/slice.py",
+        "slice(self.start, self.stop),)",
+        "slice(self.start + 1, self.stop + 1),)",
+        _REFERENCE,
+    ),
+    Mutant(
+        "tiled for repeated in an upsampling",
+        "core/ops/upsample.py",
+        "x = x.repeat(factor, axis=axis)",
+        "x = np.concatenate([x] * factor, axis=axis)",
+        _REFERENCE,
+    ),
+    Mutant(
+        "products typed by their ends' parity",
+        "core/sums.py",
+        "gcd(s * b.lo, t * a.lo, s * t)",
+        "gcd(s * b.lo, t * a.lo)",
+        _REFERENCE,
+    ),
+    Mutant(
+        "parts that touch taken for parts that overlap not at all",
+        "codegen/splits.py",
+        "if s[-1].op.stop <= part.op.start",
+        "if s[-1].op.start <= part.op.start",
+        _MOVES,
+    ),
+    Mutant(
+        "a product that forgets the second offset",
+        "streamline/rules/product.py",
+        "for own, other in ((x, y), (y, x)):",
+        "for own, other in ((x, y),):",
+        _BRANCHES,
+    ),
+    Mutant(
+        "a difference that adds its offset",
+        "streamline/rules/join.py",
+        "offsets.append(np.asarray(shift * factor))",
+        "offsets.append(np.asarray(shift))",
+        _BRANCHES,
+    ),
+    Mutant(
+        "a sum of a value and itself counted once",
+        "streamline/rules/join.py",
+        "factors[name] = np.asarray(factors.get(name, 0) + own * factor)",
+        "factors[name] = np.asarray(own * factor)",
+        _BRANCHES,
+    ),
+    Mutant(
+        "floor for rounding the nearest pixel",
+        "streamline/rules/resize.py",
+        "return lambda y: rounded((y + _HALF) / scale - _HALF)",
+        "return lambda y: floor((y + _HALF) / scale - _HALF)",
+        _BRANCHES,
+    ),
+    Mutant(
+        "a common scale without the difference of biases",
+        "streamline/one_scale.py",
+        "offset = np.asarray(x.offset - unit * shift, dtype=object)",
+        "offset = np.asarray(x.offset, dtype=object)",
+        _BRANCHES,
+    ),
+    Mutant(
+        "a zero point taken with the wrong sign",
+        "streamline/rules/linear_quantizers.py",
+        "np.asarray(-scale * zero_point)",
+        "np.asarray(scale * zero_point)",
+        _LINEAR_QUANTIZERS,
+    ),
+    Mutant(
+        "the range of int8 one level wider",
+        "streamline/linear_quantizers.py",
+        "lo, hi = int(np.iinfo(self.dtype).min), int(np.iinfo(self.dtype).max)",
+        "lo, hi = int(np.iinfo(self.dtype).min), int(np.iinfo(self.dtype).max) + 1",
+        _LINEAR_QUANTIZERS,
+    ),
+    Mutant(
+        "a join that ends one word early (C++)",
+        "hls_templates/include/lutloom/concat.hpp",
+        "if (index < First::kEnd) {",
+        "if (index < First::kEnd - 1) {",
+        _MOVES,
+    ),
+    Mutant(
+        "a split that drops the first word of a part (C++)",
+        "hls_templates/include/lutloom/split.hpp",
+        "if (index >= First::kBegin && index < First::kEnd) {",
+        "if (index > First::kBegin && index < First::kEnd) {",
+        _MOVES,
+    ),
+    Mutant(
+        "an upsampling that takes the last word for the kept one (C++)",
+        "hls_templates/include/lutloom/upsample.hpp",
+        "const bool is_recent = DEPTH == 1 || repeat[LEVELS - 1] != 0;",
+        "const bool is_recent = true;",
+        _MOVES,
+    ),
+    Mutant(
+        "a transposition whose slots do not wrap (C++)",
+        "hls_templates/include/lutloom/permute.hpp",
+        "slot = next >= DEPTH ? int(next) - DEPTH : int(next);",
+        "slot = next > DEPTH ? int(next) - DEPTH : int(next);",
+        _MOVES,
+    ),
+    Mutant(
+        "a matrix product that starts from the row before (C++)",
+        "hls_templates/include/lutloom/matmul.hpp",
+        "const ap_uint<OUT_BITS> before = column == 0 ? start : start_so_far;",
+        "const ap_uint<OUT_BITS> before = column == 0 && bank == 0 ? start : start_so_far;",
         ("tests/codegen/kernels/test_matmul.py",),
     ),
 )
