@@ -131,7 +131,8 @@ def _by_number(op: Op, shape: tuple[int, ...]) -> tuple[Requantize | Threshold, 
         numbers = np.arange(op.base.int64.size).reshape(op.base.shape)[rows, columns]
         return op.shared, np.broadcast_to(numbers, shape)
     assert isinstance(op, Requantize | Threshold)
-    return op, np.broadcast_to(np.arange(shape[-1] if shape else 1), shape)
+    channels = np.arange(shape[-1]) if shape else np.zeros((), dtype=np.int64)
+    return op, np.broadcast_to(channels, shape)
 
 
 def _is_wide_sum(graph: Graph, name: str) -> bool:

@@ -87,6 +87,11 @@ def test_numbers_of_channels_follow_them(quantizer: Op) -> None:
     assert kinds(shuffled) == [Threshold, Reshape, Permute, Reshape]
 
 
+def test_a_number_without_axes_is_its_only_channel() -> None:
+    after = moved(chain((), Permute(()), staircase(1)))
+    assert kinds(after) == [Threshold, Permute]
+
+
 def test_numbers_that_would_differ_by_place_stay_behind() -> None:
     graph = chain((3, 2), Permute((1, 0)), staircase(3))
     assert levels_first(graph) is graph
