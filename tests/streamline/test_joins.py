@@ -211,6 +211,31 @@ def test_three_branches_become_one_sum(tmp_path: Path) -> None:
     assert widest(network) <= 16
 
 
+@pytest.mark.parametrize("kind", ["Add", "Sub"])
+@pytest.mark.parametrize("factor", [None, -0.5, 2.0, 1.0])
+def test_a_tensor_and_itself_are_one_branch(
+    kind: str, factor: float | None, tmp_path: Path
+) -> None:
+    """Directly, or behind a product; their sum may be nothing at all."""
+    w = Writer()
+    x = w.quant("x", 0.3)
+    other = x if factor is None else w.binary("Mul", x, factor)
+    y = w.node("Add", [w.quant(w.node(kind, [x, other]), 0.5), w.quant(x, 0.7, bits=3)])
+    compare(
+        w.model(w.quant(y, 0.9), 2), tmp_path, np.arange(-8, 8).repeat(2).reshape(-1, 2), NIBBLE
+    )
+
+
+@pytest.mark.parametrize("kind", ["Add", "Sub"])
+def test_a_branch_that_is_in_a_wide_sum_already_counts_twice(kind: str, tmp_path: Path) -> None:
+    w = Writer()
+    x = w.quant("x", 0.3)
+    inner = w.node("Add", [w.batch_norm(x, *parameters(1, 2)), w.quant(x, 0.7734, bits=3)])
+    y = w.quant(w.node(kind, [inner, x]), 0.4, bits=3)
+    data = np.indices((16, 16)).reshape(2, -1).T - 8
+    compare(w.model(w.matmul(y, np.eye(2)), 2), tmp_path, data, NIBBLE)
+
+
 @pytest.mark.parametrize("reads_twice", [False, True])
 def test_a_wide_sum_to_which_something_is_added_is_narrowed_with_it(
     reads_twice: bool, tmp_path: Path
