@@ -498,6 +498,12 @@ LUTLOOM_EXPORT std::uint64_t lutloom_finished(const Model* model, std::uint64_t 
   return model->finished(frame);
 }
 
+// When a process ended `frame`.
+LUTLOOM_EXPORT std::uint64_t lutloom_ended(const Model* model, std::uint64_t frame,
+                                           std::uint64_t process) {
+  return model->processes[process].finished[frame];
+}
+
 LUTLOOM_EXPORT std::uint64_t lutloom_spent(const Model* model, std::uint64_t frame,
                                            std::uint64_t process, int state) {
   return model->processes[process].spent_by[frame].cycles[state];

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from lutloom.codegen.design import Design, Fifo, Unit
 
 _MOST_FRAMES = 12
+# And this many until those in front of a FIFO have filled it.
+_MOST_AHEAD = 64
 _SLICE = 10_000
 
 
@@ -213,8 +215,8 @@ class Running:
         return -(-(self.finished[last] - self.finished[since]) // (last - since))
 
     def result(self) -> Cycles:
-        """Return what the last run took."""
-        last = len(self.finished) - 1
+        """Return what the last run took, going on until loads are those of settled processes."""
+        last = self._settled()
 
         def spent(process: int, state: int) -> int:
             after = self.engine.lutloom_spent(self.number, last, process, state)
@@ -230,6 +232,25 @@ class Running:
             for index, fifo in enumerate(self.model.fifos)
         )
         return Cycles(self.finished[0] + 1, self.interval, tuple(loads), tuple(fills))
+
+    def _settled(self) -> int:
+        """Go on until every process is as long at an image as the design; return at which one.
+
+        Processes in front are ahead by all that FIFOs hold, and do not wait before these are full.
+        """
+        last = len(self.finished) - 1
+        while last + 1 < _MOST_AHEAD and any(
+            self._took(process, last) != self.interval
+            for process in range(len(self.model.processes))
+        ):
+            last += 1
+            self._run(last + 1)
+        return last
+
+    def _took(self, process: int, frame: int) -> int:
+        """Return the cycles from the end of one image to that of the next in a process."""
+        ended = self.engine.lutloom_ended
+        return int(ended(self.number, frame, process) - ended(self.number, frame - 1, process))
 
     def _run(self, frames: int) -> bool:
         """Go on until ``frames`` images have left; return False if nothing goes on."""
@@ -351,6 +372,7 @@ def _engine(compiler: str, cache: Path | None) -> ctypes.CDLL:
         ("run", integer, (pointer, number, number)),
         ("deepen", None, (pointer, number)),
         ("finished", number, (pointer, number)),
+        ("ended", number, (pointer, number, number)),
         ("spent", number, (pointer, number, number, integer)),
         ("fill", number, (pointer, number)),
         ("held", number, (pointer, number)),

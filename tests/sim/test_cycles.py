@@ -225,6 +225,19 @@ def test_times_are_those_of_a_plain_model_that_goes_cycle_by_cycle(seed: int) ->
                 assert running.finished == plain
 
 
+def test_who_is_ahead_of_a_deep_fifo_waits_once_it_is_full() -> None:
+    net = chain(0, (1, 8))
+    first = net.threshold(IntType(0, 3))
+    slow = net.matvec(64)
+    graph = lower(net.graph)
+    model = model_of(graph, unfolded_plan(graph)).with_depths({first: 8 * 20})
+    cycles = model.run(IDEAL)
+    waits = {load.name: load.waits_for_output for load in cycles.loads}
+    assert cycles.bottleneck.name == slow
+    assert waits[first] == cycles.interval - 8
+    assert waits["read_axis"] == cycles.interval - 1
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_planned_fifos_are_deep_enough_for_the_slowest_process(seed: int) -> None:
     rng = np.random.default_rng(seed)
