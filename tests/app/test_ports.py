@@ -162,7 +162,9 @@ def test_every_stage_agrees(build: Path, invoke: Invoke, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["image and vector", "siamese", "two scales"])
+@pytest.mark.parametrize(
+    "name", ["image and vector", pytest.param("siamese", marks=pytest.mark.thorough), "two scales"]
+)
 def test_model_integers_and_cpp_agree_with_bounded_fifos(name: str, tmp_path: Path) -> None:
     if shutil.which("g++") is None:
         pytest.skip("needs g++")

@@ -41,7 +41,9 @@ def test_graphs_have_every_way_to_fork_and_to_meet() -> None:
     assert sum(len(graph.nodes) > 40 for graph in graphs) >= 5
 
 
-@pytest.mark.parametrize(("seed", "unit_limit"), [(1, 99), (14, 4), (22, 6)])
+@pytest.mark.parametrize(
+    ("seed", "unit_limit"), [(1, 99), (14, 4), pytest.param(22, 6, marks=pytest.mark.thorough)]
+)
 def test_branches_agree_with_the_fifos_of_a_plan(
     seed: int, unit_limit: int, agree: Callable[..., Any]
 ) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lutloom.core.plan import Plan
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_branches_whose_elements_move_agree_and_do_not_stop(
     seed: int, draw_plan: Callable[..., Plan], agree: Callable[..., Any]
 ) -> None:

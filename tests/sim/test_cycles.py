@@ -425,7 +425,7 @@ def stops(graph: Graph, plan: Plan, timing: Timing = IDEAL) -> bool:
     return False
 
 
-@pytest.mark.parametrize("padding", [0, 2])
+@pytest.mark.parametrize("padding", [pytest.param(0, marks=pytest.mark.thorough), 2])
 def test_a_design_stops_in_the_model_where_its_cpp_does(padding: int, tmp_path: Path) -> None:
     graph = around_a_window(padding)
     plan = unfolded_plan(graph)

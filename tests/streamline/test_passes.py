@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lutloom.core.graph import Graph, Node, Pass
@@ -46,6 +46,7 @@ def test_a_pass_keeps_the_outputs_of_any_graph(pass_: Pass, graph: Graph, seed: 
     assert len(after.nodes) <= len(graph.nodes)
 
 
+@settings(max_examples=40)
 @given(graph=graphs(), seed=seeds)
 def test_all_passes_reach_a_fixpoint_that_keeps_the_outputs(graph: Graph, seed: int) -> None:
     after = run_passes(graph)

@@ -66,7 +66,7 @@ def test_cycles_are_words_of_rows() -> None:
     assert [KERNEL.cycles(made, Folding(pe)) for pe in (1, 3)] == [2 * 6, 2 * 2]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_rows_agree_however_they_are_folded(
     seed: int, chain: Callable[..., Any], draw_plan: Callable[..., Any], agree: Callable[..., Any]
 ) -> None:

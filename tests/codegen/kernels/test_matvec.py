@@ -24,7 +24,7 @@ def site(matrix: list[list[int]], element: IntType) -> Site:
     return Site(op, (x,), op.infer(x))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_every_kind_of_product_agrees_however_it_is_folded(
     seed: int, chain: Callable[..., Any], draw_plan: Callable[..., Any], agree: Callable[..., Any]
 ) -> None:
@@ -103,7 +103,7 @@ def test_only_products_that_multiply_may_use_dsp_slices() -> None:
     assert Multiplier.DSP in KERNEL.legal(site([[1, -2]], IntType(0, 3)), Folding()).multiplier
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_groups_and_borders_agree_however_they_are_folded(
     seed: int, chain: Callable[..., Any], draw_plan: Callable[..., Any], agree: Callable[..., Any]
 ) -> None:
