@@ -263,7 +263,7 @@ def show_compiled(
     if limit is not None:
         tables.failures += usage.wall > limit.seconds or usage.peak_mib > limit.mib
     layers = [check for check in result.checks if check.stage is lutloom.Stage.MODEL]
-    classes = sum(check.differing for check in layers if check.subject == "classes")
+    classes = sum(check.differing for check in layers if check.subject.startswith("classes"))
     quantizers = [check for check in layers if check.subject in build.network.meaning]
     tables.compiled.add_row(
         network.name,
@@ -273,8 +273,8 @@ def show_compiled(
         str(len(build.processes.nodes)),
         str(widest_accumulator(build.processes)),
         str(floats),
-        str(len(build.network.input.head)),
-        str(len(build.network.output.tail)),
+        str(sum(len(port.head) for port in build.network.inputs)),
+        str(sum(len(port.tail) for port in build.network.outputs)),
         f"{sum(check.elements for check in quantizers):,}",
         str(sum(check.differing for check in quantizers)),
         "all" if result.passed else f"NOT: {_failure(result)}",
