@@ -1,0 +1,80 @@
+// Elements of dense layouts as integers: read and written a chunk at a time, so that a kernel has
+// one loop, whatever its operands are stored as.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engine.hpp"
+
+namespace lutloom {
+
+// Elements that a kernel takes at a time: they stay in the first-level cache.
+constexpr std::int64_t CHUNK = 1024;
+
+template <class T, class Stored>
+void widen(const Stored* stored, std::int64_t count, T* values) {
+  for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(stored[i]);
+}
+
+// Read elements `first` up to `first + count`. T holds every integer of the operand.
+template <class T>
+void read(const Operand& x, const Frame& frame, std::int64_t first, std::int64_t count, T* values) {
+  switch (x.layout) {
+    case BYTES: {
+      const std::uint8_t* codes = frame.at<std::uint8_t>(x.buffer) + first;
+      const T lo = static_cast<T>(x.lo), step = static_cast<T>(x.step);
+      for (std::int64_t i = 0; i < count; ++i) values[i] = lo + step * static_cast<T>(codes[i]);
+      break;
+    }
+    case INT16:
+      return widen(frame.at<std::int16_t>(x.buffer) + first, count, values);
+    case INT32:
+      return widen(frame.at<std::int32_t>(x.buffer) + first, count, values);
+    default:
+      return widen(frame.at<std::int64_t>(x.buffer) + first, count, values);
+  }
+}
+
+template <class T, class Stored>
+void narrow(const T* values, std::int64_t count, Stored* stored) {
+  for (std::int64_t i = 0; i < count; ++i) stored[i] = static_cast<Stored>(values[i]);
+}
+
+// Write elements `first` up to `first + count`; all of them are integers of the operand.
+template <class T>
+void write(const Operand& y, const Frame& frame, std::int64_t first, std::int64_t count,
+           const T* values) {
+  switch (y.layout) {
+    case BYTES: {
+      std::uint8_t* codes = frame.at<std::uint8_t>(y.buffer) + first;
+      const T lo = static_cast<T>(y.lo), step = static_cast<T>(y.step);
+      if (step == 1) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          codes[i] = static_cast<std::uint8_t>(values[i] - lo);
+        }
+      } else {
+        for (std::int64_t i = 0; i < count; ++i) {
+          codes[i] = static_cast<std::uint8_t>((values[i] - lo) / step);
+        }
+      }
+      break;
+    }
+    case INT16:
+      return narrow(values, count, frame.at<std::int16_t>(y.buffer) + first);
+    case INT32:
+      return narrow(values, count, frame.at<std::int32_t>(y.buffer) + first);
+    default:
+      return narrow(values, count, frame.at<std::int64_t>(y.buffer) + first);
+  }
+}
+
+// Call `body(first, count)` for chunks of `elements` elements.
+template <class Body>
+void in_chunks(std::int64_t elements, Body body) {
+  for (std::int64_t first = 0; first < elements; first += CHUNK) {
+    body(first, std::min(CHUNK, elements - first));
+  }
+}
+
+}  // namespace lutloom
