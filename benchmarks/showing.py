@@ -263,7 +263,7 @@ def show_compiled(
     if limit is not None:
         tables.failures += usage.wall > limit.seconds or usage.peak_mib > limit.mib
     layers = [check for check in result.checks if check.stage is lutloom.Stage.MODEL]
-    classes = sum(check.differing for check in layers if check.subject.startswith("classes"))
+    classes = sum(check.differing for check in layers if check.subject.split(" ")[0] == "classes")
     quantizers = [check for check in layers if check.subject in build.network.meaning]
     tables.compiled.add_row(
         network.name,
