@@ -14,7 +14,20 @@ from fractions import Fraction
 from math import ceil, floor, prod
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import Add, Requantize, Reshape, Threshold
+from lutloom.core.ops import (
+    Add,
+    BorderThreshold,
+    Concat,
+    Lookup,
+    MaxPool,
+    Permute,
+    Requantize,
+    Reshape,
+    Slice,
+    Threshold,
+    Upsample,
+    Window,
+)
 from lutloom.core.rational import rationals
 from lutloom.core.types import Const
 from lutloom.streamline.align import compact, varies_in_place
@@ -33,6 +46,9 @@ if TYPE_CHECKING:
     from lutloom.streamline.builder import GraphBuilder
     from lutloom.streamline.source import SourceNode
     from lutloom.streamline.symbols import Formula
+
+_QUANTIZERS = (Threshold, BorderThreshold, Requantize, Lookup)
+_MOVES = (Concat, MaxPool, Permute, Reshape, Slice, Upsample, Window)
 
 # Of a sum to which something is added: beyond these bits its addends are looked at one by one, if
 # all but the largest have together no more values than this.
@@ -81,6 +97,33 @@ def one_term(node: SourceNode, x: Formula, build: GraphBuilder) -> Scaled | None
     terms, offset = _of_clamp(node, x, build)
     ((value, slope),) = terms.items()
     return Scaled(value, x.axes, x.shape, slope, offset)
+
+
+def integers_of(node: SourceNode, x: Scaled, build: GraphBuilder) -> Scaled:
+    """Return ``x`` as the integers that ``node`` multiplies: a ReLU of quantized ones is some too.
+
+    Raises ``ModelError`` where a ReLU or a clip has no integer form, and behind a sum: what comes
+    out of that is as wide as an accumulator, and a quantizer was most likely forgotten.
+    """
+    if not x.is_clamped:
+        return x
+    integers = one_term(node, x, build) if _is_quantized(x.value, build) else None
+    if integers is None:
+        raise ModelError(
+            f"{node} multiplies floats: {x.trail[-1]} before it is not followed by a quantizer;"
+            " quantize the activations of that layer"
+        )
+    return integers
+
+
+def _is_quantized(value: str, build: GraphBuilder) -> bool:
+    """Whether ``value`` is an input or a quantizer's, whose elements at most moved since."""
+    producer = build.producer(value)
+    if producer is None or isinstance(producer.op, _QUANTIZERS):
+        return True
+    return isinstance(producer.op, _MOVES) and all(
+        _is_quantized(name, build) for name in producer.inputs
+    )
 
 
 def _of_one(

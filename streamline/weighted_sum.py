@@ -117,15 +117,6 @@ class WeightedSum:
         return compact((total.astype(object) * unit * columns).reshape(*places, outputs))
 
 
-def check_integers(node: SourceNode, x: Scaled) -> None:
-    """Raise ``ModelError`` if a ReLU or clip stands between the integers of ``x`` and ``node``."""
-    if x.is_clamped:
-        raise ModelError(
-            f"{node} multiplies floats: {x.trail[-1]} before it is not followed by a quantizer;"
-            " quantize the activations of that layer"
-        )
-
-
 def weighted_sum(node: SourceNode, weights: Constant, groups: int, *, layer: str) -> WeightedSum:
     """Return the constant ``weights [*kernel, K, M]`` as integers and scales.
 

@@ -16,6 +16,7 @@ from lutloom.core.ops import Conv
 from lutloom.core.rational import rationals
 from lutloom.core.types import Const
 from lutloom.streamline.align import aligned, compact, model_shape
+from lutloom.streamline.clamp_terms import integers_of
 from lutloom.streamline.constant_grids import moved
 from lutloom.streamline.context import required_constant, required_scaled
 from lutloom.streamline.errors import ModelError
@@ -23,7 +24,7 @@ from lutloom.streamline.layout import reordered
 from lutloom.streamline.paddings import integer_of, seen_by_taps
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import ZERO, Scaled
-from lutloom.streamline.weighted_sum import check_integers, weighted_sum
+from lutloom.streamline.weighted_sum import weighted_sum
 from lutloom.streamline.window_attributes import auto_pad, check_axes, image_axes, windows_of
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def _sums_of_windows(
 
     ``weights [*kernel, C / groups, M]``.
     """
-    check_integers(node, x)
     build = context.build
+    x = integers_of(node, x, build)
     type_ = build.types[x.value]
     image = type_.shape[:-1]
     check_axes(node, windows.kernel, image)

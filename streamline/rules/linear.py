@@ -11,6 +11,7 @@ from lutloom.core.rational import rationals
 from lutloom.core.types import Const
 from lutloom.streamline.align import aligned, compact
 from lutloom.streamline.border_classes import expanded
+from lutloom.streamline.clamp_terms import integers_of
 from lutloom.streamline.constant_grids import moved, transposed
 from lutloom.streamline.context import required, required_constant, required_scaled
 from lutloom.streamline.errors import ModelError
@@ -18,7 +19,7 @@ from lutloom.streamline.layout import reordered, reshaped
 from lutloom.streamline.rules.matrix_product import matrix_product
 from lutloom.streamline.scaling import scale_and_shift
 from lutloom.streamline.symbols import Constant, Scaled
-from lutloom.streamline.weighted_sum import check_integers, weighted_sum
+from lutloom.streamline.weighted_sum import weighted_sum
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -107,7 +108,7 @@ def xnor_popcount(node: SourceNode, inputs: Inputs, context: Context) -> Symbol:
 
 
 def _product(node: SourceNode, x: Scaled, weights: Constant, context: Context) -> Scaled:
-    check_integers(node, x)
+    x = integers_of(node, x, context.build)
     fits = weights.array.ndim == _MATRIX and x.shape and weights.array.shape[0] == x.shape[-1]
     if not fits or not weights.array.size:
         raise ModelError(

@@ -14,13 +14,12 @@ from lutloom.core.ops import MatMul
 from lutloom.streamline.align import compact
 from lutloom.streamline.border_classes import expanded
 from lutloom.streamline.broadcast import of_one_rank, repeated
-from lutloom.streamline.clamp_terms import one_term
+from lutloom.streamline.clamp_terms import integers_of
 from lutloom.streamline.context import required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered
 from lutloom.streamline.rules.product import shifted
 from lutloom.streamline.symbols import Scaled
-from lutloom.streamline.weighted_sum import check_integers
 
 if TYPE_CHECKING:
     from lutloom.streamline.context import Context, Inputs
@@ -57,10 +56,7 @@ def matrix_product(node: SourceNode, inputs: Inputs, context: Context) -> Scaled
 def _whole(node: SourceNode, inputs: Inputs, index: int, context: Context) -> Scaled:
     """Return a factor, which must be integers in disguise."""
     x = required_scaled(node, inputs, index, "a product")
-    integers = one_term(node, x, context.build)
-    if integers is None:
-        check_integers(node, x)
-    return integers or x
+    return integers_of(node, x, context.build)
 
 
 def _with_shapes(

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from lutloom.core.ops import Window
 from lutloom.core.rational import rationals
 from lutloom.streamline.align import compact, model_shape, varies_in_place
+from lutloom.streamline.clamp_terms import integers_of
 from lutloom.streamline.context import required_constant, required_integers, required_scaled
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.layout import reordered
 from lutloom.streamline.paddings import integer_of, seen_by_taps
-from lutloom.streamline.weighted_sum import check_integers
 from lutloom.streamline.window_attributes import check_axes, fitting
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def windowed(
     """Return what ``windows`` see of ``x``, a row of all taps each, and ``value`` around it."""
     import numpy as np
 
-    check_integers(node, x)
+    x = integers_of(node, x, context.build)
     if varies_in_place(x.slope):
         raise ModelError(
             f"{node}: the scale of its input varies along another dimension than that of the"

@@ -195,7 +195,7 @@ def of_values() -> ModelProto:
 
 def of_float() -> ModelProto:
     w = Writer()
-    x = w.node("Relu", [w.quant("x")], name="act")
+    x = w.node("Relu", [w.binary("Add", w.quant("x"), 0.3)], name="act")
     return w.model(padded(w, x, [0, 0, 1, 1, 0, 0, 1, 1], 0.5), 2, 3, 4)
 
 
