@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from lutloom.compilation import compile  # noqa: A004 - the name that users expect
     from lutloom.core.errors import LutloomError
     from lutloom.demonstration import demo
+    from lutloom.engines import Engine
     from lutloom.frame_rates import Throughput, throughput
     from lutloom.inspection import Inspection, inspect
-    from lutloom.simulation import Engine, Simulation, simulate
+    from lutloom.simulation import Simulation, simulate
     from lutloom.training import train
     from lutloom.verification import Check, Stage, Verification, verify
 
@@ -26,7 +27,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Build": "lutloom.build",
     "Check": "lutloom.verification",
-    "Engine": "lutloom.simulation",
+    "Engine": "lutloom.engines",
     "Inspection": "lutloom.inspection",
     "LutloomError": "lutloom.core.errors",
     "Simulation": "lutloom.simulation",

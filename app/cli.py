@@ -52,6 +52,7 @@ _BOARD = Annotated[str, typer.Option(help="A board's name, or the path of its TO
 class EngineName(Enum):
     """What computes: mirrors ``lutloom.Engine`` without loading it."""
 
+    COMPILED = "compiled"
     REFERENCE = "reference"
     CSIM = "csim"
     ADVERSARIAL = "adversarial"

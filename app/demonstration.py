@@ -12,8 +12,9 @@ from lutloom.compilation import check_output
 from lutloom.compilation import compile as compile_model
 from lutloom.core.files import whole_directory
 from lutloom.data import save_array
+from lutloom.engines import Engine
 from lutloom.extras import require
-from lutloom.simulation import Engine, Simulation, classes, simulate
+from lutloom.simulation import Simulation, classes, simulate
 from lutloom.training import train
 from lutloom.verification import Check, Stage, Verification, layer_check, verify
 from lutloom.verification_report import write_report

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lutloom.build import Build, changes, check_output, check_planned, load_build
 from lutloom.core.errors import LutloomError
 from lutloom.core.files import OutputError, check_replaceable, write_file
+from lutloom.engines import cache_of
 from lutloom.fifo_table import fifo_rows
-from lutloom.simulation import cache_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.build import CACHE, Build, BuildError, changes, check_output, load_build
+from lutloom.build import Build, check_output, load_build
 from lutloom.core.errors import RangeError
 from lutloom.core.files import OutputError
 from lutloom.data import count_of, load_data, load_labels, samples_of, save_array, save_arrays
+from lutloom.engines import Engine, computation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,28 +22,11 @@ if TYPE_CHECKING:
 
     from lutloom.core.graph import Graph
     from lutloom.core.network import Network
-    from lutloom.core.types import IntArray
     from lutloom.data import ArraySource, DataSource
 
-    Values = Mapping[str, IntArray]
-    Runner = Callable[[Values], Values]
-
 BATCH = 1000
-COMPILED_BATCH = 100
 MOST_NUMBERS = 2**26
 """Integers of 8 bytes that a batch may take."""
-
-
-class Engine(Enum):
-    """What computes the integers: they are the same.
-
-    ``ADVERSARIAL`` is the C++ with FIFOs of the planned depths, where processes keep words back and
-    wait at random: what stops there may stop in hardware.
-    """
-
-    REFERENCE = "reference"
-    CSIM = "csim"
-    ADVERSARIAL = "adversarial"
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +92,11 @@ def simulate(
     if output is not None:
         _check_output(Path(output), network, data, labels)
         check_output(Path(output), loaded.directory)
-    run = runner(loaded, engine, seed)
+    compute = computation(loaded, engine, seed=seed)
     parts = []
     size = images_at_once(network.graph, most=BATCH)
     for start in range(0, max(count, 1), size):
-        batch = samples_of(images, slice(start, start + size))
-        parts.append(network.decode_all(run(network.encode_all(batch))))
+        parts.append(compute(samples_of(images, slice(start, start + size))))
         if on_progress is not None:
             on_progress(min(start + size, count), count)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -145,57 +126,10 @@ def _check_output(
         raise OutputError(f"{output} should be a .npz file: the model has the outputs {names}")
 
 
-def runner(build: Build, engine: Engine, seed: int = 0) -> Runner:
-    """Return the function from the graph's inputs to its outputs that ``engine`` computes."""
-    from lutloom.sim.reference import run
-
-    graph = build.network.graph
-    if engine is Engine.REFERENCE:
-        return lambda x: run(graph, x, wanted=graph.outputs)
-    from lutloom.sim.csim import build as build_simulation
-
-    for file in changes(build.directory).sources:
-        if file.startswith("hls/"):  # scripts and texts compute nothing
-            raise BuildError(
-                f"{build.directory / file} was changed since it was compiled: `lutloom verify`"
-                " says whether it still computes the same; compile the model again to simulate it"
-            )
-    adversary = seed if engine is Engine.ADVERSARIAL else None
-    simulation = build_simulation(
-        build.directory, bounded=adversary is not None, cache=cache_of(build)
-    )
-
-    def compiled(x: Values) -> Values:
-        found = simulation.run_all(x, adversary=adversary)
-        twins = zip(build.processes.outputs, graph.outputs, strict=True)
-        return {twin: found[name] for name, twin in twins}
-
-    return in_batches(compiled)
-
-
 def images_at_once(*graphs: Graph, most: int) -> int:
     """Return for how many images all values of ``graphs`` fit in memory: from 1 to ``most``."""
     numbers = sum(type_.size for graph in graphs for type_ in graph.types.values())
     return max(1, min(most, MOST_NUMBERS // max(numbers, 1)))
-
-
-def in_batches(run: Runner) -> Runner:
-    """Return ``run`` over a batch at a time: C++ that runs can't be interrupted."""
-    import numpy as np
-
-    def run_batches(x: Values) -> Values:
-        starts = range(0, max(count_of(x), 1), COMPILED_BATCH)
-        parts = [run(samples_of(x, slice(start, start + COMPILED_BATCH))) for start in starts]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    return run_batches
-
-
-def cache_of(build: Build) -> Path | None:
-    """Return the directory for the compiled C++ of ``build``; None if it can't be written."""
-    cache = build.directory / CACHE
-    place = cache if cache.exists() else build.directory
-    return cache if place.is_dir() and os.access(place, os.W_OK) else None
 
 
 def classes(outputs: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.data import count_of, samples_of
-from lutloom.simulation import COMPILED_BATCH, cache_of, classes, images_at_once
+from lutloom.engines import COMPILED_BATCH, cache_of
+from lutloom.simulation import classes, images_at_once
 from lutloom.verification import Check, Stage, layer_check
 
 if TYPE_CHECKING:

@@ -1,0 +1,102 @@
+"""What computes a build: engines by their names, each from the model's inputs to its outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lutloom.build import CACHE, Build, BuildError, changes
+from lutloom.data import count_of, samples_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntArray
+
+    Values = Mapping[str, IntArray]
+    Runner = Callable[[Values], Values]
+    Computation = Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]
+
+COMPILED_BATCH = 100
+
+
+class Engine(Enum):
+    """What computes the integers: they are the same.
+
+    ``COMPILED`` is the fast one, and needs a C++ compiler when it is first used; ``REFERENCE`` is
+    the specification in NumPy. ``CSIM`` is the design's own C++. ``ADVERSARIAL`` is that with FIFOs
+    of the planned depths, where processes keep words back and wait at random: what stops there may
+    stop in hardware.
+    """
+
+    COMPILED = "compiled"
+    REFERENCE = "reference"
+    CSIM = "csim"
+    ADVERSARIAL = "adversarial"
+
+
+def computation(build: Build, engine: Engine, *, seed: int = 0) -> Computation:
+    """Return the function from the model's inputs ``[N, ...]`` to its outputs, both by their names.
+
+    ``seed`` is for the adversarial engine. Raises a ``LutloomError`` where the engine can't be
+    made: without a compiler, say.
+    """
+    network = build.network
+    run = _runner(build, engine, seed)
+    return lambda images: network.decode_all(run(network.encode_all(images)))
+
+
+def _runner(build: Build, engine: Engine, seed: int) -> Runner:
+    """Return the function from the graph's inputs to its outputs that ``engine`` computes."""
+    from lutloom.sim.reference import run
+
+    graph = build.network.graph
+    if engine is Engine.COMPILED:
+        from lutloom.sim.engine import make_engine
+
+        return make_engine(graph).run
+    if engine is Engine.REFERENCE:
+        return lambda x: run(graph, x, wanted=graph.outputs)
+    from lutloom.sim.csim import build as build_simulation
+
+    for file in changes(build.directory).sources:
+        if file.startswith("hls/"):  # scripts and texts compute nothing
+            raise BuildError(
+                f"{build.directory / file} was changed since it was compiled: `lutloom verify`"
+                " says whether it still computes the same; compile the model again to simulate it"
+            )
+    adversary = seed if engine is Engine.ADVERSARIAL else None
+    simulation = build_simulation(
+        build.directory, bounded=adversary is not None, cache=cache_of(build)
+    )
+
+    def compiled(x: Values) -> Values:
+        found = simulation.run_all(x, adversary=adversary)
+        twins = zip(build.processes.outputs, graph.outputs, strict=True)
+        return {twin: found[name] for name, twin in twins}
+
+    return _in_batches(compiled)
+
+
+def _in_batches(run: Runner) -> Runner:
+    """Return ``run`` over a batch at a time: C++ that runs can't be interrupted."""
+    import numpy as np
+
+    def run_batches(x: Values) -> Values:
+        starts = range(0, max(count_of(x), 1), COMPILED_BATCH)
+        parts = [run(samples_of(x, slice(start, start + COMPILED_BATCH))) for start in starts]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return run_batches
+
+
+def cache_of(build: Build) -> Path | None:
+    """Return the directory for the compiled C++ of ``build``; None if it can't be written."""
+    cache = build.directory / CACHE
+    place = cache if cache.exists() else build.directory
+    return cache if place.is_dir() and os.access(place, os.W_OK) else None
