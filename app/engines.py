@@ -47,11 +47,11 @@ def computation(build: Build, engine: Engine, *, seed: int = 0) -> Computation:
     made: without a compiler, say.
     """
     network = build.network
-    run = _runner(build, engine, seed)
+    run = runner(build, engine, seed)
     return lambda images: network.decode_all(run(network.encode_all(images)))
 
 
-def _runner(build: Build, engine: Engine, seed: int) -> Runner:
+def runner(build: Build, engine: Engine, seed: int) -> Runner:
     """Return the function from the graph's inputs to its outputs that ``engine`` computes."""
     from lutloom.sim.reference import run
 
