@@ -34,6 +34,8 @@ MAY_IMPORT = {
 # Which folders may import which libraries; libraries that are not named are anybody's.
 LIBRARIES = {
     "brevitas": ("qat",),
+    "dask": ("app",),
+    "distributed": ("app",),
     "flint": ("streamline",),
     "lightning": ("qat",),
     "pytorch_lightning": ("qat",),
@@ -43,6 +45,7 @@ LIBRARIES = {
     "onnx": ("streamline",),
     "onnxruntime": ("streamline",),
     "onnxscript": ("streamline",),
+    "pytest": ("app",),
     "qonnx": ("streamline",),
     "finn": (),
     "hls4ml": (),  # its wheel ships headers: it is found, never imported
@@ -50,6 +53,8 @@ LIBRARIES = {
 
 HEAVY = (
     "brevitas",
+    "dask",
+    "distributed",
     "flint",
     "hls4ml",
     "jinja2",

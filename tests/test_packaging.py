@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import import_module
 from importlib.metadata import entry_points, version
 from pathlib import Path, PurePosixPath
 
@@ -85,6 +86,11 @@ def test_the_command_leads_to_a_function() -> None:
     assert callable(getattr(__import__(module, fromlist=[function]), function))
 
 
+def test_the_pytest_plugin_leads_to_a_module_of_fixtures() -> None:
+    (module,) = PROJECT["entry-points"]["pytest11"].values()
+    assert hasattr(import_module(module), "lutloom_design")
+
+
 def test_all_is_every_extra_but_finn_and_dev() -> None:
     (everything,) = EXTRAS["all"]
     assert Requirement(everything).extras == set(EXTRAS) - {"all", "dev", "finn"}
@@ -92,7 +98,13 @@ def test_all_is_every_extra_but_finn_and_dev() -> None:
 
 def test_what_is_installed_together_is_pinned_within_its_range() -> None:
     pins = constraints()
-    named = [*PROJECT["dependencies"], *EXTRAS["qat"], *EXTRAS["csim"], *EXTRAS["dev"]]
+    named = [
+        *PROJECT["dependencies"],
+        *EXTRAS["qat"],
+        *EXTRAS["csim"],
+        *EXTRAS["dask"],
+        *EXTRAS["dev"],
+    ]
     for requirement in map(Requirement, (*named, *PYPROJECT["build-system"]["requires"])):
         name = canonicalize_name(requirement.name)
         assert name in pins, f"{name} is not pinned in constraints.txt"

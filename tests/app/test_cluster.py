@@ -1,0 +1,177 @@
+"""``--dask``: the same outputs from the workers of a cluster, whatever becomes of them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import lutloom
+from lutloom.cluster import ClusterError, _parcel, cluster
+from lutloom.engines import Engine
+from tests.app import dask_processes
+from tests.app.commands import contents
+from tests.app.dask_processes import (
+    DIES_OF_A_SHARD,
+    HAS_NO_LUTLOOM,
+    IS_OLDER,
+    SOUND,
+    Scheduler,
+    workers,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
+    """Return a scheduler without workers."""
+    with dask_processes.scheduler(tmp_path_factory.mktemp("scheduler")) as running:
+        yield running
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("ANSWER", 0.5), ("LOOK", 0.1), ("WORKERLESS", 0.3)):
+        monkeypatch.setattr(f"lutloom.cluster._{name}_SECONDS", seconds)
+
+
+def images(count: int) -> NDArray[np.float32]:
+    return np.random.default_rng(count).normal(size=(count, 12)).astype(np.float32)
+
+
+def computed(
+    address: str, directory: Path, shards: Iterator[NDArray[Any]] | list[NDArray[Any]]
+) -> list[NDArray[Any]]:
+    """Return what the cluster gives for each of ``shards``."""
+    build = lutloom.load_build(directory)
+    given, output = build.network.input.name, build.network.output.name
+    with cluster(address, build, Engine.REFERENCE, 0) as compute:
+        return [found[output] for found in compute({given: shard} for shard in shards)]
+
+
+def test_shards_come_back_in_their_order_though_a_worker_dies(
+    scheduler: Scheduler, float_build: Path, tmp_path: Path
+) -> None:
+    data = images(2000)
+    shards = [data[first : first + 100] for first in range(0, 2000, 100)]
+    shards += [data[:1], data[:0], data[7:520]]
+    with workers(scheduler, tmp_path, DIES_OF_A_SHARD, SOUND) as (dying, sound):
+        found = computed(scheduler.address, float_build, shards)
+        assert dying.wait(timeout=60) == -9
+        assert sound.poll() is None
+    for ours, shard in zip(found, shards, strict=True):
+        assert np.array_equal(ours, lutloom.simulate(float_build, shard).outputs)
+
+
+def test_shards_are_read_when_workers_need_them(
+    scheduler: Scheduler, float_build: Path, tmp_path: Path
+) -> None:
+    build = lutloom.load_build(float_build)
+    read = 0
+
+    def shards() -> Iterator[dict[str, NDArray[Any]]]:
+        nonlocal read
+        for _ in range(50):
+            read += 1
+            yield {build.network.input.name: images(2)}
+
+    with (
+        workers(scheduler, tmp_path, SOUND),
+        cluster(scheduler.address, build, Engine.REFERENCE, 0) as compute,
+    ):
+        for done, _ in enumerate(compute(shards())):
+            assert read - done <= 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (IS_OLDER, r"worker tcp://.* has lutloom 0\.0\.9, and this is .*: install lutloom==.*"),
+        (HAS_NO_LUTLOOM, r"worker tcp://.* can't import lutloom \(.*\): install lutloom==.*"),
+    ],
+    ids=["another version", "none"],
+)
+def test_a_worker_without_this_lutloom_is_named(
+    kind: str, said: str, scheduler: Scheduler, float_build: Path, tmp_path: Path
+) -> None:
+    with workers(scheduler, tmp_path, kind), pytest.raises(ClusterError, match=said):
+        computed(scheduler.address, float_build, [])
+
+
+def test_a_worker_of_another_version_that_comes_later_is_named(
+    scheduler: Scheduler, float_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lutloom.cluster._check_workers", lambda _: None)
+    said = r"^the Dask worker tcp://.* has lutloom 0\.0\.9"
+    with workers(scheduler, tmp_path, IS_OLDER), pytest.raises(ClusterError, match=said):
+        computed(scheduler.address, float_build, [images(3)])
+
+
+def test_a_shard_that_workers_die_of_is_not_tried_for_ever(
+    scheduler: Scheduler, float_build: Path, tmp_path: Path
+) -> None:
+    said = r"^2 workers of the Dask cluster at tcp://.* died of the same images, .* tcp://.*: see"
+    with (
+        workers(scheduler, tmp_path, DIES_OF_A_SHARD, DIES_OF_A_SHARD),
+        pytest.raises(ClusterError, match=said),
+    ):
+        computed(scheduler.address, float_build, [images(3)])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_cluster_whose_workers_all_died_is_not_waited_for(
+    scheduler: Scheduler, float_build: Path, tmp_path: Path
+) -> None:
+    with (
+        workers(scheduler, tmp_path, DIES_OF_A_SHARD),
+        pytest.raises(ClusterError, match="has lost all its workers: start some with"),
+    ):
+        computed(scheduler.address, float_build, [images(3)])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_cluster_without_workers_is_named(scheduler: Scheduler, float_build: Path) -> None:
+    with pytest.raises(ClusterError, match=r"at tcp://.* has no workers: start some with `dask"):
+        computed(scheduler.address, float_build, [images(3)])
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "nobody", "", "smtp://127.0.0.1:25", "::"]
+)
+def test_an_address_without_a_scheduler_is_named(address: str, float_build: Path) -> None:
+    with pytest.raises(
+        ClusterError, match=rf"^no Dask scheduler answers at '{address}' \(.+\): st"
+    ):
+        computed(address, float_build, [images(3)])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_scheduler_that_ends_is_named(
+    float_build: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def shards(process: subprocess.Popen[bytes]) -> Iterator[NDArray[Any]]:
+        yield images(3)
+        process.kill()
+        while True:
+            yield images(3)
+
+    with dask_processes.scheduler(tmp_path) as ending, workers(ending, tmp_path, SOUND):
+        said = r"^the Dask scheduler at tcp://.* was lost: start it again, and simulate again$"
+        with pytest.raises(ClusterError, match=said):
+            computed(ending.address, float_build, shards(ending.process))
+    assert capfd.readouterr().err == ""
+
+
+def test_workers_get_what_they_read_and_nothing_else(float_build: Path) -> None:
+    sent = dict(_parcel(lutloom.load_build(float_build)))
+    files = contents(float_build)
+    assert sent.items() <= files.items()
+    assert {name for name in files if name.startswith("hls/")} <= set(sent)
+    assert set(sent).isdisjoint({"model.onnx", "golden.npz", "samples.npz"})
