@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lutloom import __version__
 from lutloom.build import MANIFEST, PLAN, load_build
 from lutloom.core.errors import LutloomError
+from lutloom.core.network import save_network
 from lutloom.extras import require
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     Values: TypeAlias = Mapping[str, IntArray]
     Parcel: TypeAlias = tuple[tuple[str, bytes], ...]
 
-_READ = (MANIFEST, PLAN, "network.json", "model.graph", "model.npz", "processes.*", "hls/**/*")
 _LOGGERS = ("distributed", "distributed.client")
 _ANSWER_SECONDS = 10.0
 _WORKERLESS_SECONDS = 60.0
@@ -71,7 +71,7 @@ def cluster(
     require("dask", "dask", "distributed")
     with _connected(address) as connection:
         _check_workers(connection)
-        network, kept = build.network, connection.submit(_kept, _parcel(build))
+        network, kept = build.network, connection.submit(_kept, _parcel(build, engine))
         inputs, outputs = network.graph.inputs, _output_types(network.graph)
 
         def submitted(shard: Arrays) -> Future[Any]:
@@ -226,11 +226,26 @@ def _ahead(futures: Iterator[Future[Any]], connection: _Connection) -> Iterator[
         yield waiting.popleft()
 
 
-def _parcel(build: Build) -> Parcel:
-    """Return the files of ``build`` that computing its integers takes, by their names."""
-    paths = sorted(path for pattern in _READ for path in build.directory.glob(pattern))
+def _parcel(build: Build, engine: Engine) -> Parcel:
+    """Return the files that ``engine`` computes from, by their names in a build.
+
+    The network is the one that ``build`` has in memory: its graph may give more than the model.
+    """
+    from lutloom.engines import Engine
+
+    patterns = (MANIFEST, PLAN, "processes.*")
+    if engine in {Engine.CSIM, Engine.ADVERSARIAL}:
+        patterns = (*patterns, "hls/**/*")
+    with tempfile.TemporaryDirectory(prefix="lutloom-") as directory:
+        save_network(build.network, Path(directory))
+        return (*_files(Path(directory), "*"), *_files(build.directory, *patterns))
+
+
+def _files(directory: Path, *patterns: str) -> Parcel:
+    """Return the files below ``directory`` that match one of ``patterns``, by their paths."""
+    paths = sorted(path for pattern in patterns for path in directory.glob(pattern))
     return tuple(
-        (path.relative_to(build.directory).as_posix(), path.read_bytes())
+        (path.relative_to(directory).as_posix(), path.read_bytes())
         for path in paths
         if path.is_file()
     )

@@ -169,9 +169,13 @@ def test_a_scheduler_that_ends_is_named(
     assert capfd.readouterr().err == ""
 
 
-def test_workers_get_what_they_read_and_nothing_else(float_build: Path) -> None:
-    sent = dict(_parcel(lutloom.load_build(float_build)))
+@pytest.mark.parametrize("engine", Engine)
+def test_workers_get_what_they_read_and_nothing_else(engine: Engine, float_build: Path) -> None:
+    sent = dict(_parcel(lutloom.load_build(float_build), engine))
     files = contents(float_build)
+    project = {name for name in files if name.startswith("hls/")}
     assert sent.items() <= files.items()
-    assert {name for name in files if name.startswith("hls/")} <= set(sent)
     assert set(sent).isdisjoint({"model.onnx", "golden.npz", "samples.npz"})
+    assert project & set(sent) == (
+        project if engine in {Engine.CSIM, Engine.ADVERSARIAL} else set()
+    )
