@@ -12,7 +12,10 @@ from lutloom.sim.engine.instruction_set import InstructionSet
 from lutloom.sim.shared_library import load_library
 from lutloom.sim.toolchain import find_compiler
 
-_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-pthread", "-w")
+# Products and sums in floating point are rounded one by one: so they have been proved.
+_FLAGS = (
+    *("-std=c++17", "-O3", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", "-pthread", "-w"),
+)
 
 
 def user_cache() -> Path | None:

@@ -1,0 +1,127 @@
+// Registers of 32-bit sums, and what adds products of bytes or of 16-bit integers to them.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace lutloom {
+
+#if defined(__AVX512BW__)
+
+using Vector = __m512i;
+
+inline Vector zeros() { return _mm512_setzero_si512(); }
+inline Vector load(const void* at) { return _mm512_loadu_si512(at); }
+inline void store(void* at, Vector x) { _mm512_storeu_si512(at, x); }
+
+// The same four bytes in every lane.
+inline Vector broadcast(const void* at) {
+  std::int32_t word;
+  std::memcpy(&word, at, 4);
+  return _mm512_set1_epi32(word);
+}
+
+// Add to each lane the products of two signed 16-bit integers.
+inline Vector dot_shorts(Vector sum, Vector x, Vector w) {
+#if defined(__AVX512VNNI__)
+  return _mm512_dpwssd_epi32(sum, x, w);
+#else
+  return _mm512_add_epi32(sum, _mm512_madd_epi16(x, w));
+#endif
+}
+
+// Add to each lane the products of four bytes of x without a sign with four of w with one. Without
+// VNNI, two products must add up to 16 bits.
+inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
+#if defined(__AVX512VNNI__)
+  return _mm512_dpbusd_epi32(sum, x, w);
+#else
+  return dot_shorts(sum, _mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1));
+#endif
+}
+
+#elif defined(__AVX2__)
+
+using Vector = __m256i;
+
+inline Vector zeros() { return _mm256_setzero_si256(); }
+inline Vector load(const void* at) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(at));
+}
+inline void store(void* at, Vector x) { _mm256_storeu_si256(static_cast<__m256i*>(at), x); }
+
+inline Vector broadcast(const void* at) {
+  std::int32_t word;
+  std::memcpy(&word, at, 4);
+  return _mm256_set1_epi32(word);
+}
+
+inline Vector dot_shorts(Vector sum, Vector x, Vector w) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+}
+
+inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
+  return dot_shorts(sum, _mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1));
+}
+
+#else
+
+struct Vector {
+  std::int32_t lanes[4];
+};
+
+inline Vector zeros() { return {{0, 0, 0, 0}}; }
+
+inline Vector load(const void* at) {
+  Vector x;
+  std::memcpy(&x, at, sizeof x);
+  return x;
+}
+
+inline void store(void* at, Vector x) { std::memcpy(at, &x, sizeof x); }
+
+inline Vector broadcast(const void* at) {
+  Vector x;
+  for (std::int32_t& lane : x.lanes) std::memcpy(&lane, at, 4);
+  return x;
+}
+
+template <class X, class W>
+Vector dot_portable(Vector sum, Vector x, Vector w) {
+  constexpr int COUNT = sizeof(Vector) / sizeof(X);
+  X a[COUNT];
+  W b[COUNT];
+  std::memcpy(a, &x, sizeof x);
+  std::memcpy(b, &w, sizeof w);
+  for (int i = 0; i < COUNT; ++i) {
+    sum.lanes[i * static_cast<int>(sizeof(X)) / 4] += std::int32_t{a[i]} * std::int32_t{b[i]};
+  }
+  return sum;
+}
+
+inline Vector dot_shorts(Vector sum, Vector x, Vector w) {
+  return dot_portable<std::int16_t, std::int16_t>(sum, x, w);
+}
+
+inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
+  return dot_portable<std::uint8_t, std::int8_t>(sum, x, w);
+}
+
+#endif
+
+// 32-bit sums that a register holds.
+constexpr std::int64_t LANES_32 = sizeof(Vector) / 4;
+// Outputs that are computed side by side: four registers. Python's `block_of` says the same.
+constexpr std::int64_t BLOCK = 4 * LANES_32;
+// Places that are computed at a time, for that many registers of outputs: as registers allow.
+#if defined(__AVX512BW__)
+constexpr int TILE_1 = 12, TILE_2 = 12, TILE_3 = 8, TILE_4 = 6;
+#else
+constexpr int TILE_1 = 8, TILE_2 = 4, TILE_3 = 3, TILE_4 = 2;
+#endif
+
+}  // namespace lutloom
