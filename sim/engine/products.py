@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import BorderThreshold, Conv, Linear, MatVec, Threshold
+from lutloom.core.ops import (
+    BorderThreshold,
+    Conv,
+    Depthwise,
+    Linear,
+    MatVec,
+    SumPool,
+    Threshold,
+)
 from lutloom.core.windows import Windows, class_indices
 from lutloom.sim.engine.kernels.threshold import classes_of
 
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     from lutloom.core.types import TensorType
     from lutloom.sim.engine.planner import Planner
 
-    Sums = Conv | Linear | MatVec
+    Sums = Conv | Depthwise | Linear | MatVec | SumPool
 
 _FAR = 2**62
 
@@ -80,15 +88,7 @@ class Products:
 
         if self.windows is None:
             return np.arange(self.pixels).reshape(-1, 1)
-        numbers = np.zeros((1, 1), np.int64)
-        for axis, size in enumerate(self.image):
-            taps = range(self.windows.kernel[axis])
-            seen = np.stack([self.windows.pixels(self.image, axis, tap) for tap in taps], axis=-1)
-            wide = numbers[:, None, :, None]
-            inner = wide * size + seen[None, :, None, :]
-            there = (wide >= 0) & (seen >= 0)[None, :, None, :]
-            numbers = np.where(there, inner, -1).reshape(len(numbers) * len(seen), -1)
-        return np.ascontiguousarray(numbers)
+        return seen_pixels(self.image, self.windows)
 
     @property
     def pixels(self) -> int:
@@ -96,12 +96,27 @@ class Products:
         return len(self.classes)
 
 
+def seen_pixels(image: tuple[int, ...], windows: Windows) -> NDArray[np.int64]:
+    """Return the pixel that each tap of each window sees, ``[results, taps]``: -1 if masked."""
+    import numpy as np
+
+    numbers = np.zeros((1, 1), np.int64)
+    for axis, size in enumerate(image):
+        taps = range(windows.kernel[axis])
+        seen = np.stack([windows.pixels(image, axis, tap) for tap in taps], axis=-1)
+        wide = numbers[:, None, :, None]
+        inner = wide * size + seen[None, :, None, :]
+        there = (wide >= 0) & (seen >= 0)[None, :, None, :]
+        numbers = np.where(there, inner, -1).reshape(len(numbers) * len(seen), -1)
+    return np.ascontiguousarray(numbers)
+
+
 def products_of(planner: Planner, node: Node) -> Products:
     """Return the products that ``node`` computes, with the staircase behind it if that is simple.
 
     The staircase's node is marked as done.
     """
-    assert isinstance(node.op, Conv | Linear | MatVec)
+    assert isinstance(node.op, Conv | Depthwise | Linear | MatVec | SumPool)
     x, y = planner.type(node.inputs[0]), planner.type(node.name)
     pixels = y.size // y.channels
     classes, bias = _bias_of(node.op, x, pixels, y.channels)
@@ -110,9 +125,9 @@ def products_of(planner: Planner, node: Node) -> Products:
         y=node.name,
         image=x.shape[:-1],
         results=y.shape[:-1],
-        windows=node.op.windows if isinstance(node.op, Conv) else None,
-        weights=_weights_of(node.op),
-        fill=node.op.fill if isinstance(node.op, Conv) else 0,
+        windows=None if isinstance(node.op, Linear | MatVec) else node.op.windows,
+        weights=weights_of(node.op, x.channels),
+        fill=node.op.fill if isinstance(node.op, Conv | Depthwise) else 0,
         classes=classes,
         bias=bias,
         stairs=None,
@@ -127,7 +142,7 @@ def products_of(planner: Planner, node: Node) -> Products:
     return fused
 
 
-def _weights_of(op: Sums) -> NDArray[np.int64]:
+def weights_of(op: Sums, channels: int) -> NDArray[np.int64]:
     """Return the weights ``[groups, taps, C / groups, M / groups]``."""
     import numpy as np
 
@@ -136,6 +151,10 @@ def _weights_of(op: Sums) -> NDArray[np.int64]:
     elif isinstance(op, MatVec):
         rows = op.matrix.int64.reshape(op.groups, -1, op.matrix.shape[1])
         matrix = rows.swapaxes(1, 2)[:, np.newaxis]
+    elif isinstance(op, SumPool):
+        matrix = np.ones((channels, op.windows.taps, 1, 1), np.int64)
+    elif isinstance(op, Depthwise):
+        matrix = op.weights.int64.reshape(-1, channels).T[..., np.newaxis, np.newaxis]
     else:
         *_, fan_in, outputs = op.weights.shape
         shape = (-1, fan_in, op.groups, outputs // op.groups)
@@ -187,7 +206,7 @@ def _with_stairs(planner: Planner, made: Products, reader: Node) -> Products | N
     reached = np.where(falls[:, None], reached[..., ::-1], reached)
     signs = np.where(falls, -1, 1)
     kinds = classes_of(op, (*made.results, made.outputs), made.pixels)
-    classes, kind, border = _pairs(kinds, made.classes)
+    classes, kind, border = pairs_of(kinds, made.classes)
     table = _first_reaching(reached, thresholds, codes.count - 1)[kind]
     table -= (signs * made.bias[border])[..., np.newaxis]
     return replace(
@@ -200,7 +219,7 @@ def _with_stairs(planner: Planner, made: Products, reader: Node) -> Products | N
     )
 
 
-def _pairs(
+def pairs_of(
     a: NDArray[np.int32], b: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
     """Return the classes of the pairs of two classes, and what each of them is a pair of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from lutloom.core.ops import BorderThreshold, Threshold
@@ -44,14 +45,16 @@ def lower_threshold(planner: Planner, node: Node) -> None:
     channels = tensor.channels
     pixels = tensor.size // channels
     levels = node.op.thresholds.shape[-1]
+    *_, own = node.op.base.shape
+    kinds = prod(node.op.base.shape) // own
 
     def table(const: Const) -> NDArray[np.int64]:
         """Return ``[classes, levels, channels]``."""
-        rows = const.int64.reshape(-1, *const.shape[-2:])
-        wide = np.broadcast_to(rows, (len(rows), channels, levels))
+        rows = const.int64.reshape(kinds, own, const.shape[-1])
+        wide = np.broadcast_to(rows, (kinds, channels, levels))
         return np.ascontiguousarray(wide.swapaxes(1, 2))
 
-    base = node.op.base.int64.reshape(-1, node.op.base.shape[-1])
+    base = node.op.base.int64.reshape(kinds, own)
     step = Levels(
         x.operand,
         y.operand,
@@ -61,7 +64,7 @@ def lower_threshold(planner: Planner, node: Node) -> None:
         classes_of(node.op, tensor.shape, pixels),
         table(node.op.thresholds),
         table(node.op.deltas),
-        np.ascontiguousarray(np.broadcast_to(base, (len(base), channels))),
+        np.ascontiguousarray(np.broadcast_to(base, (kinds, channels))),
     )
     planner.add("threshold", step, (x.buffer,), (y.buffer,))
 

@@ -17,7 +17,7 @@ void widen(const Stored* stored, std::int64_t count, T* values) {
   for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(stored[i]);
 }
 
-// Read elements `first` up to `first + count`. T holds every integer of the operand.
+// Read elements `first` up to `first + count`: modulo 2^bits, where T does not hold them.
 template <class T>
 void read(const Operand& x, const Frame& frame, std::int64_t first, std::int64_t count, T* values) {
   switch (x.layout) {
@@ -41,7 +41,8 @@ void narrow(const T* values, std::int64_t count, Stored* stored) {
   for (std::int64_t i = 0; i < count; ++i) stored[i] = static_cast<Stored>(values[i]);
 }
 
-// Write elements `first` up to `first + count`; all of them are integers of the operand.
+// Write elements `first` up to `first + count`: all of them are integers of the operand, or, where
+// T is unsigned, equal to one modulo 2^bits, and T holds the reach of those.
 template <class T>
 void write(const Operand& y, const Frame& frame, std::int64_t first, std::int64_t count,
            const T* values) {
@@ -74,6 +75,17 @@ template <class Body>
 void in_chunks(std::int64_t elements, Body body) {
   for (std::int64_t first = 0; first < elements; first += CHUNK) {
     body(first, std::min(CHUNK, elements - first));
+  }
+}
+
+// Call `body(first, place, count)` for chunks of `elements` elements that do not go beyond the end
+// of a period, `place` being where in it they begin.
+template <class Body>
+void in_periods(std::int64_t elements, std::int64_t period, Body body) {
+  for (std::int64_t begin = 0; begin < elements; begin += period) {
+    in_chunks(std::min(period, elements - begin), [&](std::int64_t place, std::int64_t count) {
+      body(begin + place, place, count);
+    });
   }
 }
 
