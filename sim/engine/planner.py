@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntType, TensorType
 
 
+_SQUARE = 64
+"""Images that dense steps of a program in planes take at a time: a word of each plane."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A value in a buffer."""
@@ -47,6 +51,10 @@ class Planner:
     kept: dict[tuple[str, Layout], Kept] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     """Names of nodes that an earlier one has computed too."""
+    products: int = 0
+    """How many products of an image and of weights there are."""
+    sliced: int = 0
+    """How many of them are computed in planes."""
 
     def type(self, value: str) -> TensorType:
         """Return the type of ``value``."""
@@ -67,21 +75,57 @@ class Planner:
         parameters: DataclassInstance,
         reads: tuple[int, ...],
         writes: tuple[int, ...],
+        *,
+        is_whole: bool = False,
     ) -> None:
-        """Add a call of ``kernel``; ``writes`` holds what it needs for itself, too."""
-        self.steps.append(Step(kernel, parameters, reads, writes, self.images))
+        """Add a call of ``kernel``; ``writes`` holds what it needs for itself, too.
+
+        It ``is_whole`` if it takes a block in planes at a time.
+        """
+        images = self.lanes if is_whole else self.images
+        self.steps.append(Step(kernel, parameters, reads, writes, images))
 
     def scratch(self, bytes_: int) -> int:
         """Return a new buffer of ``bytes_`` for each image that a step takes at a time."""
         self.buffers.append(Buffer(bytes_))
         return len(self.buffers) - 1
 
+    def scratch_planes(self, count: int) -> int:
+        """Return a new buffer of ``count`` planes."""
+        self.buffers.append(Buffer(count * self.lanes // 8, is_planes=True))
+        return len(self.buffers) - 1
+
     def dense(self, value: str) -> Kept:
         """Return ``value`` in a dense layout, however it was kept before."""
+        from lutloom.sim.engine.kernels.pack import unpacked
+        from lutloom.sim.engine.kernels.plane_layout import unsliced
+
         for (name, layout), kept in self.kept.items():
             if name == value and layout.is_dense:
                 return kept
-        raise KeyError(value)
+        if (value, Layout.PLANES) in self.kept:
+            return unsliced(self, value, self.kept[value, Layout.PLANES])
+        return unpacked(self, value, self.kept[value, Layout.BITS])
+
+    def bits(self, value: str) -> Kept:
+        """Return ``value`` in thermometer rows of bits; it has a code of a byte."""
+        from lutloom.sim.engine.kernels.pack import packed
+
+        kept = self.kept.get((value, Layout.BITS))
+        return kept or packed(self, value, self.dense(value))
+
+    def planes(self, value: str) -> Kept:
+        """Return ``value`` in planes; it is kept in them, or has a code of a byte."""
+        from lutloom.sim.engine.kernels.plane_layout import sliced
+
+        kept = self.kept.get((value, Layout.PLANES))
+        return kept or sliced(self, value, self.dense(value))
+
+    def wants(self, value: str) -> Layout:
+        """Return the layout in which to make ``value``: what those that read it take."""
+        from lutloom.sim.engine.kernels.wanted import wanted_layout
+
+        return wanted_layout(self, value)
 
     def make(self, value: str, storage: Storage | None = None) -> Kept:
         """Return a new buffer for ``value``: dense and as narrow as can be, or in ``storage``.
@@ -89,7 +133,11 @@ class Planner:
         Where windows read it, what they see in the padding can be stored too.
         """
         chosen = storage or dense_storage(self.stored_type(value))
-        kept = Kept(self.scratch(chosen.bytes_of(self.type(value))), chosen)
+        if chosen.layout is Layout.PLANES:
+            buffer = self.scratch_planes(self.type(value).size * chosen.levels)
+        else:
+            buffer = self.scratch(chosen.bytes_of(self.type(value)))
+        kept = Kept(buffer, chosen)
         self.keep(value, kept)
         return kept
 
@@ -125,14 +173,32 @@ def plan_program(
     lowerings: Mapping[str, Lower],
     *,
     images: int,
-    lanes: int = 0,
 ) -> Program:
     """Return a program that computes ``graph``, blocks of ``images`` images at a time."""
-    planner = Planner(graph, instructions, images, lanes)
+    return _planned(Planner(graph, instructions, images), lowerings)
+
+
+def plan_in_planes(
+    graph: Graph, instructions: InstructionSet, lowerings: Mapping[str, Lower]
+) -> Program | None:
+    """Return a program that computes ``graph``, blocks of a plane's images at a time.
+
+    None where less than half of its products can be computed in planes.
+    """
+    planner = Planner(graph, instructions, _SQUARE, instructions.lanes)
+    program = _planned(planner, lowerings)
+    return program if planner.products and planner.sliced * 2 >= planner.products else None
+
+
+def _planned(planner: Planner, lowerings: Mapping[str, Lower]) -> Program:
+    from lutloom.sim.engine.kernels.plane_moves import lower_in_planes
+
+    graph = planner.graph
     inputs = tuple(_port(name, planner.make(name), type_) for name, type_ in graph.inputs.items())
     for node in graph.nodes:
-        if node.name not in planner.done:
-            lowerings[node.op.name](planner, node)
+        if node.name in planner.done or (planner.lanes and lower_in_planes(planner, node)):
+            continue
+        lowerings[node.op.name](planner, node)
     outer = {port.buffer for port in inputs}
     outputs = []
     for name in graph.outputs:
@@ -142,7 +208,7 @@ def plan_program(
         outer.add(kept.buffer)
         outputs.append(_port(name, kept, graph.types[name]))
     steps, buffers = tuple(planner.steps), tuple(planner.buffers)
-    return Program(steps, buffers, inputs, tuple(outputs), lanes or images)
+    return Program(steps, buffers, inputs, tuple(outputs), planner.lanes or planner.images)
 
 
 def _port(name: str, kept: Kept, tensor: TensorType) -> Port:
