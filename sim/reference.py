@@ -61,7 +61,7 @@ def check(name: str, value: IntArray, type_: TensorType) -> IntArray:
         raise _outside(name, value, (value < element.lo) | (value > element.hi), type_)
     wide = value.astype(np.int64, copy=False)
     if element.step != 1:
-        gaps = (wide - element.lo) % element.step != 0
+        gaps = ~element.holds(wide)
         if gaps.any():
             raise _outside(name, wide, gaps, type_)
     return wide

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lutloom.sim.engine.products import Products
 
 _MOST = 2**31 - 1
+_FAR = 2**61
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,8 @@ def coded_products(planner: Planner, products: Products) -> Coded | None:
     if rest or fill not in codes:
         products, fill = with_fill(products, lo), 0
     low, high = min(low, fill), max(high, fill)
+    if _may_wrap(products, lo):
+        return None
     divisor = int(np.gcd.reduce(products.weights.ravel())) or 1
     weights = products.weights // divisor
 
@@ -80,3 +83,10 @@ def coded_products(planner: Planner, products: Products) -> Coded | None:
         least=positive * low + negative * high,
         most=positive * high + negative * low,
     )
+
+
+def _may_wrap(products: Products, lo: int) -> bool:
+    """Return whether constants of ``products`` might be too large for what is computed of them."""
+    heaviest = max(-int(products.weights.min()), int(products.weights.max()))
+    farthest = max(-int(products.bias.min()), int(products.bias.max()))
+    return max(heaviest * products.fan_in * max(abs(lo), 1), farthest) >= _FAR

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.graph import Node
-    from lutloom.core.types import TensorType
+    from lutloom.core.types import IntType, TensorType
     from lutloom.sim.engine.planner import Planner
 
     Sums = Conv | Depthwise | Linear | MatVec | SumPool
@@ -186,6 +186,8 @@ def _with_stairs(planner: Planner, made: Products, reader: Node) -> Products | N
     op = reader.op
     assert isinstance(op, Threshold | BorderThreshold)
     sums, codes = planner.type(made.y).element, planner.type(reader.name).element
+    if not _can_be_fused(sums, codes, op):
+        return None
     channels, levels = op.thresholds.shape[-2:]
     tables = op.base.int64.size // channels
     wide = (tables, made.outputs, levels)
@@ -217,6 +219,12 @@ def _with_stairs(planner: Planner, made: Products, reader: Node) -> Products | N
         bias=np.zeros((len(kind), made.outputs), np.int64),
         stairs=Stairs(table),
     )
+
+
+def _can_be_fused(sums: IntType, codes: IntType, op: Threshold | BorderThreshold) -> bool:
+    """Return whether codes of sums are few enough for a table, and sums nearer than ``_FAR``."""
+    farthest = max(-sums.lo, sums.hi, -codes.lo, codes.hi)
+    return farthest < _FAR // 2 and codes.count <= 2**8 + 2 * op.thresholds.shape[-1]
 
 
 def pairs_of(

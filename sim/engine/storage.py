@@ -98,8 +98,13 @@ def words_of(bits: int) -> int:
 
 def dense_storage(element: IntType) -> Storage:
     """Return the narrowest storage of ``element`` whose elements are whole bytes."""
-    if element.count <= 2**8:
+    if element.count <= 2**8 and element.hi - element.lo < 2**63:
         return Storage(Layout.BYTES, element.lo, element.step, element.count - 1)
+    return plain_storage(element)
+
+
+def plain_storage(element: IntType) -> Storage:
+    """Return the narrowest storage of ``element`` that keeps integers as they are."""
     for layout, bits in ((Layout.INT16, 16), (Layout.INT32, 32)):
         if -(2 ** (bits - 1)) <= element.lo and element.hi < 2 ** (bits - 1):
             return Storage(layout)

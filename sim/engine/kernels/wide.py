@@ -37,8 +37,8 @@ class Wide:
     thresholds: NDArray[np.int64]
 
 
-def lower_wide(planner: Planner, products: Products) -> None:
-    """Add the step of ``products``, which may be any."""
+def lower_wide(planner: Planner, products: Products) -> bool:
+    """Add the step of ``products``, which may be any, and return True."""
     import numpy as np
 
     x, y = planner.dense(products.x), planner.make(products.y)
@@ -55,7 +55,7 @@ def lower_wide(planner: Planner, products: Products) -> None:
         channels=planner.type(products.x).channels,
         levels=-1 if stairs is None else stairs.thresholds.shape[2],
         lo=codes.lo,
-        step=codes.step,
+        step=1 if stairs is None else codes.step,
         fill=products.fill,
         classes=products.classes,
         places=products.places(),
@@ -66,3 +66,4 @@ def lower_wide(planner: Planner, products: Products) -> None:
         thresholds=np.zeros(0, np.int64) if stairs is None else stairs.thresholds,
     )
     planner.add("wide", step, (x.buffer,), (y.buffer,))
+    return True
