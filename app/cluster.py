@@ -20,7 +20,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from lutloom import __version__
 from lutloom.build import MANIFEST, PLAN, load_build
@@ -47,6 +47,7 @@ _LOGGERS = ("distributed", "distributed.client")
 _ANSWER_SECONDS = 10.0
 _WORKERLESS_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
+_SHARD_MACS, _SHARD_BYTES, _LANES = 2**35, 2**23, 512
 # Shards that lie at a worker's threads, ready to begin, while others are computed.
 _SHARDS_A_THREAD = 3
 
@@ -55,14 +56,37 @@ class ClusterError(LutloomError, RuntimeError):
     """A Dask cluster that does not answer, or can't compute."""
 
 
+def shard_images(graph: Graph) -> int:
+    """Return how many images the compiled engine should get at once: for some tenths of a second.
+
+    So few bytes that they are soon there; and if they are many, whole registers of them.
+    """
+    from lutloom.inspection import layers_of
+    from lutloom.sim.engine.storage import dense_storage
+
+    ends = [graph.types[name] for name in (*graph.inputs, *graph.outputs)]
+    each = sum(dense_storage(tensor.element).bytes_of(tensor) for tensor in ends)
+    macs = sum(layer.macs for layer in layers_of(graph))
+    images = min(_SHARD_MACS // max(macs, 1), _SHARD_BYTES // max(each, 1))
+    return max(1, images - images % _LANES if images > _LANES else images)
+
+
 @contextmanager
 def cluster(
-    address: str, build: Build, engine: Engine, seed: int
+    address: str,
+    build: Build,
+    engine: Engine,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    instructions: str | None = None,
 ) -> Iterator[Callable[[Iterable[Arrays]], Iterator[Arrays]]]:
     """Connect to the Dask scheduler at ``address``; yield the function that computes there.
 
     It takes shards of the model's inputs ``[N, ...]``, as many ahead as keep all workers busy, and
-    yields the model's outputs for each of them in the same order, by their names.
+    yields the model's outputs for each of them in the same order, by their names. The options are
+    those of ``lutloom.engines.computation``; a shard has one core by default, since workers compute
+    as many shards at once as they have threads.
 
     Raises ``MissingExtraError`` without Dask, and ``ClusterError`` where no scheduler answers, no
     worker is there, or one has not this version of lutloom; the function also where workers die of
@@ -73,16 +97,26 @@ def cluster(
         _check_workers(connection)
         network, kept = build.network, connection.submit(_kept, _parcel(build, engine))
         inputs, outputs = network.graph.inputs, _output_types(network.graph)
+        chosen = _Chosen(engine.value, seed, threads or 1, instructions)
 
         def submitted(shard: Arrays) -> Future[Any]:
             stored = _stored(network.encode_all(shard), inputs)
-            return connection.submit(_computed, __version__, kept, engine.value, seed, stored)
+            return connection.submit(_computed, __version__, kept, chosen, stored)
 
         def compute(shards: Iterable[Arrays]) -> Iterator[Arrays]:
             for future in _ahead(map(submitted, shards), connection):
                 yield network.decode_all(_integers(connection.result(future), outputs))
 
         yield compute
+
+
+class _Chosen(NamedTuple):
+    """What computes: an engine, by its name, and its options."""
+
+    engine: str
+    seed: int
+    threads: int
+    instructions: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,9 +267,9 @@ def _parcel(build: Build, engine: Engine) -> Parcel:
     """
     from lutloom.engines import Engine
 
-    patterns = (MANIFEST, PLAN, "processes.*")
+    patterns = [MANIFEST, PLAN, "processes.*"]
     if engine in {Engine.CSIM, Engine.ADVERSARIAL}:
-        patterns = (*patterns, "hls/**/*")
+        patterns.append("hls/**/*")
     with tempfile.TemporaryDirectory(prefix="lutloom-") as directory:
         save_network(build.network, Path(directory))
         return (*_files(Path(directory), "*"), *_files(build.directory, *patterns))
@@ -282,7 +316,7 @@ def _kept(parcel: Parcel) -> Parcel:
 
 
 def _computed(
-    version: str, parcel: Parcel, engine: str, seed: int, inputs: Arrays
+    version: str, parcel: Parcel, chosen: _Chosen, inputs: Arrays
 ) -> dict[str, NDArray[Any]]:
     """Return the outputs of a graph for its ``inputs``, both as they travel.
 
@@ -293,13 +327,13 @@ def _computed(
     # It may have come after the others were checked.
     _check_version(get_worker().address, worker_has=__version__, wanted=version)
     with _preparing:  # its other threads wait, instead of preparing the same
-        graph, run = _prepared(parcel, engine, seed)
+        graph, run = _prepared(parcel, chosen)
     outputs = run(_integers(inputs, graph.inputs))
     return _stored(outputs, _output_types(graph))
 
 
 @functools.lru_cache(maxsize=4)
-def _prepared(parcel: Parcel, engine: str, seed: int) -> tuple[Graph, Runner]:
+def _prepared(parcel: Parcel, chosen: _Chosen) -> tuple[Graph, Runner]:
     """Return the graph of a build, and what computes it."""
     from lutloom.engines import Engine, runner
 
@@ -309,4 +343,11 @@ def _prepared(parcel: Parcel, engine: str, seed: int) -> tuple[Graph, Runner]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         build = load_build(directory, strict=False)
-        return build.network.graph, runner(build, Engine(engine), seed)
+        run = runner(
+            build,
+            Engine(chosen.engine),
+            chosen.seed,
+            threads=chosen.threads,
+            instructions=chosen.instructions,
+        )
+        return build.network.graph, run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import lutloom
 from lutloom.cluster import ClusterError, _parcel, cluster
 from lutloom.engines import Engine
 from tests.app import dask_processes
-from tests.app.commands import contents
+from tests.app.commands import Invoke, contents
 from tests.app.dask_processes import (
     DIES_OF_A_SHARD,
     HAS_NO_LUTLOOM,
@@ -45,48 +45,62 @@ def images(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(count).normal(size=(count, 12)).astype(np.float32)
 
 
-def computed(
-    address: str, directory: Path, shards: Iterator[NDArray[Any]] | list[NDArray[Any]]
-) -> list[NDArray[Any]]:
+def computed(address: str, directory: Path, shards: Iterable[NDArray[Any]]) -> list[NDArray[Any]]:
     """Return what the cluster gives for each of ``shards``."""
     build = lutloom.load_build(directory)
     given, output = build.network.input.name, build.network.output.name
-    with cluster(address, build, Engine.REFERENCE, 0) as compute:
+    with cluster(address, build, Engine.REFERENCE) as compute:
         return [found[output] for found in compute({given: shard} for shard in shards)]
 
 
 def test_shards_come_back_in_their_order_though_a_worker_dies(
     scheduler: Scheduler, float_build: Path, tmp_path: Path
 ) -> None:
-    data = images(2000)
+    data, read = images(2000), 0
     shards = [data[first : first + 100] for first in range(0, 2000, 100)]
     shards += [data[:1], data[:0], data[7:520]]
+    build = lutloom.load_build(float_build)
+
+    def given() -> Iterator[dict[str, NDArray[Any]]]:
+        nonlocal read
+        for shard in shards:
+            read += 1
+            yield {build.network.input.name: shard}
+
     with workers(scheduler, tmp_path, DIES_OF_A_SHARD, SOUND) as (dying, sound):
-        found = computed(scheduler.address, float_build, shards)
+        with cluster(scheduler.address, build, Engine.REFERENCE) as compute:
+            for done, found in enumerate(compute(given())):
+                # As many as two workers are busy with, and no more.
+                assert read - done <= 6
+                wanted = lutloom.simulate(build, shards[done]).outputs
+                assert np.array_equal(found[build.network.output.name], wanted)
         assert dying.wait(timeout=60) == -9
         assert sound.poll() is None
-    for ours, shard in zip(found, shards, strict=True):
-        assert np.array_equal(ours, lutloom.simulate(float_build, shard).outputs)
+    assert read == len(shards) == done + 1
 
 
-def test_shards_are_read_when_workers_need_them(
-    scheduler: Scheduler, float_build: Path, tmp_path: Path
+def test_simulate_gives_the_same_on_a_cluster(
+    scheduler: Scheduler, float_build: Path, invoke: Invoke, tmp_path: Path
 ) -> None:
-    build = lutloom.load_build(float_build)
-    read = 0
-
-    def shards() -> Iterator[dict[str, NDArray[Any]]]:
-        nonlocal read
-        for _ in range(50):
-            read += 1
-            yield {build.network.input.name: images(2)}
-
-    with (
-        workers(scheduler, tmp_path, SOUND),
-        cluster(scheduler.address, build, Engine.REFERENCE, 0) as compute,
-    ):
-        for done, _ in enumerate(compute(shards())):
-            assert read - done <= 3
+    data = images(1500)
+    for name, array in (("x", data), ("labels", np.arange(1500) % 4)):
+        np.save(tmp_path / f"{name}.npy", array)
+    given = ("simulate", float_build, "--data", tmp_path / "x.npy", "--labels")
+    options = (tmp_path / "labels.npy", "--min-accuracy", "0.9", "--batch", "100")
+    layer = next(iter(lutloom.load_build(float_build).network.graph.nodes)).name
+    ended = {}
+    with workers(scheduler, tmp_path, SOUND, SOUND):
+        for where in ("here", "there"):
+            dask = ("--dask", scheduler.address) if where == "there" else ()
+            files = ("--output", tmp_path / f"{where}.npy", "--engine", "reference")
+            trace = ("--trace", f"{layer}={tmp_path / where}-trace.npy")
+            ended[where] = invoke(*given, *options, *files, *trace, *dask)
+    # Only the times differ.
+    assert ended["there"].out.splitlines()[1:] == ended["here"].out.splitlines()[1:]
+    assert (ended["here"].status, ended["there"].status, ended["there"].err) == (1, 1, "")
+    for kind in ("", "-trace"):
+        here, there = (tmp_path / f"{where}{kind}.npy" for where in ("here", "there"))
+        assert here.read_bytes() == there.read_bytes()
 
 
 @pytest.mark.parametrize(
