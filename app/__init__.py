@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from lutloom.engines import Engine
     from lutloom.frame_rates import Throughput, throughput
     from lutloom.inspection import Inspection, inspect
+    from lutloom.sim.engine import InstructionSet
     from lutloom.simulation import Simulation, simulate
+    from lutloom.simulator import Simulator, load_simulator
     from lutloom.training import train
     from lutloom.verification import Check, Stage, Verification, verify
 
@@ -29,8 +31,10 @@ _HOMES = {
     "Check": "lutloom.verification",
     "Engine": "lutloom.engines",
     "Inspection": "lutloom.inspection",
+    "InstructionSet": "lutloom.sim.engine",
     "LutloomError": "lutloom.core.errors",
     "Simulation": "lutloom.simulation",
+    "Simulator": "lutloom.simulator",
     "Stage": "lutloom.verification",
     "Throughput": "lutloom.frame_rates",
     "Verification": "lutloom.verification",
@@ -39,6 +43,7 @@ _HOMES = {
     "inspect": "lutloom.inspection",
     "list_boards": "lutloom.boards",
     "load_build": "lutloom.build",
+    "load_simulator": "lutloom.simulator",
     "simulate": "lutloom.simulation",
     "throughput": "lutloom.frame_rates",
     "train": "lutloom.training",
@@ -50,8 +55,10 @@ __all__ = [
     "Check",
     "Engine",
     "Inspection",
+    "InstructionSet",
     "LutloomError",
     "Simulation",
+    "Simulator",
     "Stage",
     "Throughput",
     "Verification",
@@ -61,6 +68,7 @@ __all__ = [
     "inspect",
     "list_boards",
     "load_build",
+    "load_simulator",
     "simulate",
     "throughput",
     "train",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import CACHE, Build, BuildError, changes
+from lutloom.core.errors import LutloomWarning
 from lutloom.data import count_of, samples_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,22 @@ class Engine(Enum):
     REFERENCE = "reference"
     CSIM = "csim"
     ADVERSARIAL = "adversarial"
+
+
+def default_engine() -> Engine:
+    """Return the compiled engine, or the reference where there is no compiler, and warn of that."""
+    from lutloom.sim.toolchain import CSimError, find_compiler
+
+    try:
+        find_compiler()
+    except CSimError as error:
+        warnings.warn(
+            f"{error}; until then NumPy computes the same, more slowly",
+            LutloomWarning,
+            stacklevel=3,
+        )
+        return Engine.REFERENCE
+    return Engine.COMPILED
 
 
 def computation(build: Build, engine: Engine, *, seed: int = 0) -> Computation:

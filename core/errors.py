@@ -33,6 +33,10 @@ class LutloomError(Exception):
         return readable(super().__str__(), kept="\n" if self.has_lines else "")
 
 
+class LutloomWarning(UserWarning):
+    """What a user should know of, and that is no error: the command line prints it as a line."""
+
+
 class GraphError(LutloomError, ValueError):
     """A graph that cannot exist: ill-typed, ill-ordered or with names defined twice."""
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lutloom.sim.engine.memory import places_of, stages_of
 from lutloom.sim.engine.program import words_of_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from lutloom.sim.engine.program import Program, Step
 
+_NO_MEMORY = 1
 _ARENA, _INPUT, _OUTPUT = range(3)
 
 
@@ -25,37 +26,50 @@ _ARENA, _INPUT, _OUTPUT = range(3)
 class Executable:
     """A program with compiled kernels. ``kept`` is the memory that the kernels go on reading."""
 
-    program: Program
-    library: ctypes.CDLL
+    program: Program = field(repr=False)
+    library: ctypes.PyDLL
     handle: int
-    kept: tuple[object, ...]
+    kept: tuple[object, ...] = field(repr=False)
+    results: tuple[tuple[tuple[int, ...], np.dtype[np.number]], ...]
+    """Shape and type of an image's outputs, as they are stored."""
+    empty: Callable[..., NDArray[np.number]] = field(repr=False)
+    """NumPy's: importing it in every call would take as long as what it does."""
 
     def run(
-        self, inputs: Mapping[str, NDArray[np.integer]], images: int, threads: int
-    ) -> dict[str, NDArray[np.integer]]:
-        """Return the outputs ``[images, *shape]``, as they are stored, for inputs as stored.
+        self, inputs: Sequence[NDArray[np.number]], images: int, threads: int
+    ) -> list[NDArray[np.number]]:
+        """Return the outputs ``[images, *shape]`` in their order, as stored, for such inputs.
 
         The inputs are contiguous, of the storage's type and the port's shape. Raises
         ``MemoryError`` where there is not enough of it.
         """
-        import numpy as np
+        results = self.results_for(images)
+        self.run_into(inputs, results, images, threads)
+        return results
 
-        ports = self.program.outputs
-        results = [np.empty((images, *port.shape), port.storage.dtype) for port in ports]
-        given = [inputs[port.value] for port in self.program.inputs]
+    def results_for(self, images: int) -> list[NDArray[np.number]]:
+        """Return arrays for the outputs of ``images`` images, which hold anything."""
+        empty = self.empty
+        return [empty((images, *shape), dtype) for shape, dtype in self.results]
+
+    def run_into(
+        self,
+        inputs: Sequence[NDArray[np.number]],
+        results: Sequence[NDArray[np.number]],
+        images: int,
+        threads: int,
+    ) -> None:
+        """Do what ``run`` does, into ``results`` of that form."""
         failed = self.library.lutloom_program_run(
-            self.handle, _addresses(given), _addresses(results), images, threads
+            self.handle, tuple(inputs), tuple(results), images, threads
         )
-        if failed:
+        if failed == _NO_MEMORY:
             raise MemoryError(f"there is no memory for {self.program.block} images at a time")
-        return {port.value: result for port, result in zip(ports, results, strict=True)}
+        if failed:
+            raise AssertionError(f"the arrays should be of {images} images, as they are stored")
 
 
-def _addresses(arrays: list[NDArray[np.integer]]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
-
-
-def make_executable(program: Program, library: ctypes.CDLL) -> Executable:
+def make_executable(program: Program, library: ctypes.PyDLL) -> Executable:
     """Return ``program`` with the kernels of ``library``.
 
     Raises ``MemoryError`` where there is not enough of it.
@@ -88,12 +102,13 @@ def make_executable(program: Program, library: ctypes.CDLL) -> Executable:
     )
     if handle is None:
         raise MemoryError("there is no memory for the program")
-    made = Executable(program, library, handle, (packed, parameters))
+    results = tuple((port.shape, port.storage.dtype) for port in program.outputs)
+    made = Executable(program, library, handle, (packed, parameters), results, np.empty)
     weakref.finalize(made, library.lutloom_program_delete, handle)
     return made
 
 
-def _packed(step: Step, library: ctypes.CDLL) -> tuple[NDArray[np.int64], list[object]]:
+def _packed(step: Step, library: ctypes.PyDLL) -> tuple[NDArray[np.int64], list[object]]:
     """Return the words of the kernel's structure, and the arrays that some of them point to."""
     import numpy as np
 

@@ -29,7 +29,7 @@ def user_cache() -> Path | None:
 
 
 @functools.cache
-def load_kernels(instructions: InstructionSet, compiler: str | None = None) -> ctypes.CDLL:
+def load_kernels(instructions: InstructionSet, compiler: str | None = None) -> ctypes.PyDLL:
     """Return the kernels for ``instructions``; compiles them where the cache does not have them.
 
     ``compiler`` is the C++ compiler, by default ``$CXX``, g++, clang++ or c++. Raises ``CSimError``
@@ -50,10 +50,11 @@ def load_kernels(instructions: InstructionSet, compiler: str | None = None) -> c
         library, _ = load_library(
             "engine", sources, flags, compiler=command, cache=None, key=" ".join(flags)
         )
-    return _typed(library)
+    # Python's lock stays with who calls: the kernels give it away when they are about to take long.
+    return _typed(ctypes.PyDLL("lutloom-engine", handle=library._handle))  # noqa: SLF001 - to share it
 
 
-def _typed(library: ctypes.CDLL) -> ctypes.CDLL:
+def _typed(library: ctypes.PyDLL) -> ctypes.PyDLL:
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     library.lutloom_kernel_words.argtypes = [ctypes.c_char_p]
     library.lutloom_kernel_words.restype = number
@@ -63,6 +64,7 @@ def _typed(library: ctypes.CDLL) -> ctypes.CDLL:
     library.lutloom_program_new.restype = pointer
     library.lutloom_program_delete.argtypes = [pointer]
     library.lutloom_program_delete.restype = None
-    library.lutloom_program_run.argtypes = [pointer, pointer, pointer, number, ctypes.c_int]
+    arrays = ctypes.py_object
+    library.lutloom_program_run.argtypes = [pointer, arrays, arrays, number, ctypes.c_int]
     library.lutloom_program_run.restype = ctypes.c_int
     return library

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from lutloom.sim.engine.instruction_set import InstructionSet
+from lutloom.sim.engine.kernels.tail import Reals, lower_tail
 from lutloom.sim.engine.program import Buffer, Operand, Port, Program, Step
 from lutloom.sim.engine.storage import Layout, Storage, dense_storage
 
@@ -173,24 +175,34 @@ def plan_program(
     lowerings: Mapping[str, Lower],
     *,
     images: int,
+    reals: Sequence[Reals | None] = (),
 ) -> Program:
-    """Return a program that computes ``graph``, blocks of ``images`` images at a time."""
-    return _planned(Planner(graph, instructions, images), lowerings)
+    """Return a program that computes ``graph``, blocks of ``images`` images at a time.
+
+    Of an output that has an entry in ``reals`` it computes those.
+    """
+    return _planned(Planner(graph, instructions, images), lowerings, reals)
 
 
 def plan_in_planes(
-    graph: Graph, instructions: InstructionSet, lowerings: Mapping[str, Lower]
+    graph: Graph,
+    instructions: InstructionSet,
+    lowerings: Mapping[str, Lower],
+    *,
+    reals: Sequence[Reals | None] = (),
 ) -> Program | None:
-    """Return a program that computes ``graph``, blocks of a plane's images at a time.
+    """Return the same program, but of blocks of a plane's images at a time.
 
     None where less than half of its products can be computed in planes.
     """
     planner = Planner(graph, instructions, _SQUARE, instructions.lanes)
-    program = _planned(planner, lowerings)
+    program = _planned(planner, lowerings, reals)
     return program if planner.products and planner.sliced * 2 >= planner.products else None
 
 
-def _planned(planner: Planner, lowerings: Mapping[str, Lower]) -> Program:
+def _planned(
+    planner: Planner, lowerings: Mapping[str, Lower], reals: Sequence[Reals | None]
+) -> Program:
     from lutloom.sim.engine.kernels.plane_moves import lower_in_planes
 
     graph = planner.graph
@@ -201,9 +213,11 @@ def _planned(planner: Planner, lowerings: Mapping[str, Lower]) -> Program:
         lowerings[node.op.name](planner, node)
     outer = {port.buffer for port in inputs}
     outputs = []
-    for name in graph.outputs:
+    for name, made in zip_longest(graph.outputs, reals):
         kept = planner.dense(name)
-        if kept.buffer in outer:
+        if made is not None:
+            kept = lower_tail(planner, name, made)
+        elif kept.buffer in outer:
             kept = copied(planner, kept, graph.types[name])
         outer.add(kept.buffer)
         outputs.append(_port(name, kept, graph.types[name]))

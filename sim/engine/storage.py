@@ -30,6 +30,8 @@ class Layout(IntEnum):
     PLANES = 5
     """For a block of images at once: of each element ``levels`` planes. Bit ``i`` of plane ``j``
     says whether the code of image ``i`` is above ``j``."""
+    FLOAT32 = 6
+    """Reals: the model's inputs and outputs, image after image."""
 
     @property
     def is_dense(self) -> bool:
@@ -68,7 +70,7 @@ class Storage:
             return np.ascontiguousarray((values - self.lo) // self.step, dtype=np.uint8)
         return np.ascontiguousarray(values, dtype=self.dtype)
 
-    def decode(self, stored: NDArray[np.integer]) -> IntArray:
+    def decode(self, stored: NDArray[np.number]) -> IntArray:
         """Return the integers, int64, that ``stored`` stands for in a dense layout."""
         import numpy as np
 
@@ -78,15 +80,16 @@ class Storage:
         return wide
 
     @property
-    def dtype(self) -> np.dtype[np.integer]:
-        """What NumPy calls an element of a dense layout."""
+    def dtype(self) -> np.dtype[np.number]:
+        """What NumPy calls an element of a dense layout, or a real."""
         import numpy as np
 
-        types: Mapping[Layout, type[np.integer]] = {
+        types: Mapping[Layout, type[np.number]] = {
             Layout.BYTES: np.uint8,
             Layout.INT16: np.int16,
             Layout.INT32: np.int32,
             Layout.INT64: np.int64,
+            Layout.FLOAT32: np.float32,
         }
         return np.dtype(types[self.layout])
 

@@ -1,21 +1,31 @@
 // A program of steps, run over blocks of images by as many threads as are asked for.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "engine.hpp"
 #include "kernels.hpp"
+#include "python.hpp"
 #include "workers.hpp"
 
 namespace lutloom {
 namespace {
 
-constexpr std::size_t PAGE = 4096;
+constexpr std::int64_t PAGE = 4096;
+// As in program.py.
+constexpr std::int64_t SLACK = 64;
+// Seconds of work, of all images together: from here on other threads are woken for it.
+constexpr double WORTH_WAKING = 60e-6;
+// Below this Python's lock is kept.
+constexpr double SHORT = 20e-6;
 
 struct Step {
   Run run;
@@ -35,74 +45,135 @@ struct Buffer {
   std::int64_t origin, offset, bytes;
 };
 
-// A thread's memory. It is left by whoever runs out of it, and made when it is first used.
+// A thread's memory: of its buffers, and where they are. It is made when it is first used.
 struct Arena {
-  explicit Arena(std::size_t bytes)
-      : memory(static_cast<std::uint8_t*>(
-            std::aligned_alloc(PAGE, (bytes + PAGE) / PAGE * PAGE))) {
+  Arena(std::int64_t bytes, std::size_t buffers)
+      : memory(static_cast<std::uint8_t*>(std::aligned_alloc(PAGE, pages(bytes)))),
+        bases(buffers),
+        places(buffers) {
     if (memory == nullptr) throw std::bad_alloc();
     // Kernels may read, and never use, what nothing has written.
-    std::memset(memory, 0, (bytes + PAGE) / PAGE * PAGE);
+    std::memset(memory, 0, pages(bytes));
   }
   Arena(const Arena&) = delete;
   ~Arena() { std::free(memory); }
+
+  static std::size_t pages(std::int64_t bytes) {
+    return (static_cast<std::size_t>(bytes) + PAGE) / PAGE * PAGE;
+  }
+
   std::uint8_t* memory;
+  std::vector<std::uint8_t*> bases, places;
+  std::vector<std::uint8_t> copies;
 };
 
 struct Program {
   std::vector<Step> steps;
   std::vector<Stage> stages;
   std::vector<Buffer> buffers;
+  // Bytes of an image, of every input and output.
+  std::vector<std::int64_t> inputs, outputs;
   std::int64_t arena_bytes, block;
-  std::mutex mutex;
-  std::vector<Arena*> arenas;
+  std::vector<std::unique_ptr<Arena>> arenas;
+  // How long an image took the last time, on one thread; 0 before the first.
+  std::atomic<double> seconds{0};
 
-  ~Program() {
-    for (Arena* arena : arenas) delete arena;
-  }
-
-  // A thread's arena, which nobody else has until it is given back.
-  Arena* take() {
+  // An arena, which nobody else has until it is given back.
+  std::unique_ptr<Arena> take() {
     {
-      const std::lock_guard<std::mutex> guard(mutex);
+      const std::lock_guard<std::mutex> guard(Workers::shared().arenas());
       if (!arenas.empty()) {
-        Arena* arena = arenas.back();
+        std::unique_ptr<Arena> arena = std::move(arenas.back());
         arenas.pop_back();
         return arena;
       }
     }
-    return new Arena(static_cast<std::size_t>(arena_bytes));
+    return std::make_unique<Arena>(arena_bytes, buffers.size());
   }
 
-  void give_back(Arena* arena) {
-    const std::lock_guard<std::mutex> guard(mutex);
-    arenas.push_back(arena);
+  void give_back(std::unique_ptr<Arena> arena) {
+    const std::lock_guard<std::mutex> guard(Workers::shared().arenas());
+    arenas.push_back(std::move(arena));
   }
 };
 
+// The caller's arrays.
+struct Arrays {
+  std::vector<std::uint8_t*> inputs, outputs;
+};
+
+// Copy the inputs of a block whose last bytes lie so near the end of a page that kernels, which may
+// read what is behind a buffer, would read another page: it may not be there.
+void keep_off_the_edge(const Program& program, Arena& arena, std::int64_t count) {
+  std::int64_t bytes = 0;
+  for (const Buffer& buffer : program.buffers) {
+    if (buffer.origin == INPUT) bytes += buffer.bytes * count + SLACK;
+  }
+  std::uint8_t* copy = nullptr;
+  for (std::size_t b = 0; b < program.buffers.size(); ++b) {
+    if (program.buffers[b].origin != INPUT) continue;
+    const std::int64_t size = program.buffers[b].bytes * count;
+    const auto end = reinterpret_cast<std::uintptr_t>(arena.bases[b] + size);
+    if (PAGE - 1 - (end - 1) % PAGE >= SLACK) continue;
+    if (copy == nullptr) {
+      arena.copies.resize(static_cast<std::size_t>(bytes));
+      copy = arena.copies.data();
+    }
+    arena.bases[b] = static_cast<std::uint8_t*>(std::memcpy(copy, arena.bases[b], size));
+    copy += size + SLACK;
+  }
+}
+
 // Run images `first` up to `first + count` of the caller's arrays.
-void run_block(const Program& program, const Arena& arena, std::uint8_t* const* inputs,
-               std::uint8_t* const* outputs, std::int64_t first, std::int64_t count) {
+void run_block(const Program& program, Arena& arena, const Arrays& arrays, std::int64_t first,
+               std::int64_t count) {
   const std::size_t buffers = program.buffers.size();
-  std::vector<std::uint8_t*> bases(buffers), places(buffers);
   for (std::size_t b = 0; b < buffers; ++b) {
     const Buffer& buffer = program.buffers[b];
-    bases[b] = buffer.origin == ARENA
-                   ? arena.memory + buffer.offset
-                   : (buffer.origin == INPUT ? inputs : outputs)[buffer.offset] +
-                         first * buffer.bytes;
+    arena.bases[b] =
+        buffer.origin == ARENA
+            ? arena.memory + buffer.offset
+            : (buffer.origin == INPUT ? arrays.inputs : arrays.outputs)[buffer.offset] +
+                  first * buffer.bytes;
   }
+  keep_off_the_edge(program, arena, count);
   for (const Stage& stage : program.stages) {
     for (std::int64_t i = 0; i < count; i += stage.images) {
       for (std::size_t b = 0; b < buffers; ++b) {
-        places[b] = bases[b] + i * program.buffers[b].bytes;
+        arena.places[b] = arena.bases[b] + i * program.buffers[b].bytes;
       }
-      const Frame frame{places.data(), std::min(stage.images, count - i), i};
+      const Frame frame{arena.places.data(), std::min(stage.images, count - i), i};
       for (std::int64_t s = stage.first; s < stage.last; ++s) {
         program.steps[s].run(program.steps[s].parameters, frame);
       }
     }
   }
+}
+
+// Run `images` images by up to `threads` threads.
+void run_program(Program& program, const Arrays& arrays, std::int64_t images, int threads) {
+  if (images * program.seconds <= WORTH_WAKING && program.seconds > 0) threads = 1;
+  // No more than a block at a time, and something for every thread.
+  const std::int64_t share = (images + threads - 1) / threads;
+  const std::int64_t size = std::max<std::int64_t>(1, std::min(program.block, share));
+  std::atomic<std::int64_t> next{0};
+  std::atomic<bool> failed{false};
+  const auto task = [&] {
+    try {
+      std::unique_ptr<Arena> arena = program.take();
+      for (std::int64_t first; (first = next.fetch_add(size)) < images;) {
+        run_block(program, *arena, arrays, first, std::min(size, images - first));
+      }
+      program.give_back(std::move(arena));
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  const int helped = images > size ? Workers::shared().run(threads, task) : (task(), 1);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  if (failed) throw std::bad_alloc();
+  if (images > 0) program.seconds = took.count() * helped / static_cast<double>(images);
 }
 
 }  // namespace
@@ -142,6 +213,8 @@ EXPORT void* lutloom_program_new(std::int64_t steps, const char* const* names,
   }
   for (const std::int64_t* w = buffer_words; w < buffer_words + 3 * buffers; w += 3) {
     program->buffers.push_back({w[0], w[1], w[2]});
+    if (w[0] == INPUT) program->inputs.push_back(w[2]);
+    if (w[0] == OUTPUT) program->outputs.push_back(w[2]);
   }
   program->arena_bytes = arena_bytes;
   program->block = block;
@@ -152,32 +225,23 @@ EXPORT void* lutloom_program_new(std::int64_t steps, const char* const* names,
 
 EXPORT void lutloom_program_delete(void* program) { delete static_cast<Program*>(program); }
 
-// Run `images` images by up to `threads` threads. 0 if all is well, 1 without memory.
-EXPORT int lutloom_program_run(void* handle, std::uint8_t* const* inputs,
-                               std::uint8_t* const* outputs, std::int64_t images, int threads) try {
+// Run `images` images by up to `threads` threads, from a tuple of arrays into another one: each
+// contiguous, of the storage's type and the port's shape. 0 if all is well, 1 without memory, 2 if
+// the arrays hold another number of images. The caller holds Python's lock.
+EXPORT int lutloom_program_run(void* handle, PyObject* inputs, PyObject* outputs,
+                               std::int64_t images, int threads) try {
   Program& program = *static_cast<Program*>(handle);
-  // No more than a block at a time, and something for every thread.
-  const std::int64_t share = (images + threads - 1) / std::max(threads, 1);
-  const std::int64_t size = std::max<std::int64_t>(1, std::min(program.block, share));
-  std::atomic<std::int64_t> next{0};
-  std::atomic<int> failed{0};
-  const auto task = [&](int) {
-    try {
-      Arena* arena = program.take();
-      for (std::int64_t first; (first = next.fetch_add(size)) < images;) {
-        run_block(program, *arena, inputs, outputs, first, std::min(size, images - first));
-      }
-      program.give_back(arena);
-    } catch (const std::bad_alloc&) {
-      failed = 1;
-    }
-  };
-  if (threads <= 1 || images <= size) {
-    task(0);
-  } else {
-    Workers::shared().run(threads, task);
+  Memory given, results;
+  if (!given.borrow(inputs, program.inputs, images, false) ||
+      !results.borrow(outputs, program.outputs, images, true)) {
+    return 2;
   }
-  return failed;
+  const Arrays arrays{given.pointers(), results.pointers()};
+  // Who gives the lock away for a moment may wait long for it.
+  const bool is_short = program.seconds > 0 && images * program.seconds < SHORT;
+  const Unlocked unlocked(!is_short);
+  run_program(program, arrays, images, std::max(threads, 1));
+  return 0;
 } catch (const std::bad_alloc&) {
   return 1;
 }

@@ -7,7 +7,7 @@
 namespace lutloom {
 
 // How a value is kept in memory; the numbers are those of storage.py.
-enum Layout : std::int64_t { BYTES, INT16, INT32, INT64, BITS, PLANES };
+enum Layout : std::int64_t { BYTES, INT16, INT32, INT64, BITS, PLANES, FLOAT32 };
 
 // A value in a dense layout, read or written element by element: as Operand of program.py.
 struct Operand {

@@ -24,6 +24,7 @@ Kernel plane_pool_kernel();
 Kernel plane_stairs_kernel();
 Kernel plane_sums_kernel();
 Kernel requantize_kernel();
+Kernel tail_kernel();
 Kernel threshold_kernel();
 Kernel to_planes_kernel();
 Kernel top_k_kernel();
@@ -51,6 +52,7 @@ inline const Kernel* all_kernels(std::size_t& count) {
       plane_stairs_kernel(),
       plane_sums_kernel(),
       requantize_kernel(),
+      tail_kernel(),
       threshold_kernel(),
       to_planes_kernel(),
       top_k_kernel(),

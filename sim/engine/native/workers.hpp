@@ -2,14 +2,16 @@
 #pragma once
 
 #include <pthread.h>
+#include <signal.h>
 
-#include <atomic>
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
-#include <vector>
 
 namespace lutloom {
 
@@ -20,54 +22,83 @@ class Workers {
     return *workers;
   }
 
-  // Call `task(thread)` on `threads` threads, the caller's own as number 0, and wait for them all.
-  void run(int threads, const std::function<void(int)>& task) {
-    const std::lock_guard<std::mutex> only(calls_);
-    while (static_cast<int>(threads_.size()) < threads - 1) start();
+  // Call `task` on `threads` threads, the caller's own among them, and wait for them all. Returns
+  // how many there were: fewer where the machine gives no more, and only the caller's where another
+  // call has the threads.
+  int run(int threads, const std::function<void()>& task) {
+    const std::unique_lock<std::mutex> only(calls_, std::try_to_lock);
+    if (threads < 2 || !only.owns_lock()) {
+      task();
+      return 1;
+    }
+    while (started_ < threads - 1 && start()) {
+    }
+    const int helpers = std::min(threads - 1, started_);
     {
       const std::lock_guard<std::mutex> guard(mutex_);
       task_ = &task;
-      wanted_ = threads - 1;
-      left_ = threads - 1;
+      wanted_ = helpers;
+      left_ = helpers;
       ++call_;
     }
-    wake_.notify_all();
-    task(0);
+    if (helpers > 0) wake_.notify_all();
+    task();
     std::unique_lock<std::mutex> guard(mutex_);
     done_.wait(guard, [this] { return left_ == 0; });
+    return helpers + 1;
   }
+
+  // Guards what threads leave for later ones.
+  std::mutex& arenas() { return arenas_; }
 
  private:
   Workers() {
-    // A forked child has none of the threads: it starts its own.
-    pthread_atfork(nullptr, nullptr, [] { new (&shared()) Workers; });
+    // A forked child has none of the threads: it starts its own. Nobody holds the locks then but
+    // those who use the threads, who are gone: all begins anew, once nobody changes the arenas.
+    pthread_atfork([] { shared().arenas_.lock(); }, [] { shared().arenas_.unlock(); },
+                   [] { new (&shared()) Workers(Forked{}); });
   }
 
-  void start() {
-    const int number = static_cast<int>(threads_.size());
-    threads_.emplace_back([this, number, seen = call_]() mutable {
-      for (;;) {
-        const std::function<void(int)>* task;
-        {
-          std::unique_lock<std::mutex> guard(mutex_);
-          wake_.wait(guard, [&] { return call_ != seen; });
-          seen = call_;
-          if (number >= wanted_) continue;
-          task = task_;
-        }
-        (*task)(number + 1);
-        const std::lock_guard<std::mutex> guard(mutex_);
-        if (--left_ == 0) done_.notify_one();
+  struct Forked {};
+  explicit Workers(Forked) {}
+
+  // Start a thread. False where the machine has no more.
+  bool start() {
+    // Signals are for Python's thread.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = true;
+    try {
+      std::thread([this, number = started_, seen = call_] { serve(number, seen); }).detach();
+      ++started_;
+    } catch (const std::system_error&) {
+      is_started = false;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return is_started;
+  }
+
+  void serve(int number, std::uint64_t seen) {
+    for (;;) {
+      const std::function<void()>* task;
+      {
+        std::unique_lock<std::mutex> guard(mutex_);
+        wake_.wait(guard, [&] { return call_ != seen; });
+        seen = call_;
+        if (number >= wanted_) continue;
+        task = task_;
       }
-    });
-    threads_.back().detach();
+      (*task)();
+      const std::lock_guard<std::mutex> guard(mutex_);
+      if (--left_ == 0) done_.notify_one();
+    }
   }
 
-  std::mutex calls_, mutex_;
+  std::mutex calls_, mutex_, arenas_;
   std::condition_variable wake_, done_;
-  std::vector<std::thread> threads_;
-  const std::function<void(int)>* task_ = nullptr;
-  int wanted_ = 0, left_ = 0;
+  const std::function<void()>* task_ = nullptr;
+  int started_ = 0, wanted_ = 0, left_ = 0;
   std::uint64_t call_ = 0;
 };
 
