@@ -48,6 +48,7 @@ from lutloom.qat.quantizers import (
 from lutloom.qat.run import values_of
 from lutloom.sim.csim import build as build_simulation
 from lutloom.sim.reference import run
+from tests.engines import check_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -269,3 +270,5 @@ def compiled_equals_reference(build: Build, inputs: NDArray[np.int64], *, bounde
     expected = run(build.processes, {build.network.input_value: inputs})
     for name, found in simulation.trace(inputs).items():
         assert np.array_equal(found, expected[name]), name
+    for graph in (build.network.graph, build.processes):
+        check_engine(graph, {build.network.input_value: inputs})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,29 +10,13 @@ from hypothesis import strategies as st
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import OPERATORS, Reshape
 from lutloom.core.types import BIPOLAR, TensorType
-from lutloom.sim.engine import InstructionSet, available, make_engine
+from lutloom.sim.engine import InstructionSet, available
 from lutloom.sim.engine.kernels import LOWERINGS
-from lutloom.sim.reference import run
+from tests.engines import check_engine, needs_compiler
 from tests.graphs import graphs, random_inputs
 from tests.sim.engine.extremes import extreme_graph, extreme_inputs
 
-if TYPE_CHECKING:
-    from lutloom.core.types import IntArray
-
-needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 instructions = pytest.mark.parametrize("instructions", available(), ids=lambda isa: isa.value)
-
-
-def assert_equal(
-    graph: Graph, inputs: dict[str, IntArray], instructions: InstructionSet, threads: int = 1
-) -> None:
-    """Compare the outputs of the engine with those of the reference."""
-    wanted = run(graph, inputs, wanted=graph.outputs)
-    found = make_engine(graph, instructions=instructions, threads=threads).run(inputs)
-    assert found.keys() == set(graph.outputs)
-    for name, value in found.items():
-        assert value.dtype == np.int64
-        assert np.array_equal(value, wanted[name]), f"{name} differs: {graph}"
 
 
 def test_every_operator_has_its_steps() -> None:
@@ -49,7 +30,7 @@ def test_every_operator_has_its_steps() -> None:
 def test_random_graphs_are_what_the_reference_says(
     instructions: InstructionSet, graph: Graph, seed: int, batch: int
 ) -> None:
-    assert_equal(graph, random_inputs(graph, seed, batch), instructions, threads=1 + seed % 2)
+    check_engine(graph, random_inputs(graph, seed, batch), [instructions], threads=1 + seed % 2)
 
 
 @needs_compiler
@@ -61,7 +42,7 @@ def test_integers_of_up_to_64_bits_are_exact(
 ) -> None:
     rng = np.random.default_rng(seed)
     graph = extreme_graph(rng)
-    assert_equal(graph, extreme_inputs(rng, graph, batch), instructions)
+    check_engine(graph, extreme_inputs(rng, graph, batch), [instructions])
 
 
 @needs_compiler
@@ -69,11 +50,11 @@ def test_integers_of_up_to_64_bits_are_exact(
 def test_any_number_of_images_will_do(images: int) -> None:
     rng = np.random.default_rng(images)
     graph = extreme_graph(rng)
-    assert_equal(graph, extreme_inputs(rng, graph, images), available()[-1], threads=2)
+    check_engine(graph, extreme_inputs(rng, graph, images), available()[-1:], threads=2)
 
 
 @needs_compiler
 def test_outputs_may_be_inputs_and_each_other() -> None:
     x = TensorType(BIPOLAR, (2, 3))
     graph = Graph({"x": x}, (Node(("y",), Reshape((6,)), ("x",)),), ("y", "x", "y"))
-    assert_equal(graph, random_inputs(graph, 0), InstructionSet.PORTABLE)
+    check_engine(graph, random_inputs(graph, 0), [InstructionSet.PORTABLE])
