@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.build import GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build, manifest_text
 from lutloom.core.files import OutputError, read_text, whole_directory, write_file
-from lutloom.data import load_images, samples_of, save_arrays
+from lutloom.data import save_arrays
+from lutloom.data_set import open_data
 from lutloom.input_type import raw_input
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     folding = _plan(processes, plan, target)
     samples = None
     if data is not None:
-        samples = samples_of(network.named(load_images(data)), slice(GOLDEN_IMAGES))
+        samples = open_data(data, network, least=1).first(GOLDEN_IMAGES)
     golden = _golden(network, processes, samples)
     build = Build(
         output,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _console = Console(soft_wrap=False, highlight=False)
 _LONGEST_NAME = 32
+_FEW_CLASSES = 10
 
 
 def step(sentence: str) -> None:
@@ -34,17 +35,31 @@ def step(sentence: str) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal, on standard error; yield the function that moves it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+def progress(what: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, on standard error; yield the function that moves it.
 
-    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    It says how much time is left, and with a ``unit`` how many of these are done a second.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[str | ProgressColumn] = [what, BarColumn(), MofNCompleteColumn()]
+    if unit:
+        columns.append("{task.fields[rate]}")
+    columns.append(TimeRemainingColumn())
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=None, rate="")
 
         def move(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
+            speed = bar.tasks[task].speed
+            bar.update(task, rate="" if speed is None else f"{speed:,.0f} {unit}/s")
 
         yield move
 
@@ -186,12 +201,25 @@ def _say_fifos(rows: Sequence[FifoRow]) -> None:
 
 
 def show_simulation(result: Simulation) -> None:
-    """Print how fast it was and how good."""
-    images = len(result.first)
+    """Print how fast it was and how good, and what is not as it should be."""
+    from lutloom.confusion_table import confused_classes
+
+    images = result.images
     rate = images / result.seconds if result.seconds else 0.0
     _console.print(f"{images:,} images in {result.seconds:.2f} s ({rate:,.0f} a second)")
-    if result.correct is not None and result.accuracy is not None:
+    if result.scores is not None and result.accuracy is not None:
         _console.print(f"{result.correct:,} of {images:,} labels met ({result.accuracy:.2%})")
+        if result.classes > _FEW_CLASSES:
+            within = result.scores.within(5)
+            _console.print(f"{within:,} among the five largest outputs ({within / images:.2%})")
+        confused = confused_classes(result)
+        if confused is not None:
+            _console.print(confused)
+    if result.difference is not None:
+        _console.print(f"[bold red]{_plain(str(result.difference))}[/]", soft_wrap=True)
+    if not result.is_good_enough:
+        least = result.min_accuracy or 0.0
+        _console.print(f"[bold red]The accuracy should be at least {least:.2%}.[/]")
 
 
 def show_verification(result: Verification) -> None:

@@ -14,7 +14,8 @@ from lutloom.core.files import whole_directory
 from lutloom.data import save_array
 from lutloom.engines import Engine
 from lutloom.extras import require
-from lutloom.simulation import Simulation, classes, simulate
+from lutloom.scores import classes
+from lutloom.simulation import Simulation, simulate
 from lutloom.training import train
 from lutloom.verification import Check, Stage, Verification, layer_check, verify
 from lutloom.verification_report import write_report

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import CACHE, Build, BuildError, changes
-from lutloom.core.errors import LutloomWarning
+from lutloom.core.errors import LutloomWarning, RangeError
 from lutloom.data import count_of, samples_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntArray
+    from lutloom.sim.engine.instruction_set import InstructionSet
 
     Values = Mapping[str, IntArray]
     Runner = Callable[[Values], Values]
@@ -58,26 +59,54 @@ def default_engine() -> Engine:
     return Engine.COMPILED
 
 
-def computation(build: Build, engine: Engine, *, seed: int = 0) -> Computation:
+def computation(
+    build: Build,
+    engine: Engine,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    instructions: str | None = None,
+) -> Computation:
     """Return the function from the model's inputs ``[N, ...]`` to its outputs, both by their names.
 
-    ``seed`` is for the adversarial engine. Raises a ``LutloomError`` where the engine can't be
-    made: without a compiler, say.
+    ``seed`` is for the adversarial engine, the cores and the ``instructions``, by their name, for
+    the compiled one. Raises a ``LutloomError`` where the engine can't be made: without a compiler,
+    say.
     """
     network = build.network
-    run = runner(build, engine, seed)
+    if engine is Engine.COMPILED:
+        from lutloom.simulator import compiled_simulator
+
+        return compiled_simulator(network, threads=threads, instructions=instructions).run
+    run = runner(build, engine, seed, threads=threads, instructions=instructions)
     return lambda images: network.decode_all(run(network.encode_all(images)))
 
 
-def runner(build: Build, engine: Engine, seed: int) -> Runner:
-    """Return the function from the graph's inputs to its outputs that ``engine`` computes."""
+def runner(
+    build: Build,
+    engine: Engine,
+    seed: int,
+    *,
+    threads: int | None = None,
+    instructions: str | None = None,
+) -> Runner:
+    """Return the function from the graph's inputs to its outputs that ``engine`` computes.
+
+    Takes and raises what ``computation`` does.
+    """
     from lutloom.sim.reference import run
 
     graph = build.network.graph
     if engine is Engine.COMPILED:
         from lutloom.sim.engine import make_engine
 
-        return make_engine(graph).run
+        chosen = None if instructions is None else instructions_named(instructions)
+        return make_engine(graph, threads=threads, instructions=chosen).run
+    if instructions is not None:
+        raise RangeError(
+            f"the {engine.value} engine uses no vectors: leave the instructions out, or use the"
+            " compiled one"
+        )
     if engine is Engine.REFERENCE:
         return lambda x: run(graph, x, wanted=graph.outputs)
     from lutloom.sim.csim import build as build_simulation
@@ -99,6 +128,17 @@ def runner(build: Build, engine: Engine, seed: int) -> Runner:
         return {twin: found[name] for name, twin in twins}
 
     return _in_batches(compiled)
+
+
+def instructions_named(name: str) -> InstructionSet:
+    """Return the instruction set ``name``; raises ``RangeError`` if this machine has none such."""
+    from lutloom.sim.engine.instruction_set import available
+
+    for instructions in available():
+        if instructions.value == name:
+            return instructions
+    known = ", ".join(instructions.value for instructions in available())
+    raise RangeError(f"this machine has no instructions '{name}': use one of {known}")
 
 
 def _in_batches(run: Runner) -> Runner:

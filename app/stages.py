@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.data import count_of, samples_of
 from lutloom.engines import COMPILED_BATCH, cache_of
-from lutloom.simulation import classes, images_at_once
+from lutloom.scores import classes
+from lutloom.simulation import images_at_once
 from lutloom.verification import Check, Stage, layer_check
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.build import Build, BuildError, Changes, changes, check_planned, load_build
 from lutloom.core.errors import LutloomError
-from lutloom.data import count_of, load_images, samples_of
+from lutloom.data import count_of, samples_of
+from lutloom.data_set import open_data
 from lutloom.random_images import random_images
 from lutloom.verification_report import drop_report, write_report
 
@@ -171,7 +172,9 @@ def _images(
     """Return the model's inputs, by name."""
     if samples < 1:
         raise BuildError(f"samples is {samples}: verify at least 1")
-    given = build.samples() if data is None else load_images(data)
+    if data is not None:
+        return open_data(data, build.network, least=1).first(samples)
+    given = build.samples()
     if given is None:
         return random_images(build.network, samples, seed)
     return samples_of(build.network.named(given), slice(samples))

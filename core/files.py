@@ -8,8 +8,9 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from lutloom.core.errors import LutloomError
 
@@ -54,23 +55,48 @@ def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     ``sync`` waits until the data are on the disk: what was there then survives a power cut too.
     Raises ``OutputError`` where that is impossible; what was there stays.
     """
-    temporary: Path | None = None
+    with whole_file(path, sync=sync) as file, writing(path):
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
+    """Yield a new file to fill, which becomes ``path`` if the block ends without an error.
+
+    ``sync`` is that of ``write_file``. Raises ``OutputError`` where it can't be written; what was
+    there stays then, and after Ctrl-C. Errors of the block's own writing are for it to name.
+    """
     check_replaceable(path)
+    temporary: Path | None = None
+    file: BinaryIO | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        with writing(path):
+            handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        file = os.fdopen(handle, "wb")
+        yield file
+        with writing(path):
+            file.flush()
             if sync:
-                file.flush()
                 os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
+            file.close()
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     finally:
+        if file is not None:
+            with suppress(OSError):  # what could not be written was said before
+                file.close()
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make an ``OutputError`` that names ``path`` of what the system says of a write."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -79,14 +79,10 @@ class Network:
         """
         if not isinstance(data, Mapping):
             data = {self.input.name: data}
-        names = [port.name for port in self.inputs]
-        if set(data) != set(names):
-            raise RangeError(
-                f"the data are for {_listed(data)}, but the model's inputs are {_listed(names)}:"
-                " give an array for each of them, by its name"
-            )
+        self.check_names(data)
         for port in self.inputs:
             port.check(data[port.name])
+        names = [port.name for port in self.inputs]
         counts = {name: len(data[name]) for name in names}
         if len(set(counts.values())) > 1:
             raise RangeError(
@@ -94,6 +90,15 @@ class Network:
                 " there should be as many for each"
             )
         return {name: data[name] for name in names}
+
+    def check_names(self, data: Mapping[str, object]) -> None:
+        """Raise ``RangeError`` unless ``data`` has an entry for each input of the model."""
+        names = [port.name for port in self.inputs]
+        if set(data) != set(names):
+            raise RangeError(
+                f"the data are for {_listed(data)}, but the model's inputs are {_listed(names)}:"
+                " give an array for each of them, by its name"
+            )
 
     def encode_all(self, data: Data) -> dict[str, IntArray]:
         """Return the graph's inputs ``[batch, *shape]``, by name, for those of the model.

@@ -137,7 +137,7 @@ def test_bad_models_are_refused_with_the_reason(
         (("--data", "scalar.npy"), "at least one input"),
         (("--data", "nothing.npy"), "at least one input"),
         (("--data", "nan.npy"), "NaN"),
-        (("--data", "."), "directory"),
+        (("--data", "."), ". holds no image"),
     ],
 )
 def test_bad_options_are_refused_with_the_reason(
