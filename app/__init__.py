@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lutloom.engines import Engine
     from lutloom.frame_rates import Throughput, throughput
     from lutloom.inspection import Inspection, inspect
-    from lutloom.sim.engine import InstructionSet
     from lutloom.simulation import Simulation, simulate
     from lutloom.simulator import Simulator, load_simulator
     from lutloom.training import train
@@ -31,7 +30,6 @@ _HOMES = {
     "Check": "lutloom.verification",
     "Engine": "lutloom.engines",
     "Inspection": "lutloom.inspection",
-    "InstructionSet": "lutloom.sim.engine",
     "LutloomError": "lutloom.core.errors",
     "Simulation": "lutloom.simulation",
     "Simulator": "lutloom.simulator",
@@ -55,7 +53,6 @@ __all__ = [
     "Check",
     "Engine",
     "Inspection",
-    "InstructionSet",
     "LutloomError",
     "Simulation",
     "Simulator",

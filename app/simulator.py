@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.build import Build, load_build
 from lutloom.data import count_of, samples_of
-from lutloom.engines import Engine, default_engine
+from lutloom.engines import Engine, default_engine, instructions_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,14 +166,15 @@ def _holds_bytes(array: NDArray[Any]) -> bool:
 def load_simulator(
     build: str | Path | Build,
     *,
-    instructions: InstructionSet | None = None,
+    instructions: str | None = None,
     threads: int | None = None,
 ) -> Simulator:
     """Return ``build`` as a function from the model's inputs to its outputs.
 
     Its kernels are compiled when it is made, the first time on a machine, and kept in the user's
-    cache. ``instructions`` are the widest of this machine by default, ``threads`` as many as it has
-    cores. Without a C++ compiler the reference computes the same, and a warning says so.
+    cache. ``instructions``, by their name, are the widest of this machine by default, ``threads``
+    as many as it has cores. Without a C++ compiler the reference computes the same, and a warning
+    says so.
 
     Raises a ``LutloomError`` for a directory that is no build, and for instructions that this
     machine does not have.
@@ -185,12 +186,15 @@ def load_simulator(
 
 
 def compiled_simulator(
-    network: Network, *, instructions: InstructionSet | None = None, threads: int | None = None
+    network: Network, *, instructions: str | None = None, threads: int | None = None
 ) -> Simulator:
-    """Return ``network`` as such a function. Raises ``CSimError`` without a compiler."""
+    """Return ``network`` as such a function.
+
+    Raises ``CSimError`` without a compiler, ``RangeError`` for instructions that are not there.
+    """
     from lutloom.sim.engine.instruction_set import available
     from lutloom.sim.engine.library import load_kernels
 
-    chosen = instructions or available()[-1]
+    chosen = available()[-1] if instructions is None else instructions_named(instructions)
     load_kernels(chosen)  # what takes seconds, and may be refused
     return Simulator(network, chosen, threads)

@@ -28,20 +28,23 @@ def user_cache() -> Path | None:
     return root / "lutloom"
 
 
-@functools.cache
 def load_kernels(instructions: InstructionSet, compiler: str | None = None) -> ctypes.PyDLL:
     """Return the kernels for ``instructions``; compiles them where the cache does not have them.
 
     ``compiler`` is the C++ compiler, by default ``$CXX``, g++, clang++ or c++. Raises ``CSimError``
     where there is none, or where it refuses the kernels.
     """
+    return _load(instructions, find_compiler(compiler))
+
+
+@functools.cache
+def _load(instructions: InstructionSet, command: str) -> ctypes.PyDLL:
     sources = {
         entry.name: entry.read_text(encoding="utf-8")
         for entry in sorted(files("lutloom.sim.engine").joinpath("native").iterdir(), key=str)
         if entry.name.endswith((".cpp", ".hpp"))
     }
     flags = [*_FLAGS, *instructions.options]
-    command = find_compiler(compiler)
     try:
         library, _ = load_library(
             "engine", sources, flags, compiler=command, cache=user_cache(), key=" ".join(flags)

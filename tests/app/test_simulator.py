@@ -64,9 +64,9 @@ def test_a_head_takes_bytes_as_the_numbers_that_they_are(count: int, float_build
 
 
 @needs_compiler
-@pytest.mark.parametrize("instructions", available())
+@pytest.mark.parametrize("instructions", [entry.value for entry in available()])
 def test_every_instruction_set_and_number_of_threads_gives_the_same(
-    instructions: lutloom.InstructionSet, raw_build: Path
+    instructions: str, raw_build: Path
 ) -> None:
     data = np.random.default_rng(1).integers(256, size=(100, 2, 3)).astype(np.uint8)
     wanted = reference(raw_build, data)
