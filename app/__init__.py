@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lutloom.demonstration import demo
     from lutloom.engines import Engine
     from lutloom.frame_rates import Throughput, throughput
+    from lutloom.image_folder import Pixels
     from lutloom.inspection import Inspection, inspect
     from lutloom.simulation import Simulation, simulate
     from lutloom.simulator import Simulator, load_simulator
@@ -31,6 +32,7 @@ _HOMES = {
     "Engine": "lutloom.engines",
     "Inspection": "lutloom.inspection",
     "LutloomError": "lutloom.core.errors",
+    "Pixels": "lutloom.image_folder",
     "Simulation": "lutloom.simulation",
     "Simulator": "lutloom.simulator",
     "Stage": "lutloom.verification",
@@ -54,6 +56,7 @@ __all__ = [
     "Engine",
     "Inspection",
     "LutloomError",
+    "Pixels",
     "Simulation",
     "Simulator",
     "Stage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,11 @@ class DataSet:
     def count(self) -> int:
         """How many samples there are."""
         return next(iter(self.inputs.values())).count
+
+    @property
+    def bytes_a_sample(self) -> int:
+        """What one sample takes of the memory."""
+        return sum(math.prod(r.shape[1:]) * r.dtype.itemsize for r in self.inputs.values())
 
     def batches(self, count: int, size: int) -> Iterator[Batch]:
         """Yield the first ``count`` samples, ``size`` at a time; of none, one empty batch.

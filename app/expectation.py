@@ -37,8 +37,8 @@ class Difference:
 
     def __str__(self) -> str:
         return (
-            f"{self.output}{list(self.position)} is {self.found} instead of {self.wanted}:"
-            f" {self.numbers:,} numbers differ, in {self.images:,} images"
+            f"{self.output}{list(self.position)} is {self.found} instead of {self.wanted};"
+            f" numbers that differ: {self.numbers:,}, in images: {self.images:,}"
         )
 
     def and_then(self, later: Difference | None) -> Difference:

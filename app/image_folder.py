@@ -60,6 +60,11 @@ class Pixels:
         if not self.white > 0 or not all(number > 0 for number in self.std):
             raise DataFileError("white and std should be positive: every number is divided by std")
 
+    @property
+    def are_bytes(self) -> bool:
+        """Whether the floats are the bytes themselves."""
+        return self.white == _OPAQUE and not self.mean and not self.std
+
     def floats(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the numbers of ``image [height, width, channels]``, operation by operation as
         PyTorch computes them.
@@ -147,7 +152,9 @@ def open_folder(
     layout = _layout(path / images[0], port)
     pixels.check(port, layout.channels)
     return ImageFolder(
-        _image_rows(path, images, layout, None if port.is_raw else pixels, threads),
+        _image_rows(
+            path, images, layout, None if port.is_raw or pixels.are_bytes else pixels, threads
+        ),
         labels,
         class_names,
     )

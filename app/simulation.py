@@ -47,11 +47,16 @@ if TYPE_CHECKING:
 BATCH, COMPILED_BATCH = 1000, 4096
 MOST_NUMBERS = 2**26
 """Integers of 8 bytes that a batch may take."""
+# Of the compiled engine: what inputs and outputs of a batch may take, and how many images it
+# computes at once at the most.
+_BATCH_BYTES, _BLOCK = 2**27, 512
 
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
     """What ``images`` images gave: the model's outputs ``[images, ...]`` by name, if they are kept.
+
+    ``seconds`` went by while they were read and computed; what is compiled once does not count.
 
     ``traces`` are the integers of the layers that were asked for, by their names, with the axes of
     the model. ``scores`` say how labels were met, whose classes have ``class_names`` if these are
@@ -161,7 +166,6 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     Raises a ``LutloomError`` for a directory that is no build, for data that do not fit, and for a
     design that stops because its FIFOs are too short.
     """
-    started = time.perf_counter()
     loaded = build if isinstance(build, Build) else load_build(build)
     network = loaded.network
     # What does not fit is named before anything is compiled.
@@ -181,9 +185,10 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     _check_kind(output, network)
     paths = [Path(path) for path in (output, confusion, *files.values()) if path is not None]
     check_files(paths, _sources(data, labels, expect), loaded.directory)
-    size = batch or _batch(tracing.network, engine, dask)
+    size = batch or _batch(data_set, tracing.network, engine, dask)
     computing = _computing(
         replace(loaded, network=tracing.network),
+        data_set.first(0),
         engine,
         dask,
         seed=seed,
@@ -196,6 +201,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     done = 0
     with ExitStack() as stack:
         compute = stack.enter_context(computing)
+        started = time.perf_counter()
         write = stack.enter_context(_output(output, network, count))
         write_traces = stack.enter_context(npy_files(files, count))
         for found in compute(ahead(data_set.batches(count, size))):
@@ -283,6 +289,7 @@ def _output(output: str | Path | None, network: Network, count: int) -> Iterator
 @contextmanager
 def _computing(
     build: Build,
+    nothing: Arrays,
     engine: Engine,
     dask: str | None,
     *,
@@ -293,6 +300,7 @@ def _computing(
     """Yield the function from batches of the model's inputs to those of its outputs."""
     if dask is None:
         compute = computation(build, engine, seed=seed, threads=threads, instructions=instructions)
+        compute(nothing)  # what is compiled only once takes no time of the images
         yield lambda batches: map(compute, batches)
         return
     with cluster(
@@ -301,16 +309,17 @@ def _computing(
         yield compute_there
 
 
-def _batch(network: Network, engine: Engine, dask: str | None) -> int:
-    """Return how many images are computed at a time."""
+def _batch(data_set: DataSet, network: Network, engine: Engine, dask: str | None) -> int:
+    """Return how many images of ``data_set`` are computed at a time."""
     graph = network.graph
     if dask is not None and engine is Engine.COMPILED:
         return shard_images(graph)
     if engine is not Engine.COMPILED:
         return images_at_once(graph, most=BATCH)
-    # It keeps what is between inputs and outputs for a few images only.
-    numbers = sum(graph.types[name].size for name in (*graph.inputs, *graph.outputs))
-    return max(1, min(COMPILED_BATCH, MOST_NUMBERS // (4 * numbers)))
+    # It keeps what is between inputs and outputs for a few images only, and likes whole blocks.
+    taken = data_set.bytes_a_sample + 8 * sum(graph.types[name].size for name in graph.outputs)
+    size = min(COMPILED_BATCH, _BATCH_BYTES // taken)
+    return max(1, size if size < _BLOCK else size - size % _BLOCK)
 
 
 def images_at_once(*graphs: Graph, most: int) -> int:

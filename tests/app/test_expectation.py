@@ -68,8 +68,8 @@ def test_what_was_written_once_is_expected_of_all_or_of_the_first_images(
     value = result.first[4, 2]
     name = lutloom.load_build(float_build).network.output.name
     assert str(result.difference) == (
-        f"{name}[4, 2] is {float(value)} instead of {float(value) + 1}: 5 numbers differ, in 2"
-        " images"
+        f"{name}[4, 2] is {float(value)} instead of {float(value) + 1}; numbers that differ:"
+        " 5, in images: 2"
     )
 
 

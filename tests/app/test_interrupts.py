@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.app.commands import MAIN, Invoke, contents, start
@@ -141,6 +142,24 @@ def test_simulate_leaves_no_output(
     ended = invoke("simulate", float_build, "--data", models / "float.npy", "--output", output)
     assert (ended.status, ended.out, ended.err) == (130, "", SAID)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_simulation_in_the_midst_of_a_data_set_leaves_no_output(
+    float_build: Path, tmp_path: Path
+) -> None:
+    temporary, place = tmp_path / "tmp", tmp_path / "place"
+    temporary.mkdir()
+    place.mkdir()
+    np.save(tmp_path / "x.npy", np.zeros((100_000, 12), np.float32))
+    for output in ("y.npy", "y.npz"):
+        process = start(
+            "simulate", float_build, "--data", tmp_path / "x.npy", "--batch", "1",
+            "--engine", "reference", "--output", place / output,
+            TMPDIR=str(temporary),
+        )  # fmt: skip
+        interrupt(process, lambda: any(place.iterdir()))
+        assert list(place.iterdir()) == []
+        assert left_in(temporary) == []
 
 
 def test_a_library_that_hides_the_interrupt_does_not_hide_the_status(
