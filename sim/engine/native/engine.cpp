@@ -213,8 +213,10 @@ EXPORT void* lutloom_program_new(std::int64_t steps, const char* const* names,
   }
   for (const std::int64_t* w = buffer_words; w < buffer_words + 3 * buffers; w += 3) {
     program->buffers.push_back({w[0], w[1], w[2]});
-    if (w[0] == INPUT) program->inputs.push_back(w[2]);
-    if (w[0] == OUTPUT) program->outputs.push_back(w[2]);
+    if (w[0] == ARENA) continue;
+    std::vector<std::int64_t>& bytes = w[0] == INPUT ? program->inputs : program->outputs;
+    bytes.resize(std::max(bytes.size(), static_cast<std::size_t>(w[1]) + 1));
+    bytes[w[1]] = w[2];
   }
   program->arena_bytes = arena_bytes;
   program->block = block;
