@@ -27,6 +27,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 _MOST_SECONDS = 900
+_FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 
 _LOWERING = tuple(
     f"tests/streamline/test_{name}.py"
@@ -759,7 +760,7 @@ def judge(mutant: Mutant, directory: Path) -> Outcome:
     finally:
         path.write_text(text, encoding="utf-8")
     seconds = time.perf_counter() - started
-    failed = re.search(r"^FAILED (\S+)", printed, re.MULTILINE)
+    failed = _FAILED.search(printed)
     if status == 1 and failed:
         return Outcome(mutant, failed[1], seconds)
     problem = "it survives" if status == 0 else printed.strip()[-400:]
@@ -793,7 +794,9 @@ def main() -> None:
         table.add_row(outcome.mutant.name, outcome.mutant.file, killer, f"{outcome.seconds:.0f}")
     console.print(table)
     if status:
-        sys.exit(f"the tests fail without a mutant too: {printed.strip().splitlines()[-1]}")
+        failed = _FAILED.search(printed)
+        what = failed[1] if failed else printed.strip()[-400:]
+        sys.exit(f"the tests fail without a mutant too: {what}")
     if alive:
         sys.exit(f"{len(alive)} of {len(chosen)} mutants survive")
     console.print(f"all {len(chosen)} mutants are killed")
