@@ -94,14 +94,14 @@ def lanes_of(instructions: InstructionSet) -> int:
 def _width(instructions: InstructionSet, coded: Coded) -> int:
     """Return the bytes of a code and of a weight; 0 where neither one nor two will do."""
     lo, hi = int(coded.weights.min(initial=0)), int(coded.weights.max(initial=0))
-    if -(2**7) <= lo and hi < 2**7 and coded.layout is Layout.BYTES:
-        # Without VNNI, and with less than that, two products are added in 16 bits.
-        is_wide = instructions in (
-            InstructionSet.PORTABLE, InstructionSet.VNNI, InstructionSet.POPCOUNT
-        )  # fmt: skip
-        if is_wide or 2 * coded.high * max(hi, -lo) < 2**15:
+    if lo >= -(2**7) and hi < 2**7 and coded.layout is Layout.BYTES:
+        # Without VNNI two products are added in 16 bits, and with little else there are none.
+        if instructions in (InstructionSet.VNNI, InstructionSet.POPCOUNT):
             return 1
-    return 2 if -(2**15) <= lo and hi < 2**15 else 0
+        is_narrow = 2 * coded.high * max(hi, -lo) < 2**15
+        if is_narrow and instructions is not InstructionSet.PORTABLE:
+            return 1
+    return 2 if lo >= -(2**15) and hi < 2**15 else 0
 
 
 def _merged(weights: NDArray[np.int64], lanes: int, codes: int) -> NDArray[np.int64]:

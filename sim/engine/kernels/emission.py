@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from lutloom.sim.engine.fits import lines_of
-from lutloom.sim.engine.storage import Layout, dense_storage, plain_storage
+from lutloom.sim.engine.storage import Layout, coded_storage, dense_storage, plain_storage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lutloom.sim.engine.coded import Coded
     from lutloom.sim.engine.planner import Kept, Planner
-    from lutloom.sim.engine.products import Products
+    from lutloom.sim.engine.products import Stairs
 
 _NEVER = 2**31 - 1
 # Up to how many thresholds are compared one after the other rather than searched, or multiplied.
@@ -40,6 +40,7 @@ class Accumulators:
     """
 
     coded: Coded
+    groups: int
     columns: int
     places: NDArray[np.int64]
 
@@ -50,7 +51,13 @@ class Accumulators:
 
         outputs = np.arange(coded.products.outputs).reshape(groups, -1)
         places = outputs + np.arange(groups)[:, None] * (columns - outputs.shape[1])
-        return cls(coded, groups * columns, places.ravel())
+        return cls(coded, groups, groups * columns, places.ravel())
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether outputs of whole words of 64 follow each other, of all groups together."""
+        is_whole = self.columns // self.groups % 64 == 0 and self.columns == len(self.places)
+        return self.groups == 1 or is_whole
 
     def table(self, rows: NDArray[np.generic], filler: int) -> NDArray[np.generic]:
         """Return ``rows [..., outputs]`` with all columns, ``filler`` in those of no output."""
@@ -59,6 +66,12 @@ class Accumulators:
         made = np.full((*rows.shape[:-1], self.columns), filler, rows.dtype)
         made[..., self.places] = rows
         return made
+
+
+def _nothing() -> NDArray[np.generic]:
+    import numpy as np
+
+    return np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,24 +83,26 @@ class Emission:
     outputs: int
     columns: int
     levels: int
+    base: int
     scale: int
-    bias: NDArray[np.generic]
-    thresholds: NDArray[np.generic]
-    slopes: NDArray[np.generic]
-    shifts: NDArray[np.generic]
+    bias: NDArray[np.generic] = field(default_factory=_nothing)
+    thresholds: NDArray[np.generic] = field(default_factory=_nothing)
+    slopes: NDArray[np.generic] = field(default_factory=_nothing)
+    shifts: NDArray[np.generic] = field(default_factory=_nothing)
 
 
 def make_result(planner: Planner, sums: Accumulators) -> tuple[Kept, Emission]:
     """Return a new buffer for the result, and how it is made of ``sums``."""
     if sums.coded.products.stairs is None:
-        return _sums(planner, sums.coded.products, sums)
-    return _codes(planner, sums.coded.products, sums)
+        return _sums(planner, sums)
+    return _codes(planner, sums, sums.coded.products.stairs)
 
 
-def _sums(planner: Planner, products: Products, sums: Accumulators) -> tuple[Kept, Emission]:
+def _sums(planner: Planner, sums: Accumulators) -> tuple[Kept, Emission]:
     import numpy as np
 
-    bias, scale = products.bias + sums.coded.offset, sums.coded.scale
+    products, scale = sums.coded.products, sums.coded.scale
+    bias = products.bias + sums.coded.offset
     storage = dense_storage(planner.stored_type(products.y))
     if storage.layout is Layout.BYTES and (
         scale % storage.step or ((bias - storage.lo) % storage.step).any()
@@ -96,65 +111,61 @@ def _sums(planner: Planner, products: Products, sums: Accumulators) -> tuple[Kep
         storage = plain_storage(planner.stored_type(products.y))
     kept = planner.make(products.y, storage)
     if storage.layout is Layout.BYTES:
-        bias, step = bias - storage.lo, storage.step
-        bias, scale = bias // step, scale // step
-    nothing = np.zeros(0, np.int64)
+        bias, scale = (bias - storage.lo) // storage.step, scale // storage.step
     table = sums.table(bias, 0)
-    layout = int(kept.storage.layout)
+    if storage.layout is not Layout.INT64:
+        table = table.astype(np.uint32)  # modulo 2^32, as it is computed
     emission = Emission(
-        Kind.SUMS,
-        layout,
-        products.outputs,
-        sums.columns,
-        0,
-        scale,
-        table,
-        nothing,
-        nothing,
-        nothing,
+        kind=Kind.SUMS,
+        layout=int(storage.layout),
+        outputs=products.outputs,
+        columns=sums.columns,
+        levels=0,
+        base=0,
+        scale=scale,
+        bias=table,
     )
     return kept, emission
 
 
-def _codes(planner: Planner, products: Products, sums: Accumulators) -> tuple[Kept, Emission]:
+def _codes(planner: Planner, sums: Accumulators, stairs: Stairs) -> tuple[Kept, Emission]:
     import numpy as np
 
-    assert products.stairs is not None
-    kept = planner.make(products.y)
-    element, storage = planner.type(products.y).element, kept.storage
+    value = sums.coded.products.y
+    element = planner.type(value).element
+    storage = dense_storage(planner.stored_type(value))
+    if sums.is_dense and planner.wants(value) is Layout.BITS:
+        storage = coded_storage(element, Layout.BITS)
     base, scale = element.lo, element.step
     if storage.layout is Layout.BYTES:
         base, scale = (base - storage.lo) // storage.step, scale // storage.step
-    apart = products.stairs.thresholds - sums.coded.offset[:, None]
+    apart = stairs.thresholds - sums.coded.offset[:, None]
     reached = -(-apart // sums.coded.scale)
     reached = np.clip(reached, sums.coded.least[:, None], sums.coded.most[:, None] + 1)
-    kind, levels, thresholds, slopes, shifts = _search(sums, reached, storage.layout)
+    kind, levels, tables = _search(sums, reached, storage.layout)
     emission = Emission(
-        kind,
-        int(storage.layout),
-        products.outputs,
-        sums.columns,
-        levels,
-        scale,
-        np.array([base], np.int64),
-        thresholds,
-        slopes,
-        shifts,
+        kind=kind,
+        layout=int(storage.layout),
+        outputs=sums.coded.products.outputs,
+        columns=sums.columns,
+        levels=levels,
+        base=base,
+        scale=scale,
+        **tables,
     )
-    return kept, emission
+    return planner.make(value, storage), emission
 
 
 def _search(
     sums: Accumulators, thresholds: NDArray[np.int64], layout: Layout
-) -> tuple[Kind, int, NDArray[np.generic], NDArray[np.generic], NDArray[np.generic]]:
+) -> tuple[Kind, int, dict[str, NDArray[np.generic]]]:
     """Return how to find which of ``thresholds [classes, outputs, levels]`` a sum reaches.
 
-    That is the kind, the number of levels, and the tables of thresholds, slopes and shifts.
+    That is the kind, the number of levels, and the tables.
     """
     import numpy as np
 
     levels = thresholds.shape[2]
-    nothing = np.zeros(0, np.float32)
     if levels > _FEW and layout is not Layout.BITS:
         classes = len(thresholds)
         rows = thresholds.reshape(-1, levels)
@@ -162,15 +173,13 @@ def _search(
         for kind, dtype in ((Kind.MULTIPLIED, "float32"), (Kind.MULTIPLIED_WIDE, "float64")):
             lines = lines_of(rows, least, most, np.dtype(dtype))
             if lines is not None:
-                slopes, shifts = (
-                    sums.table(values.reshape(classes, -1), 0)
-                    for values in (lines.slopes, lines.shifts)
-                )
-                return kind, levels, nothing, slopes, shifts
+                made = {"slopes": lines.slopes, "shifts": lines.shifts}
+                parts = {name: rows.reshape(classes, -1) for name, rows in made.items()}
+                return kind, levels, {name: sums.table(rows, 0) for name, rows in parts.items()}
     kind = Kind.COMPARED
     if levels > _SOME and layout is not Layout.BITS:
         kind, wide = Kind.SEARCHED, 2 ** levels.bit_length() - 1
         filling = np.full((*thresholds.shape[:2], wide - levels), _NEVER)
         thresholds, levels = np.concatenate([thresholds, filling], axis=2), wide
     table = sums.table(thresholds.swapaxes(1, 2).astype(np.int32), _NEVER)
-    return kind, levels, table, nothing, nothing
+    return kind, levels, {"thresholds": table}

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "emission.hpp"
+#include "emit.hpp"
 #include "kernels.hpp"
 #include "vectors.hpp"
 
@@ -26,9 +26,11 @@ struct Dot {
   Emission emission;
 };
 
+#if defined(__AVX2__)
 struct Bytes {
   static Vector dot(Vector sum, Vector x, Vector w) { return dot_bytes(sum, x, w); }
 };
+#endif
 
 struct Shorts {
   static Vector dot(Vector sum, Vector x, Vector w) { return dot_shorts(sum, x, w); }
@@ -59,11 +61,11 @@ void tile(const Dot& p, const std::uint8_t* const* x, const std::int8_t* weights
   }
 }
 
-// Places of x: of some positions of some images.
+// Where windows begin, and their classes: of some places of some images, `first` the first of all.
 struct Positions {
-  std::int64_t count;
+  std::int64_t first, count;
   const std::uint8_t* x[POSITIONS];
-  std::int64_t element[POSITIONS], kind[POSITIONS];
+  std::int64_t kind[POSITIONS];
 };
 
 // A block of outputs at `places`: of VECTORS registers, `column` the first, `count` that count.
@@ -86,7 +88,8 @@ void block(const Dot& p, const Positions& places, std::int64_t group, std::int64
       tile<Products, VECTORS, PIXELS>(p, x, weights, sums);
     }
     for (std::int64_t i = 0; i < pixels; ++i, ++q) {
-      emit(sums + i * BLOCK, Target{places.kind[q], column, places.element[q] + output, count});
+      const Target to{places.kind[q], column, places.first + q, output, count};
+      emit(Width<VECTORS * LANES_32>(), sums + i * BLOCK, to);
     }
   }
 }
@@ -120,21 +123,21 @@ template <class Emit>
 void all_positions(const Dot& p, const Frame& frame, Emit emit) {
   Positions places;
   const std::uint8_t* x = frame.at<std::uint8_t>(p.x);
-  std::int64_t image = 0, pixel = 0, element = 0;
-  while (image < frame.images) {
+  std::int64_t image = 0, pixel = 0;
+  for (places.first = 0; image < frame.images; places.first += places.count) {
     places.count = 0;
     while (places.count < p.positions && image < frame.images) {
       places.x[places.count] = x + image * p.x_bytes + p.offsets[pixel];
-      places.kind[places.count] = p.classes[pixel];
-      places.element[places.count++] = element;
-      element += p.emission.outputs;
+      places.kind[places.count++] = p.classes[pixel];
       if (++pixel == p.pixels) ++image, pixel = 0;
     }
-    if (p.is_short) {
-      all_blocks<Shorts>(p, places, emit);
-    } else {
+#if defined(__AVX2__)
+    if (!p.is_short) {
       all_blocks<Bytes>(p, places, emit);
+      continue;
     }
+#endif
+    all_blocks<Shorts>(p, places, emit);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -35,7 +35,7 @@ inline Vector dot_shorts(Vector sum, Vector x, Vector w) {
 }
 
 // Add to each lane the products of four bytes of x without a sign with four of w with one. Without
-// VNNI, two products must add up to 16 bits.
+// VNNI, two products must add up to 16 bits. The narrowest registers have no such thing.
 inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
 #if defined(__AVX512VNNI__)
   return _mm512_dpbusd_epi32(sum, x, w);
@@ -68,13 +68,29 @@ inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
   return dot_shorts(sum, _mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1));
 }
 
+#elif defined(__SSE2__)
+
+using Vector = __m128i;
+
+inline Vector zeros() { return _mm_setzero_si128(); }
+inline Vector load(const void* at) { return _mm_loadu_si128(static_cast<const __m128i*>(at)); }
+inline void store(void* at, Vector x) { _mm_storeu_si128(static_cast<__m128i*>(at), x); }
+
+inline Vector broadcast(const void* at) {
+  std::int32_t word;
+  std::memcpy(&word, at, 4);
+  return _mm_set1_epi32(word);
+}
+
+inline Vector dot_shorts(Vector sum, Vector x, Vector w) {
+  return _mm_add_epi32(sum, _mm_madd_epi16(x, w));
+}
+
 #else
 
-struct Vector {
-  std::int32_t lanes[4];
-};
+typedef std::int32_t Vector __attribute__((vector_size(16)));
 
-inline Vector zeros() { return {{0, 0, 0, 0}}; }
+inline Vector zeros() { return Vector{0, 0, 0, 0}; }
 
 inline Vector load(const void* at) {
   Vector x;
@@ -85,30 +101,14 @@ inline Vector load(const void* at) {
 inline void store(void* at, Vector x) { std::memcpy(at, &x, sizeof x); }
 
 inline Vector broadcast(const void* at) {
-  Vector x;
-  for (std::int32_t& lane : x.lanes) std::memcpy(&lane, at, 4);
-  return x;
-}
-
-template <class X, class W>
-Vector dot_portable(Vector sum, Vector x, Vector w) {
-  constexpr int COUNT = sizeof(Vector) / sizeof(X);
-  X a[COUNT];
-  W b[COUNT];
-  std::memcpy(a, &x, sizeof x);
-  std::memcpy(b, &w, sizeof w);
-  for (int i = 0; i < COUNT; ++i) {
-    sum.lanes[i * static_cast<int>(sizeof(X)) / 4] += std::int32_t{a[i]} * std::int32_t{b[i]};
-  }
-  return sum;
+  std::int32_t word;
+  std::memcpy(&word, at, 4);
+  return Vector{word, word, word, word};
 }
 
 inline Vector dot_shorts(Vector sum, Vector x, Vector w) {
-  return dot_portable<std::int16_t, std::int16_t>(sum, x, w);
-}
-
-inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
-  return dot_portable<std::uint8_t, std::int8_t>(sum, x, w);
+  // The lower half of a lane, with its sign, times the other's; then the upper half.
+  return sum + (x << 16 >> 16) * (w << 16 >> 16) + (x >> 16) * (w >> 16);
 }
 
 #endif

@@ -54,7 +54,7 @@ def random_sums(rng: np.random.Generator, element: IntType) -> tuple[tuple[int, 
         case 0:
             return shape, Depthwise(random_weights(rng, *windows.kernel, channels), *places, fill)
         case 1:
-            return shape[rng.integers(3) :][-3:], Linear(random_weights(rng, channels, outputs))
+            return shape[rng.integers(len(shape)) :], Linear(random_weights(rng, channels, outputs))
         case 2:
             kinds, classes = random_classes(rng, shape)
             border = Const(rng.integers(-50, 50, (*kinds, int(rng.choice([1, outputs])))))
@@ -94,7 +94,9 @@ def random_products(rng: np.random.Generator) -> tuple[Graph, dict[str, IntArray
         sums = Graph(inputs, tuple(nodes), ("sums",)).types["sums"]
         nodes.append(Node(("codes",), random_stairs(rng, sums), ("sums",)))
         if rng.integers(2):
-            weights = Const(rng.choice([-1, 0, 1, 2], (sums.channels, 3)))
+            # With signs alone the codes are made as bits.
+            values = ([-1, 0, 1, 2], [-1, 1])[rng.integers(2)]
+            weights = Const(rng.choice(values, (sums.channels, 3)))
             nodes.append(Node(("y",), Linear(weights), ("codes",)))
     graph = Graph(inputs, tuple(nodes), (nodes[-1].name,))
     images = int(rng.choice([1, 2, 5, 17, 40]))
