@@ -25,6 +25,7 @@ Kernel plane_stairs_kernel();
 Kernel plane_sums_kernel();
 Kernel requantize_kernel();
 Kernel tail_kernel();
+Kernel table_kernel();
 Kernel threshold_kernel();
 Kernel to_planes_kernel();
 Kernel top_k_kernel();
@@ -53,6 +54,7 @@ inline const Kernel* all_kernels(std::size_t& count) {
       plane_sums_kernel(),
       requantize_kernel(),
       tail_kernel(),
+      table_kernel(),
       threshold_kernel(),
       to_planes_kernel(),
       top_k_kernel(),
