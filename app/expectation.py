@@ -72,7 +72,9 @@ def open_expected(source: DataSource, network: Network, count: int, total: int) 
             " an array for each of them, by its name"
         )
     for port in network.outputs:
-        shape = found[port.name].shape
+        shape, dtype = found[port.name].shape, found[port.name].dtype
+        if dtype.kind not in "fiub":
+            raise RangeError(f"the expected output '{port.name}' holds {dtype}, not numbers")
         if shape[1:] != port.shape or found[port.name].count not in {count, total} or not shape:
             raise RangeError(
                 f"the expected output '{port.name}' has the shape {list(shape)}, and should have"

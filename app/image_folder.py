@@ -279,9 +279,11 @@ def _read(path: Path, layout: _Layout) -> NDArray[np.uint8]:
                 f"{path} has {width} x {height} pixels, but the model takes {layout.width} x"
                 f" {layout.height}: resize the images as for training"
             )
-        if image.mode not in _MODES:
+        # Of 16 bits of a colour the decoder would drop half.
+        if image.mode not in _MODES or ";16" in str(getattr(image, "tile", "")):
             raise DataFileError(
-                f"{path} has pixels of the mode {image.mode}: save it with 8 bits for each channel"
+                f"{path} has pixels of another kind than bytes: save it with 8 bits for each"
+                " channel"
             )
         if image.mode in {"1", "L"} and layout.channels == _GREY and not _has_alpha(image):
             return np.asarray(image.convert("L"))[..., np.newaxis]

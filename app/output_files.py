@@ -93,13 +93,17 @@ def check_files(paths: Iterable[Path], sources: Iterable[object], build: Path) -
     for path in paths:
         if not path.parent.is_dir():
             raise OutputError(f"{path} can't be written: {path.parent} is no directory")
-        for source in sources:  # by whatever path
-            if not isinstance(source, str | Path) or not path.exists():
-                continue
-            if Path(source).exists() and path.samefile(source):
-                raise OutputError(f"{path} is the input itself: write the outputs to another file")
+        if any(isinstance(s, str | Path) and _is_of(path, Path(s)) for s in sources):
+            raise OutputError(f"{path} is the input itself: write the outputs to another file")
         check_output(path, build)
         check_replaceable(path)
         if path.resolve() in known:
             raise OutputError(f"{path} can't be written: two outputs should go there")
         known.add(path.resolve())
+
+
+def _is_of(path: Path, source: Path) -> bool:
+    """Return whether ``path`` is ``source``, whatever its name, or a file in that folder."""
+    if not path.exists() or not source.exists():
+        return False
+    return path.samefile(source) or path.resolve().is_relative_to(source.resolve())

@@ -168,6 +168,9 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     """
     loaded = build if isinstance(build, Build) else load_build(build)
     network = loaded.network
+    for option, number in (("limit", limit), ("batch", batch), ("threads", threads)):
+        if number is not None and number < 1:
+            raise RangeError(f"{option} is {number}: it should be at least 1")
     # What does not fit is named before anything is compiled.
     data_set = open_data(data, network, pixels=pixels, threads=threads)
     total = data_set.count

@@ -211,6 +211,24 @@ def test_shares_of_nothing_are_refused(bytes_build: Path, pixels: NDArray[np.uin
         _ = lutloom.simulate(bytes_build, pixels).confusion
 
 
+@pytest.mark.parametrize("option", ["limit", "batch", "threads"])
+def test_counts_of_nothing_are_refused(
+    option: str, bytes_build: Path, pixels: NDArray[np.uint8]
+) -> None:
+    for number in (0, -1):
+        with pytest.raises(LutloomError, match=rf"^{option} is {number}: it should be at least 1$"):
+            lutloom.simulate(bytes_build, pixels, **{option: number})  # type: ignore[arg-type]
+
+
+def test_images_are_not_replaced_by_what_is_made_of_them(bytes_build: Path, folder: Path) -> None:
+    before = contents(folder)
+    image = folder / next(iter(before))
+    for option in ("output", "confusion"):
+        with pytest.raises(LutloomError, match=r"\.png is the input itself: write the outputs to"):
+            lutloom.simulate(bytes_build, folder, **{option: image})  # type: ignore[arg-type]
+    assert contents(folder) == before
+
+
 def test_folders_have_their_own_labels(bytes_build: Path, folder: Path) -> None:
     with pytest.raises(LutloomError, match=r"^the folders of the images are their labels: leave"):
         lutloom.simulate(bytes_build, folder, labels=np.zeros(IMAGES, np.int64))

@@ -80,6 +80,7 @@ def test_what_was_written_once_is_expected_of_all_or_of_the_first_images(
         (np.zeros((7, 5)), r"has the shape \[7, 5\], and should have \[7, 4\]$"),
         (np.zeros(7), r"has the shape \[7\], and should have \[7, 4\]$"),
         (np.zeros(()), r"has the shape \[\], and should have \[7, 4\]$"),
+        (np.zeros((7, 4), "S1"), r" holds \|S1, not numbers$"),
         ({"logits": np.zeros((7, 4))}, r"^the expected outputs are \['logits'\], but the model's"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,6 +173,19 @@ def deep(folder: Path) -> None:
     Image.fromarray(GREY[0].astype(np.uint16)).save(folder / "x.png")
 
 
+def deep_colour(folder: Path) -> None:
+    """Write a PNG of 16 bits a channel, chunk by chunk: Pillow writes none."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    rows = zlib.compress(6 * (b"\0" + 4 * 3 * b"\1\2"))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 6, 16, 2, 0, 0, 0))
+    content = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    (folder / "x.png").write_bytes(content)
+
+
 def transparent(folder: Path) -> None:
     save(folder / "x.png", np.concatenate([COLOURED[0], GREY[0][..., np.newaxis]], axis=2))
 
@@ -198,10 +213,11 @@ def colourful(folder: Path) -> None:
             (72,),
             r"x\.png has 3 x 6 pixels, but the model takes 72 numbers, which should be o",
         ),
+        (deep_colour, (3, 6, 4), r"x\.png has pixels of another kind than bytes: save it with"),
         (
             deep,
             (3, 6, 4),
-            r"x\.png has pixels of the mode I;16: save it with 8 bits for each chann",
+            r"x\.png has pixels of another kind than bytes: save it with 8 bits for each chann",
         ),
         (transparent, (3, 6, 4), r"x\.png is transparent in places: save it without an alpha chan"),
         (colourful, (1, 6, 4), r"x\.png is in colour, but the model takes one channel: convert it"),
