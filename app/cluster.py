@@ -20,7 +20,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from lutloom import __version__
 from lutloom.build import MANIFEST, PLAN, load_build
@@ -54,6 +54,8 @@ _SHARDS_A_THREAD = 3
 
 class ClusterError(LutloomError, RuntimeError):
     """A Dask cluster that does not answer, or can't compute."""
+
+    has_lines: ClassVar[bool] = True  # a worker's compiler may be quoted
 
 
 def shard_images(graph: Graph) -> int:
@@ -324,10 +326,14 @@ def _computed(
     """
     from distributed import get_worker
 
+    worker = get_worker().address
     # It may have come after the others were checked.
-    _check_version(get_worker().address, worker_has=__version__, wanted=version)
-    with _preparing:  # its other threads wait, instead of preparing the same
-        graph, run = _prepared(parcel, chosen)
+    _check_version(worker, worker_has=__version__, wanted=version)
+    try:
+        with _preparing:  # its other threads wait, instead of preparing the same
+            graph, run = _prepared(parcel, chosen)
+    except LutloomError as error:
+        raise ClusterError(f"the Dask worker {worker} can't compute: {error}") from error
     outputs = run(_integers(inputs, graph.inputs))
     return _stored(outputs, _output_types(graph))
 

@@ -33,6 +33,10 @@ HAS_NO_LUTLOOM = """
 import sys
 sys.modules["lutloom"] = None
 """
+HAS_NO_COMPILER = """
+import os
+os.environ["CXX"] = "no-such-compiler"
+"""
 # A shard that was on two workers when they died is not tried again.
 _SETTINGS = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
 _SECONDS = 60

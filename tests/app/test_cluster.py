@@ -17,6 +17,7 @@ from tests.app import dask_processes
 from tests.app.commands import Invoke, contents
 from tests.app.dask_processes import (
     DIES_OF_A_SHARD,
+    HAS_NO_COMPILER,
     HAS_NO_LUTLOOM,
     IS_OLDER,
     SOUND,
@@ -45,11 +46,16 @@ def images(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(count).normal(size=(count, 12)).astype(np.float32)
 
 
-def computed(address: str, directory: Path, shards: Iterable[NDArray[Any]]) -> list[NDArray[Any]]:
+def computed(
+    address: str,
+    directory: Path,
+    shards: Iterable[NDArray[Any]],
+    engine: Engine = Engine.REFERENCE,
+) -> list[NDArray[Any]]:
     """Return what the cluster gives for each of ``shards``."""
     build = lutloom.load_build(directory)
     given, output = build.network.input.name, build.network.output.name
-    with cluster(address, build, Engine.REFERENCE) as compute:
+    with cluster(address, build, engine) as compute:
         return [found[output] for found in compute({given: shard} for shard in shards)]
 
 
@@ -125,6 +131,14 @@ def test_a_worker_of_another_version_that_comes_later_is_named(
     said = r"^the Dask worker tcp://.* has lutloom 0\.0\.9"
     with workers(scheduler, tmp_path, IS_OLDER), pytest.raises(ClusterError, match=said):
         computed(scheduler.address, float_build, [images(3)])
+
+
+def test_a_worker_without_a_compiler_is_named(
+    scheduler: Scheduler, float_build: Path, tmp_path: Path
+) -> None:
+    said = r"^the Dask worker tcp://\S+ can't compute: the C++ compiler no-such-compiler is what"
+    with workers(scheduler, tmp_path, HAS_NO_COMPILER), pytest.raises(ClusterError, match=said):
+        computed(scheduler.address, float_build, [images(3)], Engine.COMPILED)
 
 
 def test_a_shard_that_workers_die_of_is_not_tried_for_ever(
