@@ -136,7 +136,7 @@ def test_a_worker_of_another_version_that_comes_later_is_named(
 def test_a_worker_without_a_compiler_is_named(
     scheduler: Scheduler, float_build: Path, tmp_path: Path
 ) -> None:
-    said = r"^the Dask worker tcp://\S+ can't compute: the C++ compiler no-such-compiler is what"
+    said = r"^the Dask worker tcp://\S+ can't compute: the C\+\+ compiler no-such-compiler is what"
     with workers(scheduler, tmp_path, HAS_NO_COMPILER), pytest.raises(ClusterError, match=said):
         computed(scheduler.address, float_build, [images(3)], Engine.COMPILED)
 
