@@ -52,6 +52,8 @@ class Bits:
     group_words: int
     outputs: int
     levels: int
+    lo: int
+    step: int
     origins: NDArray[np.int32]
     shapes: NDArray[np.int32]
     classes: NDArray[np.int32]
@@ -123,6 +125,8 @@ def lower_bits(planner: Planner, products: Products) -> bool:
         group_words=words_of(tensor.channels) // products.groups,
         outputs=products.outputs,
         levels=-1 if stairs is None else stairs.thresholds.shape[2],
+        lo=codes.lo,
+        step=codes.step,
         origins=windows.origins,
         shapes=windows.shapes,
         classes=products.classes,

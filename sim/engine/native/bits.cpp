@@ -17,11 +17,13 @@ constexpr std::int64_t PACK = 8;
 // masks[s][k]` with `s = shapes[p]`, plus `g * group_words` for group g. `weights [groups]
 // [outputs / groups / 8, rounded up][words][8]` hold, as the window does here, the parity of all
 // words up to each. Of `d` bits that differ, an output's sum is `base - slope * d`; with `levels`
-// other than -1, its code is how many of `limits [classes][levels][outputs]` d is at most, where
-// `classes` are those of pixels. Outputs are rounded up to a multiple of eight.
+// other than -1 the result is `lo + step *` its code, which is how many of `limits
+// [classes][levels][outputs]` d is at most. `classes` are those of pixels. Outputs are rounded up
+// to a multiple of eight.
 struct Bits {
   Operand y;
-  std::int64_t x, window, counts, x_words, pixels, words, groups, group_words, outputs, levels;
+  std::int64_t x, window, counts, x_words, pixels, words, groups, group_words, outputs, levels, lo,
+      step;
   const std::int32_t* origins;
   const std::int32_t* shapes;
   const std::int32_t* classes;
@@ -168,7 +170,7 @@ void integers_of(const Bits& p, std::int64_t kind, std::int64_t* counts) {
       const std::int64_t* limits = p.limits + (kind * p.levels + j) * stride + first;
       for (std::int64_t o = 0; o < size; ++o) codes[o] += counts[first + o] <= limits[o];
     }
-    for (std::int64_t o = 0; o < size; ++o) counts[first + o] = p.y.lo + p.y.step * codes[o];
+    for (std::int64_t o = 0; o < size; ++o) counts[first + o] = p.lo + p.step * codes[o];
   });
 }
 
