@@ -84,6 +84,31 @@ def test_a_folder_gives_images_and_labels(
     assert invoke("simulate", bytes_build, "--data", folder, "--min-accuracy", "0.5").status == 0
 
 
+def test_pixels_of_a_model_of_floats_are_scaled_as_in_training(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs Pillow")
+    rng, w = np.random.default_rng(8), Writer()
+    x = w.reshape(w.quant("x", 0.25, bits=4), (-1, 12))
+    x = w.matmul(x, rng.integers(-3, 4, size=(12, 4)), bits=3)
+    lutloom.compile(write(w.model(x, 3, 2, 2), tmp_path), tmp_path / "build")
+    pixels = rng.integers(256, size=(5, 2, 2, 3)).astype(np.uint8)
+    (tmp_path / "images").mkdir()
+    for index, array in enumerate(pixels):
+        image.fromarray(array).save(tmp_path / "images" / f"{index}.png")
+    ended = invoke(
+        "simulate", tmp_path / "build", "--data", tmp_path / "images", "--output",
+        tmp_path / "y.npy", "--white", "2", "--mean", "0.5,0.25,1", "--std", "0.5",
+    )  # fmt: skip
+    assert (ended.status, ended.err) == (0, "")
+    mean = np.array([0.5, 0.25, 1], np.float32)
+    floats = (pixels / np.float32(127.5) - mean) / np.float32(0.5)
+    wanted = lutloom.simulate(tmp_path / "build", floats.transpose(0, 3, 1, 2))
+    assert np.array_equal(np.load(tmp_path / "y.npy"), wanted.outputs)
+    plain = lutloom.simulate(tmp_path / "build", tmp_path / "images").outputs
+    assert not np.array_equal(plain, wanted.outputs)
+
+
 def test_a_folder_of_a_part_of_the_classes_has_their_numbers(
     bytes_build: Path, folder: Path, tmp_path: Path
 ) -> None:
