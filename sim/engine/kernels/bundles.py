@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     import numpy as np
     from numpy.typing import NDArray
 
-OUTPUTS = 4
-"""Outputs of a bundle: twice as many classes for one more, each with half the inputs."""
+OUTPUTS = (1, 2, 3, 4, 5)
+"""Outputs that a bundle may have: for one more there are twice as many classes, or thrice, each
+with fewer inputs."""
 
+_SUM, _DIFFERENCE, _SUM_AND_DIFFERENCE = range(3)
+_SAMPLE = 20  # outputs that show how large bundles should be
 _BLOCK = 8
+_LEAST = 3  # bits that eight inputs carry into
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,7 @@ class Number:
 class Counts:
     """What bundles count: the ``numbers`` of all outputs, in as many ``planes`` of memory."""
 
+    outputs: int
     ends: tuple[tuple[int, int], ...]
     classes: tuple[tuple[int, ...], ...]
     additions: tuple[tuple[int, ...], ...]
@@ -56,6 +61,15 @@ class Counts:
     masks: NDArray[np.int64]
     numbers: tuple[Number, ...]
     planes: int
+
+    @property
+    def cost(self) -> float:
+        """About how many instructions it takes to count them all."""
+        blocks = sum(
+            3 * _BLOCK * (plain + other + 1.5 * mixed) for plain, other, mixed, _, _ in self.classes
+        )
+        adding = sum(30 + 4 * width for *_, width in self.additions)
+        return 2 * blocks + 40 * len(self.classes) + adding
 
     def in_buffer(self, buffer: int) -> Bundles:
         """Return the same as kernels take it, with the numbers in ``buffer``."""
@@ -77,10 +91,17 @@ def counts_of(signs: NDArray[np.int8], offsets: NDArray[np.int64]) -> Counts:
 
     ``signs [inputs, outputs]`` are -1, 0 and 1, ``offsets [inputs, levels]`` the planes' in bytes.
     """
+    some = signs[:, :_SAMPLE]
+    costs = [_counted(some, offsets, outputs).cost for outputs in OUTPUTS]
+    return _counted(signs, offsets, OUTPUTS[costs.index(min(costs))])
+
+
+def _counted(signs: NDArray[np.int8], offsets: NDArray[np.int64], outputs: int) -> Counts:
+    """Return the same for bundles of so many ``outputs``."""
     writer = _Writer()
-    for first in range(0, signs.shape[1], OUTPUTS):
-        writer.add_bundle(signs[:, first : first + OUTPUTS], offsets)
-    return writer.counts()
+    for first in range(0, signs.shape[1], outputs):
+        writer.add_bundle(signs[:, first : first + outputs], offsets)
+    return writer.counts(outputs)
 
 
 @dataclass(eq=False)
@@ -93,14 +114,14 @@ class _Writer:
     offsets: list[NDArray[np.int64]] = field(default_factory=list)
     masks: list[NDArray[np.int64]] = field(default_factory=list)
     numbers: list[Number] = field(default_factory=list)
-    used: int = 0
     planes: int = 1
 
-    def counts(self) -> Counts:
-        """Return what has been written."""
+    def counts(self, outputs: int) -> Counts:
+        """Return what has been written, of bundles of so many ``outputs``."""
         import numpy as np
 
         return Counts(
+            outputs,
             tuple(self.ends),
             tuple(self.classes),
             tuple(self.additions),
@@ -111,48 +132,32 @@ class _Writer:
         )
 
     def add_bundle(self, signs: NDArray[np.int8], offsets: NDArray[np.int64]) -> None:
-        """Add the bundle of the outputs of ``signs [inputs, outputs]``.
-
-        Output by output from the last one on, classes that differ in it alone become one.
-        """
-        self.used = 0
-        known = self._classes(signs, offsets)
-        outputs = []
-        for output in reversed(range(signs.shape[1])):
-            kinds: dict[tuple[int, ...], dict[int, Number]] = defaultdict(dict)
-            for pattern, number in known.items():
-                kinds[pattern[:output]][pattern[output]] = number
-            parts = [self._difference(kind.get(1), kind.get(-1)) for kind in kinds.values()]
-            outputs.append(self._total(part for part in parts if part is not None))
-            known = {
-                pattern: self._total(kind.values())
-                for pattern, kind in kinds.items()
-                if any(pattern)
-            }
-        self.numbers += reversed(outputs)
+        """Add the bundle of the outputs of ``signs [inputs, outputs]``."""
+        bundle = _Bundle()
+        known, classes = {}, []
+        for pattern, plain, complemented in _classes(signs, offsets):
+            known[pattern] = bundle.number(
+                len(plain) + len(complemented), len(complemented), least=_LEAST
+            )
+            classes.append((known[pattern], *self._inputs(plain, complemented)))
+        outputs = bundle.combined(known, signs.shape[1])
+        places = bundle.places()
+        self.classes += [
+            (*blocks, places[number.place], max(number.width, _LEAST))
+            for number, *blocks in classes
+        ]
+        self.additions += [
+            (kind, places[a], a_width, places[b], b_width, width)
+            for kind, a, a_width, b, b_width, width in bundle.additions
+        ]
+        self.numbers += [replace(number, place=places[number.place]) for number in outputs]
         self.ends.append((len(self.classes), len(self.additions)))
-        self.planes = max(self.planes, self.used)
+        self.planes = max(self.planes, sum(bundle.widths))
 
-    def _classes(
-        self, signs: NDArray[np.int8], offsets: NDArray[np.int64]
-    ) -> dict[tuple[int, ...], Number]:
-        """Return the counts of the inputs by their weights, of which the first one is 1."""
-        import numpy as np
-
-        some = signs.any(axis=1)
-        signs, offsets = signs[some], offsets[some]
-        first = np.take_along_axis(signs, (signs != 0).argmax(axis=1)[:, None], axis=1)
-        patterns, kinds = np.unique(signs * first, axis=0, return_inverse=True)
-        known = {}
-        for kind, pattern in enumerate(patterns.tolist()):
-            chosen = kinds.ravel() == kind
-            plain = offsets[chosen & (first[:, 0] > 0)].ravel()
-            complemented = offsets[chosen & (first[:, 0] < 0)].ravel()
-            known[tuple(pattern)] = self._class(plain, complemented)
-        return known
-
-    def _class(self, plain: NDArray[np.int64], complemented: NDArray[np.int64]) -> Number:
-        """Add the class of these inputs."""
+    def _inputs(
+        self, plain: NDArray[np.int64], complemented: NDArray[np.int64]
+    ) -> tuple[int, int, int]:
+        """Add the inputs of a class, and return how many blocks they are of each kind."""
         import numpy as np
 
         whole, turned = len(plain) // _BLOCK, len(complemented) // _BLOCK
@@ -161,42 +166,110 @@ class _Writer:
         padding = -len(left) % _BLOCK
         flips = np.repeat([0, -1, 0], [len(rest), len(odd), padding])
         keeps = np.repeat([-1, 0], [len(left), padding])
-        most = len(plain) + len(complemented)
-        number = self._number(most, len(complemented))
-        words = (whole, turned, (len(left) + padding) // _BLOCK, number.place, number.width)
-        self.classes.append(words)
         blocks = (plain[: whole * _BLOCK], complemented[: turned * _BLOCK], left)
         # What pads is read too, and masked: any plane of the window will do.
         self.offsets += [*blocks, np.repeat(left[:1], padding)]
         self.masks.append(np.stack([keeps, flips], axis=1))
-        return number
+        return whole, turned, (len(left) + padding) // _BLOCK
 
-    def _number(self, most: int, more: int) -> Number:
-        number = Number(self.used, most, more)
-        self.used += number.width
-        return number
 
-    def _total(self, numbers: Iterable[Number]) -> Number:
-        """Add the sum of ``numbers``, the narrowest ones first."""
+def _classes(
+    signs: NDArray[np.int8], offsets: NDArray[np.int64]
+) -> Iterator[tuple[tuple[int, ...], NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the classes of inputs: their weights, of which the first one is 1, and their planes.
+
+    The second ones are those of inputs with the opposite weights.
+    """
+    import numpy as np
+
+    some = signs.any(axis=1)
+    signs, offsets = signs[some], offsets[some]
+    first = np.take_along_axis(signs, (signs != 0).argmax(axis=1)[:, None], axis=1)
+    powers = 3 ** np.arange(signs.shape[1])
+    codes = (signs * first) @ powers
+    order = np.argsort(codes, kind="stable")
+    kinds, begins = np.unique(codes[order], return_index=True)
+    for chosen in np.split(order, begins[1:]) if len(kinds) else ():
+        is_plain = first[chosen, 0] > 0
+        plain, complemented = chosen[is_plain], chosen[~is_plain]
+        pattern = tuple((signs[chosen[0]] * first[chosen[0]]).tolist())
+        yield pattern, offsets[plain].ravel(), offsets[complemented].ravel()
+
+
+@dataclass(eq=False)
+class _Bundle:
+    """The numbers of a bundle: ``widths`` of memory each, and how they are added up in place."""
+
+    widths: list[int] = field(default_factory=lambda: [0])
+    additions: list[tuple[int, ...]] = field(default_factory=list)
+
+    def places(self) -> list[int]:
+        """Return where each number lies."""
+        return [sum(self.widths[:number]) for number in range(len(self.widths))]
+
+    def number(self, most: int, more: int, *, least: int = 0) -> Number:
+        """Return a new number, with memory for at least so many bits."""
+        self.widths.append(max(most.bit_length(), least))
+        return Number(len(self.widths) - 1, most, more)
+
+    def combined(self, known: dict[tuple[int, ...], Number], outputs: int) -> list[Number]:
+        """Return the numbers of outputs: sums of ``known`` ones, by what they count for each.
+
+        Output by output from the last one on, those that differ in it alone become one.
+        """
+        found = []
+        for output in reversed(range(outputs)):
+            kinds: dict[tuple[int, ...], dict[int, Number]] = defaultdict(dict)
+            for pattern, number in known.items():
+                kinds[pattern[:output]][pattern[output]] = number
+            parts = []
+            known = {}
+            for pattern, kind in kinds.items():
+                left = [kind[0]] if 0 in kind else []
+                if kind.keys() & {1, -1}:
+                    joined, part = self._split(kind.get(1), kind.get(-1), is_joined=any(pattern))
+                    left += joined
+                    parts.append(part)
+                if any(pattern):
+                    known[pattern] = self._total(left)
+            found.append(self._total(parts))
+        return found[::-1]
+
+    def _split(
+        self, plus: Number | None, minus: Number | None, *, is_joined: bool
+    ) -> tuple[list[Number], Number]:
+        """Return ``plus + minus``, where it is asked for, and ``plus - minus``."""
+        if minus is None:
+            assert plus is not None
+            return ([self._added(_SUM, self.number(0, 0), plus)] if is_joined else []), plus
+        if not is_joined or plus is None:
+            copy = [self._added(_SUM, self.number(0, 0), minus)] if is_joined else []
+            return copy, self._added(_DIFFERENCE, plus or self.number(0, 0), minus)
+        ones = 2**minus.width - 1
+        total = Number(plus.place, plus.most + minus.most, plus.more + minus.more)
+        difference = Number(minus.place, plus.most + ones, plus.more - minus.more + ones)
+        self._addition(_SUM_AND_DIFFERENCE, plus, minus, max(total.width, difference.width))
+        return [total], difference
+
+    def _total(self, numbers: list[Number]) -> Number:
+        """Return the sum of ``numbers``: the narrowest ones first."""
         left = sorted(numbers, key=lambda number: number.most)
         while len(left) > 1:
-            a, b, *left = left
-            total = self._number(a.most + b.most, a.more + b.more)
-            self._addition(0, a, b, total)
-            left = sorted([*left, total], key=lambda number: number.most)
+            b, a, *left = left
+            left = sorted([*left, self._added(_SUM, a, b)], key=lambda number: number.most)
         return left[0] if left else Number(0, 0, 0)
 
-    def _difference(self, a: Number | None, b: Number | None) -> Number | None:
-        """Add ``a - b``: with ``~b``, which is ``2**width - 1 - b``."""
-        if b is None:
-            return a
-        least = Number(0, 0, 0) if a is None else a
+    def _added(self, kind: int, a: Number, b: Number) -> Number:
+        """Return ``a + b``, or ``a - b``: as ``a + ~b``, since ``~b`` is ``2**width - 1 - b``."""
         ones = 2**b.width - 1
-        difference = self._number(least.most + ones, least.more - b.more + ones)
-        self._addition(1, least, b, difference)
-        return difference
+        most, more = (b.most, b.more) if kind == _SUM else (ones, ones - b.more)
+        grown = Number(a.place, a.most + most, a.more + more)
+        self._addition(kind, a, b, grown.width)
+        return grown
 
-    def _addition(self, is_difference: int, a: Number, b: Number, target: Number) -> None:
-        self.additions.append(
-            (is_difference, a.place, a.width, b.place, b.width, target.place, target.width)
-        )
+    def _addition(self, kind: int, a: Number, b: Number, width: int) -> None:
+        """Add an addition to the list, and see that there is memory for what it makes."""
+        self.widths[a.place] = max(self.widths[a.place], width)
+        if kind == _SUM_AND_DIFFERENCE:
+            self.widths[b.place] = max(self.widths[b.place], width)
+        self.additions.append((kind, a.place, a.width, b.place, b.width, width))

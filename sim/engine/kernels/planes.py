@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import MaxPool
 from lutloom.sim.engine.fills import with_fill
-from lutloom.sim.engine.kernels.bundles import OUTPUTS, Bundles, counts_of
+from lutloom.sim.engine.kernels.bundles import Bundles, counts_of
 from lutloom.sim.engine.kernels.plane_layout import can_slice, move_planes
 from lutloom.sim.engine.products import seen_pixels
 from lutloom.sim.engine.storage import Layout, coded_storage
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from lutloom.sim.engine.program import Operand
 
 _MOST_LEVELS_BEHIND = 15
-_MOST_INPUTS = 2**20
+_MOST_INPUTS = 2**16 - 1
+_WINDOWS = 2  # that are counted at once, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +185,7 @@ def _add_sums(
     import numpy as np
 
     x, y = planner.type(products.x).element, planner.make(products.y)
-    numbers = planner.scratch_planes(counts.planes)
+    numbers = planner.scratch_planes(counts.planes * _WINDOWS)
     scales = factored.factors * x.step
     more = np.array([number.more for number in counts.numbers])
     lowest = factored.factors * x.lo * factored.signs.sum(axis=0, dtype=np.int64)
@@ -193,7 +194,7 @@ def _add_sums(
         y=y.operand,
         pixels=products.pixels,
         outputs=products.outputs,
-        outputs_per_bundle=OUTPUTS,
+        outputs_per_bundle=counts.outputs,
         bundles=counts.in_buffer(numbers),
         windows=windows,
         classes=products.classes,
@@ -219,7 +220,7 @@ def _add_stairs(
     name, pooled = _pooled(planner, products)
     element = planner.type(products.y).element
     y = planner.make(name, coded_storage(element, Layout.PLANES))
-    numbers = planner.scratch_planes(counts.planes)
+    numbers = planner.scratch_planes(counts.planes * _WINDOWS)
     x = planner.type(products.x).element
     lowest = factored.factors * x.lo * factored.signs.sum(axis=0, dtype=np.int64)
     thresholds = products.stairs.thresholds - lowest[:, None]
@@ -230,7 +231,7 @@ def _add_stairs(
         pixels=len(pooled),
         pooled=pooled.shape[1],
         outputs=products.outputs,
-        outputs_per_bundle=OUTPUTS,
+        outputs_per_bundle=counts.outputs,
         levels=element.count - 1,
         most=max(number.width for number in counts.numbers),
         bundles=counts.in_buffer(numbers),

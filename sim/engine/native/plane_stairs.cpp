@@ -23,46 +23,60 @@ struct Stairs {
   const std::int64_t* compares;
 };
 
-inline Plane is_above(const Plane* number, int width, const std::int64_t* masks) {
+// Windows that follow each other while the lists of a bundle are in the cache.
+constexpr std::int64_t AT_ONCE = 4;
+
+// Whether the number of window `w` is above what masks say.
+inline Plane is_above(const Bits* number, int width, const std::int64_t* masks, int w) {
   Plane above = spread(masks[0]);
   for (int b = 0; b < width; ++b) {
-    above = majority<false, false>(number[b], spread(masks[1 + b]), above);
+    above = majority(number[b].of[w], spread(masks[1 + b]), above);
   }
   return above;
 }
 
-// The planes of the outputs of a bundle, for one window; joined with what is there, if told.
-void emit(const Stairs& p, std::int64_t first, std::int64_t last, std::int64_t kind, bool is_joined,
-          const Plane* numbers, Plane* y) {
-  const std::int64_t stride = 1 + p.most;
+// The planes of the outputs of a bundle, for window `w` of those whose numbers are given.
+void emit(const Stairs& p, std::int64_t bundle, std::int64_t window, const Bits* numbers, int w,
+          Plane* y) {
+  const std::int64_t stride = 1 + p.most, levels = p.levels;
+  const std::int64_t first = bundle * p.outputs_per_bundle;
+  const std::int64_t last = std::min(first + p.outputs_per_bundle, p.outputs);
+  const std::int64_t* masks =
+      p.compares + (p.classes[window] * p.outputs + first) * levels * stride;
+  const bool is_first = window % p.pooled == 0;
+  y += (window / p.pooled * p.outputs + first) * levels;
   for (std::int64_t o = first; o < last; ++o) {
-    const Plane* number = numbers + p.numbers[o][0];
-    const std::int64_t* masks = p.compares + (kind * p.outputs + o) * p.levels * stride;
-    for (std::int64_t j = 0; j < p.levels; ++j, masks += stride) {
-      Plane& target = y[o * p.levels + j];
-      const Plane above = is_above(number, p.numbers[o][1], masks);
-      target = is_joined ? either(target, above) : above;
+    const Bits* number = numbers + p.numbers[o][0];
+    const int width = p.numbers[o][1];
+    for (std::int64_t j = 0; j < levels; ++j, masks += stride, ++y) {
+      const Plane above = is_above(number, width, masks, w);
+      *y = is_first ? above : either(*y, above);
     }
   }
 }
 
 void run(const Stairs& p, const Frame& frame) {
   const std::uint8_t* x = frame.at<std::uint8_t>(p.x);
-  Plane* numbers = frame.at<Plane>(p.bundles.numbers);
-  for (std::int64_t pixel = 0; pixel < p.pixels; ++pixel) {
-    Plane* y = frame.at<Plane>(p.y) + pixel * p.outputs * p.levels;
-    Cursor begin{0, 0, p.bundles.offsets, p.bundles.masks};
+  Plane* y = frame.at<Plane>(p.y);
+  Bits* numbers = frame.at<Bits>(p.bundles.numbers);
+  const std::int64_t count = p.pixels * p.pooled;
+  for (std::int64_t begin = 0; begin < count; begin += AT_ONCE) {
+    const std::int64_t end = std::min(begin + AT_ONCE, count);
+    Cursor next{0, 0, p.bundles.offsets, p.bundles.masks};
     for (std::int64_t bundle = 0; bundle < p.bundles.count; ++bundle) {
-      const std::int64_t first = bundle * p.outputs_per_bundle;
-      const std::int64_t last = std::min(first + p.outputs_per_bundle, p.outputs);
-      Cursor at = begin;
-      for (std::int64_t i = 0; i < p.pooled; ++i) {
-        const std::int64_t window = pixel * p.pooled + i;
-        at = begin;
-        count_bundle(p.bundles, bundle, x + p.windows[window], at, numbers);
-        emit(p, first, last, p.classes[window], i > 0, numbers, y);
+      Cursor at = next;
+      for (std::int64_t window = begin; window < end; window += WINDOWS) {
+        Windows windows;
+        for (int w = 0; w < WINDOWS; ++w) {
+          windows.at[w] = x + p.windows[std::min(window + w, end - 1)];
+        }
+        at = next;
+        count_bundle(p.bundles, bundle, windows, at, numbers);
+        for (int w = 0; w < WINDOWS && window + w < end; ++w) {
+          emit(p, bundle, window + w, numbers, w, y);
+        }
       }
-      begin = at;
+      next = at;
     }
   }
 }

@@ -1,5 +1,6 @@
 // Products with weights in {-1, 0, 1} on planes: the sums themselves, in a dense layout.
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "codes.hpp"
@@ -26,13 +27,14 @@ struct Sums {
 };
 
 // The numbers of all images: `number [LANES]`.
-void gather(const Plane* planes, int width, std::int32_t* number) {
+void gather(const Bits* bits, int width, std::int32_t* number) {
   std::fill_n(number, LANES, 0);
-  const auto* words = reinterpret_cast<const std::uint64_t*>(planes);
   for (int b = 0; b < width; ++b) {
-    for (std::int64_t w = 0; w < PLANE_WORDS; ++w, ++words) {
+    std::uint64_t words[PLANE_WORDS];
+    std::memcpy(words, &bits[b].of[0], sizeof words);
+    for (std::int64_t w = 0; w < PLANE_WORDS; ++w) {
       for (int i = 0; i < 64; ++i) {
-        number[64 * w + i] += static_cast<std::int32_t>(*words >> i & 1) << b;
+        number[64 * w + i] += static_cast<std::int32_t>(words[w] >> i & 1) << b;
       }
     }
   }
@@ -40,17 +42,19 @@ void gather(const Plane* planes, int width, std::int32_t* number) {
 
 void run(const Sums& p, const Frame& frame) {
   const std::uint8_t* x = frame.at<std::uint8_t>(p.x);
-  Plane* planes = frame.at<Plane>(p.bundles.numbers);
+  Bits* bits = frame.at<Bits>(p.bundles.numbers);
   std::vector<std::int32_t> numbers(p.outputs * LANES);
   std::vector<std::int64_t> y(p.outputs);
   for (std::int64_t pixel = 0; pixel < p.pixels; ++pixel) {
+    Windows windows;
+    std::fill_n(windows.at, WINDOWS, x + p.windows[pixel]);
     Cursor at{0, 0, p.bundles.offsets, p.bundles.masks};
     for (std::int64_t bundle = 0; bundle < p.bundles.count; ++bundle) {
-      count_bundle(p.bundles, bundle, x + p.windows[pixel], at, planes);
+      count_bundle(p.bundles, bundle, windows, at, bits);
       const std::int64_t first = bundle * p.outputs_per_bundle;
       const std::int64_t last = std::min(first + p.outputs_per_bundle, p.outputs);
       for (std::int64_t o = first; o < last; ++o) {
-        gather(planes + p.numbers[o][0], p.numbers[o][1], numbers.data() + o * LANES);
+        gather(bits + p.numbers[o][0], p.numbers[o][1], numbers.data() + o * LANES);
       }
     }
     const std::int64_t* added = p.added + p.classes[pixel] * p.outputs;

@@ -24,26 +24,28 @@ inline Plane load(const void* from) { return _mm512_load_si512(from); }
 inline void store(void* to, Plane a) { _mm512_store_si512(to, a); }
 inline Plane spread(std::int64_t word) { return _mm512_set1_epi64(word); }
 
-// The truth table of vpternlog: bit `4 a + 2 b + c` is the majority of a, b and c, where the first
-// two may be complemented.
+inline Plane majority(Plane a, Plane b, Plane c) {
+  return _mm512_ternarylogic_epi64(a, b, c, 0xE8);
+}
+
+// The truth table of vpternlog, in which bit `4 a + 2 b + sum` is the carry of what has added up to
+// `sum`: a and b, each of which may be complemented, and a third.
 template <bool NOT_A, bool NOT_B>
-constexpr int majority_table() {
+constexpr int carry_table() {
   int table = 0;
   for (int i = 0; i < 8; ++i) {
-    const int votes = ((i >> 2 & 1) ^ NOT_A) + ((i >> 1 & 1) ^ NOT_B) + (i & 1);
-    table |= (votes >= 2) << i;
+    const int a = (i >> 2 & 1) ^ NOT_A, b = (i >> 1 & 1) ^ NOT_B;
+    table |= (a + b + (a ^ b ^ (i & 1)) >= 2) << i;
   }
   return table;
 }
 
-template <bool NOT_A, bool NOT_B>
-inline Plane majority(Plane a, Plane b, Plane c) {
-  return _mm512_ternarylogic_epi64(a, b, c, (majority_table<NOT_A, NOT_B>()));
-}
-
-template <bool NOT>
-inline Plane parity(Plane a, Plane b, Plane c) {
-  return _mm512_ternarylogic_epi64(a, b, c, NOT ? 0x69 : 0x96);
+// Add `a` and `b` to `sum`, a bit each, and return the carry. They may be complemented first.
+template <bool NOT_A = false, bool NOT_B = false>
+inline Plane full_add(Plane& sum, Plane a, Plane b) {
+  sum = _mm512_ternarylogic_epi64(sum, a, b, NOT_A == NOT_B ? 0x96 : 0x69);
+  // From the new sum, so that no register has to be copied.
+  return _mm512_ternarylogic_epi64(a, b, sum, (carry_table<NOT_A, NOT_B>()));
 }
 
 inline Plane both(Plane a, Plane b) { return _mm512_and_si512(a, b); }
@@ -84,31 +86,22 @@ inline Plane differ(Plane a, Plane b) { return a ^ b; }
 
 inline Plane complement(Plane a) { return differ(a, spread(-1)); }
 
-template <bool NOT_A, bool NOT_B>
 inline Plane majority(Plane a, Plane b, Plane c) {
-  const Plane x = NOT_A ? complement(a) : a, y = NOT_B ? complement(b) : b;
-  return either(both(x, y), both(c, differ(x, y)));
+  return either(both(a, b), both(c, differ(a, b)));
 }
 
-template <bool NOT>
-inline Plane parity(Plane a, Plane b, Plane c) {
-  const Plane odd = differ(differ(a, b), c);
-  return NOT ? complement(odd) : odd;
+template <bool NOT_A = false, bool NOT_B = false>
+inline Plane full_add(Plane& sum, Plane a, Plane b) {
+  const Plane x = NOT_A ? complement(a) : a, y = NOT_B ? complement(b) : b;
+  const Plane odd = differ(x, y);
+  const Plane carry = differ(x, both(odd, differ(x, sum)));
+  sum = differ(odd, sum);
+  return carry;
 }
 
 inline Plane masked(Plane a, Plane keep, Plane flip) { return differ(both(a, keep), flip); }
 
 #endif
-
-// Add `a` and `b` to `sum`, a bit each, and return the carry. They may be complemented first.
-template <bool NOT_A, bool NOT_B>
-inline Plane full_add(Plane& sum, Plane a, Plane b) {
-  const Plane carry = majority<NOT_A, NOT_B>(a, b, sum);
-  sum = parity<NOT_A != NOT_B>(a, b, sum);
-  return carry;
-}
-
-inline Plane full_add(Plane& sum, Plane a, Plane b) { return full_add<false, false>(sum, a, b); }
 
 // Add `a` to `sum`, and return the carry.
 inline Plane half_add(Plane& sum, Plane a) {

@@ -160,8 +160,8 @@ def random_chain(seed: int) -> Graph:
 def computed(program: Program, instructions: InstructionSet, x: IntArray) -> IntArray:
     executable = make_executable(program, load_kernels(instructions))
     (port,), (output,) = program.inputs, program.outputs
-    found = executable.run({port.value: port.storage.encode(x)}, len(x), 1)
-    return output.storage.decode(found[output.value])
+    (found,) = executable.run([port.storage.encode(x)], len(x), 1)
+    return output.storage.decode(found)
 
 
 @each_set
