@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from lutloom.sim.engine.storage import Layout
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
+
+    from lutloom.core.multiply_shift import Integers
+    from lutloom.sim.engine.program import Operand
 
 _CHUNK = 1024  # of native/codes.hpp
 
@@ -16,12 +22,24 @@ def period_of(channels: int) -> int:
     return channels * max(1, _CHUNK // channels)
 
 
-def tiled(constants: NDArray[np.integer], period: int) -> NDArray[np.int64]:
+def tiled(constants: Integers, period: int, dtype: DTypeLike = "i8") -> NDArray[np.integer]:
     """Return ``constants [..., C]`` as ``[..., period]``: again and again, ``C`` divides it."""
     import numpy as np
 
     times = (*[1] * (constants.ndim - 1), period // constants.shape[-1])
-    return np.ascontiguousarray(np.tile(constants, times), dtype=np.int64)
+    return np.ascontiguousarray(np.tile(constants, times), dtype=dtype)
+
+
+def as_stored(operand: Operand) -> Operand:
+    """Return the operand whose integers are the codes of ``operand``, where it has codes."""
+    return replace(operand, lo=0, step=1)
+
+
+def written_bits(operand: Operand) -> int:
+    """Return how wide integers are that are read from ``operand``, or written to it."""
+    is_coded = operand.layout == Layout.BYTES and (operand.lo, operand.step) == (0, 1)
+    widths = {Layout.BYTES: 16 if is_coded else 64, Layout.INT16: 16, Layout.INT32: 32}
+    return widths.get(Layout(operand.layout), 64)
 
 
 def sum_bits(lo: int, hi: int) -> int:

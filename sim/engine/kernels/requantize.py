@@ -35,10 +35,10 @@ class Shift:
     bits: int
     shift: int
     rounding: int
-    m: NDArray[np.int64]
-    b: NDArray[np.int64]
-    lowest: NDArray[np.int64]
-    highest: NDArray[np.int64]
+    m: NDArray[np.integer]
+    b: NDArray[np.integer]
+    lowest: NDArray[np.integer]
+    highest: NDArray[np.integer]
 
 
 def lower_requantize(planner: Planner, node: Node) -> None:
@@ -71,7 +71,7 @@ def _bits(op: Requantize, x: IntType) -> int:
     return 64 if max(widest.bit_length(), op.shift) <= _NARROW else 128
 
 
-def _halves(values: Integers, period: int) -> NDArray[np.int64]:
+def _halves(values: Integers, period: int) -> NDArray[np.integer]:
     """Return the lower and the upper 64 bits of ``values [C]``, modulo 2^128: ``[2, period]``."""
     import numpy as np
 

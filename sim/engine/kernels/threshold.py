@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import BorderThreshold, Threshold
 from lutloom.core.windows import class_indices
+from lutloom.sim.engine.kernels.periods import as_stored, written_bits
 from lutloom.sim.engine.kernels.table import add_table, codes_of
-from lutloom.sim.engine.program import SLACK, Operand
+from lutloom.sim.engine.program import SLACK
 from lutloom.sim.engine.storage import Layout
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lutloom.core.graph import Node
     from lutloom.core.types import IntArray, IntType
     from lutloom.sim.engine.planner import Kept, Planner
+    from lutloom.sim.engine.program import Operand
 
 _FEW = 24
 """Up to how many thresholds of a channel are compared with bytes rather than looked up."""
@@ -79,10 +81,10 @@ def lower_threshold(planner: Planner, node: Node) -> None:
     period = 1 if channels == 1 else tensor.channels
     if len(stairs.base) == 1 and period > 1:
         period *= max(1, _TOGETHER // tensor.channels)
-    bits = max(_bits(replace(x.operand, lo=0, step=1)), _bits(y_operand))
+    bits = max(written_bits(as_stored(x.operand)), written_bits(y_operand))
     dtype = {16: "i2", 32: "i4", 64: "i8"}[bits]
     step = Comparisons(
-        x=replace(x.operand, lo=0, step=1),
+        x=as_stored(x.operand),
         y=y_operand,
         pixels=tensor.size // tensor.channels,
         channels=tensor.channels,
@@ -163,14 +165,7 @@ def _coded(stairs: Staircases, y: Kept) -> tuple[Staircases, Operand]:
     if (stairs.heights % step).any() or (base % step).any():
         return stairs, y.operand
     coded = replace(stairs, heights=stairs.heights // step, base=base // step)
-    return coded, replace(y.operand, lo=0, step=1)
-
-
-def _bits(operand: Operand) -> int:
-    """Return how wide integers are that are read from an operand, or written to it."""
-    is_coded = operand.layout == Layout.BYTES and (operand.lo, operand.step) == (0, 1)
-    widths = {Layout.BYTES: 16 if is_coded else 64, Layout.INT16: 16, Layout.INT32: 32}
-    return widths.get(Layout(operand.layout), 64)
+    return coded, as_stored(y.operand)
 
 
 def _table(rows: IntArray, period: int, dtype: str) -> NDArray[np.signedinteger]:
