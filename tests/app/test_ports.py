@@ -113,6 +113,32 @@ def test_files_go_in_and_out_by_name(
     assert (one["class"] == np.load(tmp_path / "out0.npz")["class"]).all()
 
 
+def test_several_outputs_are_expected_and_traced_by_their_names(
+    build: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    given = data(11, seed=5)
+    save_arrays(tmp_path / "in.npz", given)
+    base = ("simulate", build, "--data", tmp_path / "in.npz", "--batch", "4")
+    assert invoke(*base, "--output", tmp_path / "out.npz").status == 0
+    assert invoke(*base, "--expect", tmp_path / "out.npz", "--limit", "9").status == 0
+    wanted = load_data(tmp_path / "out.npz")
+    assert isinstance(wanted, dict)
+    changed = {name: array.copy() for name, array in wanted.items()}
+    changed["a/features"][6, 2] += 1
+    changed["class"][7] ^= 1
+    changed["scores"][10] = np.nan
+    result = lutloom.simulate(build, given, expect=changed, batch=3)
+    assert result.difference is not None
+    assert str(result.difference).startswith("a/features[6, 2] is ")
+    assert (result.difference.numbers, result.difference.images) == (6, 3)
+    values = [*lutloom.load_build(build).network.graph.types]
+    for layers in (values, ["scores"] * ("scores" in values), values[-1:]):
+        result = lutloom.simulate(build, given, trace=layers, batch=5)
+        assert list(result.arrays) == [*wanted]
+        assert list(result.traces) == layers
+        assert all((result.arrays[name] == wanted[name]).all() for name in wanted)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
