@@ -39,6 +39,12 @@ class Coded:
     least: NDArray[np.int64]
     most: NDArray[np.int64]
 
+    @property
+    def is_bytes(self) -> bool:
+        """Whether codes are bytes without a sign, and weights bytes with one."""
+        lo, hi = self.weights.min(initial=0), self.weights.max(initial=0)
+        return self.layout is Layout.BYTES and bool(lo >= -(2**7) and hi < 2**7)
+
 
 def coded_products(planner: Planner, products: Products) -> Coded | None:
     """Return ``products`` of codes of a byte, or of integers of 16 bits as they are.

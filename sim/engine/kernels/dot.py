@@ -10,7 +10,6 @@ from lutloom.sim.engine.coded import coded_products
 from lutloom.sim.engine.instruction_set import InstructionSet
 from lutloom.sim.engine.kernels.emission import Accumulators, Emission, make_result
 from lutloom.sim.engine.kernels.pad import padded
-from lutloom.sim.engine.storage import Layout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +59,9 @@ def lower_dot(planner: Planner, products: Products) -> bool:
     fan_in, outputs = taps * weights.shape[2], weights.shape[3]
     words = -(-fan_in * width // _WORD)
     is_overrun = words * _WORD > fan_in * width
-    buffer, shape = padded(planner, products, coded.fill, width, is_overrun=is_overrun)
+    buffer, shape = padded(
+        planner, products, products.windows, coded.fill, width, is_overrun=is_overrun
+    )
     offsets, run_offsets = places_of_windows(products, shape, taps)
     columns = outputs + -outputs % lanes
     sums = Accumulators.of(coded, len(weights), columns)
@@ -91,17 +92,23 @@ def lanes_of(instructions: InstructionSet) -> int:
     return {InstructionSet.PORTABLE: 4, InstructionSet.AVX2: 8}.get(instructions, 16)
 
 
+def adds_pairs(instructions: InstructionSet, coded: Coded) -> bool:
+    """Say whether any two products of bytes can be added before anything is wider than 16 bits.
+
+    Where four of them are added to 32 bits at once, that does not matter.
+    """
+    if instructions in (InstructionSet.AVX2, InstructionSet.AVX512):
+        return 2 * coded.high * int(abs(coded.weights).max(initial=0)) < 2**15
+    return True
+
+
 def _width(instructions: InstructionSet, coded: Coded) -> int:
     """Return the bytes of a code and of a weight; 0 where neither one nor two will do."""
-    lo, hi = int(coded.weights.min(initial=0)), int(coded.weights.max(initial=0))
-    if lo >= -(2**7) and hi < 2**7 and coded.layout is Layout.BYTES:
-        # Without VNNI two products are added in 16 bits, and with little else there are none.
-        if instructions in (InstructionSet.VNNI, InstructionSet.POPCOUNT):
-            return 1
-        is_narrow = 2 * coded.high * max(hi, -lo) < 2**15
-        if is_narrow and instructions is not InstructionSet.PORTABLE:
-            return 1
-    return 2 if lo >= -(2**15) and hi < 2**15 else 0
+    # The narrowest registers have no products of bytes.
+    is_able = instructions is not InstructionSet.PORTABLE and adds_pairs(instructions, coded)
+    if coded.is_bytes and is_able:
+        return 1
+    return 2 if abs(coded.weights).max(initial=0) < 2**15 else 0
 
 
 def _merged(weights: NDArray[np.int64], lanes: int, codes: int) -> NDArray[np.int64]:

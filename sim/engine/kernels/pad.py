@@ -7,6 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -31,9 +33,15 @@ class Pad:
 
 
 def padded(
-    planner: Planner, products: Products, fill: int, width: int, *, is_overrun: bool
+    planner: Planner,
+    products: Products,
+    windows: Windows | None,
+    fill: int,
+    width: int,
+    *,
+    is_overrun: bool,
 ) -> tuple[int, tuple[int, ...]]:
-    """Return a buffer of elements of ``width`` bytes with all that windows see, and its shape.
+    """Return a buffer of elements of ``width`` bytes with all that ``windows`` see, and its shape.
 
     Places without a pixel are ``fill``, as it is stored. That is the input's own buffer where
     nothing has to be added, unless it is ``is_overrun`` and the caller's, who has no more memory.
@@ -43,7 +51,7 @@ def padded(
     x = planner.dense(products.x)
     shape = (*products.image, planner.type(products.x).channels)
     x_width = x.storage.dtype.itemsize
-    numbers, wide = _places(shape, products.windows)
+    numbers, wide = _places(shape, windows)
     is_given = is_overrun and x.buffer < len(planner.graph.inputs)
     if numbers is None and x_width == width and not is_given:
         return x.buffer, shape
@@ -86,11 +94,19 @@ def _places(
     numbers = np.zeros(1, np.int64)
     sizes = []
     for axis, size in enumerate(image):
-        before, behind = windows.pads[axis], windows.pads[windows.rank + axis]
-        spacing = windows.spacing[axis]
-        sizes.append((size - 1) * spacing + 1 + before + behind)
-        pixel, gap = np.divmod(np.arange(sizes[-1]) - before, spacing)
-        pixel = np.where((gap == 0) & (pixel >= 0) & (pixel < size), pixel, -1)
-        there = (numbers[:, None] >= 0) & (pixel >= 0)
-        numbers = np.where(there, numbers[:, None] * size + pixel, -1).ravel()
+        pixels = places_along(windows, image, axis)
+        there = (numbers[:, None] >= 0) & (pixels >= 0)
+        numbers = np.where(there, numbers[:, None] * size + pixels, -1).ravel()
+        sizes.append(len(pixels))
     return numbers, (*sizes, shape[-1])
+
+
+def places_along(windows: Windows, image: Sequence[int], axis: int) -> NDArray[np.int64]:
+    """Return the pixel of each place along an axis of ``image``, -1 where there is none."""
+    import numpy as np
+
+    before, behind = windows.pads[: windows.rank][axis], windows.pads[windows.rank :][axis]
+    spacing = windows.spacing[axis]
+    places = np.arange(-before, (image[axis] - 1) * spacing + 1 + behind)
+    pixels, gaps = np.divmod(places, spacing)
+    return np.where((gaps == 0) & (pixels >= 0) & (pixels < image[axis]), pixels, -1)

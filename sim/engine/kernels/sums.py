@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.sim.engine.kernels.bits import lower_bits
+from lutloom.sim.engine.kernels.depthwise import lower_depthwise
 from lutloom.sim.engine.kernels.dot import lower_dot
 from lutloom.sim.engine.kernels.planes import lower_planes
 from lutloom.sim.engine.kernels.wide import lower_wide
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _TIERS: tuple[Callable[[Planner, Products], bool], ...] = (
     lower_planes,
     lower_bits,
+    lower_depthwise,
     lower_dot,
     lower_wide,
 )

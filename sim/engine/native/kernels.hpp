@@ -10,6 +10,7 @@ Kernel bits_kernel();
 Kernel bits_pool_kernel();
 Kernel convert_kernel();
 Kernel copy_kernel();
+Kernel depthwise_kernel();
 Kernel dot_kernel();
 Kernel from_planes_kernel();
 Kernel lookup_kernel();
@@ -39,6 +40,7 @@ inline const Kernel* all_kernels(std::size_t& count) {
       bits_pool_kernel(),
       convert_kernel(),
       copy_kernel(),
+      depthwise_kernel(),
       dot_kernel(),
       from_planes_kernel(),
       lookup_kernel(),

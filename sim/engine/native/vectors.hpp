@@ -44,6 +44,18 @@ inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
 #endif
 }
 
+// Groups of four bytes put where the functions below take them from: those get them in order.
+inline Vector spread(Vector x) {
+  const Vector order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, x);
+}
+
+// Bytes, or pairs of them, of two registers alternately.
+inline Vector low_bytes(Vector a, Vector b) { return _mm512_unpacklo_epi8(a, b); }
+inline Vector high_bytes(Vector a, Vector b) { return _mm512_unpackhi_epi8(a, b); }
+inline Vector low_pairs(Vector a, Vector b) { return _mm512_unpacklo_epi16(a, b); }
+inline Vector high_pairs(Vector a, Vector b) { return _mm512_unpackhi_epi16(a, b); }
+
 #elif defined(__AVX2__)
 
 using Vector = __m256i;
@@ -67,6 +79,15 @@ inline Vector dot_shorts(Vector sum, Vector x, Vector w) {
 inline Vector dot_bytes(Vector sum, Vector x, Vector w) {
   return dot_shorts(sum, _mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1));
 }
+
+inline Vector spread(Vector x) {
+  return _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+}
+
+inline Vector low_bytes(Vector a, Vector b) { return _mm256_unpacklo_epi8(a, b); }
+inline Vector high_bytes(Vector a, Vector b) { return _mm256_unpackhi_epi8(a, b); }
+inline Vector low_pairs(Vector a, Vector b) { return _mm256_unpacklo_epi16(a, b); }
+inline Vector high_pairs(Vector a, Vector b) { return _mm256_unpackhi_epi16(a, b); }
 
 #elif defined(__SSE2__)
 

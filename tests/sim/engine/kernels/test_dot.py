@@ -13,6 +13,7 @@ from lutloom.sim import reference
 from lutloom.sim.engine.executable import make_executable
 from lutloom.sim.engine.instruction_set import InstructionSet, available
 from lutloom.sim.engine.kernels import LOWERINGS
+from lutloom.sim.engine.kernels.depthwise import lower_depthwise
 from lutloom.sim.engine.kernels.dot import lower_dot
 from lutloom.sim.engine.kernels.wide import lower_wide
 from lutloom.sim.engine.library import load_kernels
@@ -32,7 +33,7 @@ every_instruction_set = pytest.mark.parametrize("instructions", available(), ids
 
 def lower(planner: Planner, node: Node) -> None:
     products = products_of(planner, node)
-    if not lower_dot(planner, products):
+    if not lower_depthwise(planner, products) and not lower_dot(planner, products):
         lower_wide(planner, products)
 
 
