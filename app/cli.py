@@ -6,14 +6,15 @@ import io
 import os
 import signal
 import sys
+import warnings
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from lutloom import __version__
-from lutloom.core.errors import LutloomError, readable
+from lutloom.core.errors import LutloomError, LutloomWarning, readable
 from lutloom.entry import INTERRUPTED, leave
 
 if TYPE_CHECKING:
@@ -214,7 +215,10 @@ def simulate(  # noqa: PLR0913, PLR0917 - options
         Path | None,
         typer.Option(help="Where the model's outputs go, a .npy file; several: a .npz file."),
     ] = None,
-    engine: Annotated[EngineName, typer.Option(help="What computes.")] = EngineName.REFERENCE,
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(help="What computes: the compiled engine, where there is a C++ compiler."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="For the adversarial one.")] = 0,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many of the images are used: the first ones.")
@@ -273,7 +277,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - options
             named_source(data),
             labels=labels,
             output=output,
-            engine=lutloom.Engine(engine.value),
+            engine=None if engine is None else lutloom.Engine(engine.value),
             seed=seed,
             limit=limit,
             batch=batch,
@@ -387,7 +391,10 @@ def main() -> None:
             signal.signal(number, interrupt)
     status = 0
     try:
-        status = _run()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", LutloomWarning)
+            warnings.showwarning = _show_warning
+            status = _run()
     except BaseException:
         if not ended_by:
             raise
@@ -398,6 +405,22 @@ def main() -> None:
         _complain(INTERRUPTED)
         status = 128 + ended_by
     sys.exit(status)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as a line: what is meant for users without the place in the source."""
+    if issubclass(category, LutloomWarning):
+        _complain(readable(str(message)))
+        return
+    stream = file or sys.stderr
+    stream.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _run() -> int:

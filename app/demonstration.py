@@ -12,7 +12,6 @@ from lutloom.compilation import check_output
 from lutloom.compilation import compile as compile_model
 from lutloom.core.files import whole_directory
 from lutloom.data import save_array
-from lutloom.engines import Engine
 from lutloom.extras import require
 from lutloom.scores import classes
 from lutloom.simulation import Simulation, simulate
@@ -97,7 +96,7 @@ def _demo(
     tell("Compiling it to an HLS project")
     build = compile_model(trained.onnx, folder / "build", board=board, data=pixels)
     tell("Simulating the test images")
-    simulation = simulate(build, pixels, labels=dataset.test_y, engine=Engine.REFERENCE)
+    simulation = simulate(build, pixels, labels=dataset.test_y)
     tell("Verifying every stage, the compiled C++ included")
     verification = verify(build, pixels, samples=len(pixels), on_step=tell)
     verification = _with_brevitas(trained, build, pixels, verification)

@@ -43,18 +43,20 @@ class Engine(Enum):
     ADVERSARIAL = "adversarial"
 
 
-def default_engine() -> Engine:
-    """Return the compiled engine, or the reference where there is no compiler, and warn of that."""
-    from lutloom.sim.toolchain import CSimError, find_compiler
+def default_engine(instructions: str | None = None) -> Engine:
+    """Return the compiled engine, or the reference where no compiler makes it, and warn of that.
+
+    Raises ``RangeError`` for ``instructions`` that this machine does not have.
+    """
+    from lutloom.sim.engine.library import load_kernels
+    from lutloom.sim.toolchain import CSimError
 
     try:
-        find_compiler()
+        load_kernels(instructions_named(instructions))
     except CSimError as error:
-        warnings.warn(
-            f"{error}; until then NumPy computes the same, more slowly",
-            LutloomWarning,
-            stacklevel=3,
-        )
+        reason = str(error).splitlines()[0].rstrip(":")
+        notice = f"{reason}; until then NumPy computes the same, more slowly"
+        warnings.warn(notice, LutloomWarning, stacklevel=3)
         return Engine.REFERENCE
     return Engine.COMPILED
 
@@ -100,7 +102,7 @@ def runner(
     if engine is Engine.COMPILED:
         from lutloom.sim.engine import make_engine
 
-        chosen = None if instructions is None else instructions_named(instructions)
+        chosen = instructions_named(instructions)
         return make_engine(graph, threads=threads, instructions=chosen).run
     if instructions is not None:
         raise RangeError(
@@ -130,10 +132,15 @@ def runner(
     return _in_batches(compiled)
 
 
-def instructions_named(name: str) -> InstructionSet:
-    """Return the instruction set ``name``; raises ``RangeError`` if this machine has none such."""
+def instructions_named(name: str | None) -> InstructionSet:
+    """Return the instruction set ``name``, by default the widest one.
+
+    Raises ``RangeError`` if this machine has none of that name.
+    """
     from lutloom.sim.engine.instruction_set import available
 
+    if name is None:
+        return available()[-1]
     for instructions in available():
         if instructions.value == name:
             return instructions

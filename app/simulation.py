@@ -21,7 +21,7 @@ from lutloom.core.errors import RangeError
 from lutloom.core.files import OutputError
 from lutloom.data import load_labels
 from lutloom.data_set import open_data
-from lutloom.engines import Engine, computation
+from lutloom.engines import Engine, computation, default_engine
 from lutloom.expectation import expected_batches, open_expected
 from lutloom.output_files import check_files, npy_files, npz_file
 from lutloom.rows import DataFileError
@@ -130,7 +130,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     *,
     labels: ArraySource | None = None,
     output: str | Path | None = None,
-    engine: Engine = Engine.REFERENCE,
+    engine: Engine | None = None,
     seed: int = 0,
     limit: int | None = None,
     batch: int | None = None,
@@ -152,7 +152,8 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     array or a .npy file, and ``output`` is where the outputs go, a .npy file. Several inputs or
     outputs are .npz files, by the model's names; the data may be a mapping, too.
 
-    ``engine`` says what computes; ``seed`` is for the adversarial one. ``limit`` is how many
+    ``engine`` says what computes: by default the compiled one, or the reference, with a warning,
+    where there is no C++ compiler. ``seed`` is for the adversarial one. ``limit`` is how many
     images are used, and ``batch`` how many at a time; ``threads`` and ``instructions`` (their name)
     are how many cores and which vectors the compiled engine uses. ``dask`` is the address of a Dask
     scheduler, whose workers compute; a batch then is what one of them gets at once.
@@ -188,6 +189,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     _check_kind(output, network)
     paths = [Path(path) for path in (output, confusion, *files.values()) if path is not None]
     check_files(paths, _sources(data, labels, expect), loaded.directory)
+    engine = engine or default_engine(instructions)
     size = batch or _batch(data_set, tracing.network, engine, dask)
     computing = _computing(
         replace(loaded, network=tracing.network),

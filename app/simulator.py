@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from lutloom.sim.engine import InstructionSet
 
     Values = Mapping[str, IntArray]
+    Runner = Callable[[Values], Values]
     Arrays = Mapping[str, NDArray[Any]]
 
 _MOST_NUMBERS = 2**22
@@ -43,6 +43,12 @@ class Simulator:
     instructions: InstructionSet | None
     """What the kernels are compiled for; None for the reference."""
     threads: int | None
+    bytes_: _Bytes | None = field(repr=False)
+    """What goes from bytes to the model's outputs, where there is such an engine."""
+    quick: _Quick | None = field(repr=False)
+    """What ``__call__`` needs where nothing is left to do before and behind the kernels."""
+    made: dict[str, Runner] = field(default_factory=dict, repr=False)
+    """What goes from integers to integers, once it was needed."""
 
     def __call__(self, images: NDArray[Any]) -> NDArray[Any]:
         """Return the model's only output ``[N, ...]`` for its only input ``images [N, ...]``.
@@ -50,7 +56,7 @@ class Simulator:
         Raises ``RangeError`` for data that do not fit, and where the model has several inputs or
         outputs, which is what ``run`` is for.
         """
-        quick = self._quick
+        quick = self.quick
         if (
             quick is not None
             and type(images) is quick.array
@@ -70,8 +76,8 @@ class Simulator:
         import numpy as np
 
         arrays = self.network.named(data)
-        if self._bytes is not None and all(map(_holds_bytes, arrays.values())):
-            return self._bytes.run([np.ascontiguousarray(x, np.uint8) for x in arrays.values()])
+        if self.bytes_ is not None and all(map(_holds_bytes, arrays.values())):
+            return self.bytes_.run([np.ascontiguousarray(x, np.uint8) for x in arrays.values()])
         count, numbers = count_of(arrays), sum(prod(x.shape[1:]) for x in arrays.values())
         size = max(1, _MOST_NUMBERS // max(numbers, 1))
         parts = [
@@ -81,9 +87,15 @@ class Simulator:
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    @cached_property
-    def _integers(self) -> Callable[[Values], Values]:
-        """What goes from the integers of the graph's inputs to those of its outputs."""
+    def _integers(self, values: Values) -> Values:
+        """Return the graph's outputs for its inputs."""
+        # Not a cached property: a process that is forked meanwhile would wait for its lock forever.
+        run = self.made.get("integers")
+        if run is None:
+            run = self.made["integers"] = self._runner()
+        return run(values)
+
+    def _runner(self) -> Runner:
         from lutloom.sim import reference
         from lutloom.sim.engine import make_engine
 
@@ -91,34 +103,6 @@ class Simulator:
         if self.instructions is None:
             return lambda x: reference.run(graph, x, wanted=graph.outputs)
         return make_engine(graph, instructions=self.instructions, threads=self.threads).run
-
-    @cached_property
-    def _bytes(self) -> _Bytes | None:
-        """What goes from bytes to the model's outputs."""
-        from lutloom.sim.engine import make_engine
-        from lutloom.sim.engine.ends import with_ends
-
-        ends = None if self.instructions is None else with_ends(self.network)
-        if ends is None:
-            return None
-        engine = make_engine(
-            ends.graph, instructions=self.instructions, threads=self.threads, reals=ends.reals
-        )
-        return _Bytes(self.network, engine, [made is not None for made in ends.reals])
-
-    @cached_property
-    def _quick(self) -> _Quick | None:
-        """What ``__call__`` needs where nothing is left to do before and behind the kernels."""
-        import numpy as np
-
-        inputs, outputs = self.network.inputs, self.network.outputs
-        if len(inputs) + len(outputs) != 2 or self._bytes is None:
-            return None
-        shape, compute = inputs[0].shape, self._bytes.engine.compute
-        (nothing,) = compute((np.zeros((0, *shape), np.uint8),))
-        if nothing.dtype != np.float32 or nothing.shape[1:] != outputs[0].shape:
-            return None
-        return _Quick(np.ndarray, np.dtype(np.uint8), shape, compute)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +164,8 @@ def load_simulator(
     machine does not have.
     """
     loaded = build if isinstance(build, Build) else load_build(build)
-    if default_engine() is Engine.REFERENCE:
-        return Simulator(loaded.network, None, threads)
+    if default_engine(instructions) is Engine.REFERENCE:
+        return Simulator(loaded.network, None, threads, None, None)
     return compiled_simulator(loaded.network, instructions=instructions, threads=threads)
 
 
@@ -192,9 +176,28 @@ def compiled_simulator(
 
     Raises ``CSimError`` without a compiler, ``RangeError`` for instructions that are not there.
     """
-    from lutloom.sim.engine.instruction_set import available
+    from lutloom.sim.engine import make_engine
+    from lutloom.sim.engine.ends import with_ends
     from lutloom.sim.engine.library import load_kernels
 
-    chosen = available()[-1] if instructions is None else instructions_named(instructions)
+    chosen = instructions_named(instructions)
     load_kernels(chosen)  # what takes seconds, and may be refused
-    return Simulator(network, chosen, threads)
+    ends = with_ends(network)
+    if ends is None:
+        return Simulator(network, chosen, threads, None, None)
+    engine = make_engine(ends.graph, instructions=chosen, threads=threads, reals=ends.reals)
+    bytes_ = _Bytes(network, engine, [made is not None for made in ends.reals])
+    return Simulator(network, chosen, threads, bytes_, _quick(bytes_))
+
+
+def _quick(bytes_: _Bytes) -> _Quick | None:
+    import numpy as np
+
+    inputs, outputs = bytes_.network.inputs, bytes_.network.outputs
+    if len(inputs) + len(outputs) != 2 or not all(bytes_.is_real):
+        return None
+    compute = bytes_.engine.compute
+    (nothing,) = compute((np.zeros((0, *inputs[0].shape), np.uint8),))
+    if nothing.shape[1:] != outputs[0].shape:
+        return None
+    return _Quick(np.ndarray, np.dtype(np.uint8), inputs[0].shape, compute)

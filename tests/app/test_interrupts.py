@@ -139,7 +139,8 @@ def test_simulate_leaves_no_output(
 ) -> None:
     monkeypatch.setattr("lutloom.sim.reference.run", send)
     output = tmp_path / "out.npy"
-    ended = invoke("simulate", float_build, "--data", models / "float.npy", "--output", output)
+    data, engine = models / "float.npy", ("--engine", "reference")
+    ended = invoke("simulate", float_build, "--data", data, "--output", output, *engine)
     assert (ended.status, ended.out, ended.err) == (130, "", SAID)
     assert list(tmp_path.iterdir()) == []
 
@@ -172,7 +173,8 @@ def test_a_library_that_hides_the_interrupt_does_not_hide_the_status(
             raise ImportError("something else") from interrupt_
 
     monkeypatch.setattr("lutloom.sim.reference.run", hide)
-    ended = invoke("simulate", float_build, "--data", models / "float.npy")
+    data, engine = models / "float.npy", ("--engine", "reference")
+    ended = invoke("simulate", float_build, "--data", data, *engine)
     assert ended.status == 130
     assert ended.err.endswith(SAID)
 

@@ -13,7 +13,9 @@ import pytest
 
 import lutloom
 from lutloom.core.errors import LutloomWarning
-from lutloom.sim.engine import available
+from lutloom.sim.engine import available, make_engine
+from lutloom.sim.engine.engine import Pace
+from tests.app.commands import start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,3 +122,54 @@ def test_without_a_compiler_the_reference_computes_and_a_warning_says_so(
     data = np.load(models / "float.npy")
     assert simulator.instructions is None
     assert same(simulator(data), reference(float_build, data))
+
+
+def test_the_command_line_says_in_one_line_that_there_is_no_compiler(
+    float_build: Path, models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    process = start("simulate", float_build, "--data", models / "float.npy", PATH=str(tmp_path))
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "7 images" in out
+    assert errors.startswith("lutloom: there is no C++ compiler")
+    assert errors.endswith("; until then NumPy computes the same, more slowly\n")
+    assert errors.count("\n") == 1
+
+
+@needs_compiler
+def test_ctrl_c_is_seen_between_slices_of_many_images(
+    raw_build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = lutloom.load_build(raw_build).network
+    engine = make_engine(network.graph, threads=1)
+    kind, asked = type(engine.image_by_image), list[int]()
+    run_into = kind.run_into
+
+    def interrupted(program: Any, inputs: Any, results: Any, images: int, threads: int) -> None:  # noqa: ANN401
+        asked.append(images)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        run_into(program, inputs, results, images, threads)
+
+    monkeypatch.setattr(kind, "run_into", interrupted)
+    monkeypatch.setattr("lutloom.sim.engine.engine.perf_counter", lambda: 0.0)
+    data = np.random.default_rng(3).integers(256, size=(5000, 2, 3)).astype(np.uint8)
+    integers = network.encode_all(data)
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(integers)
+    assert asked == [1, 16, 256, 4096]
+    found = engine.run(integers)
+    assert np.array_equal(network.decode(found[network.output_value]), reference(raw_build, data))
+
+
+def test_a_slice_is_as_long_as_half_a_second_and_grows_step_by_step() -> None:
+    pace = Pace(100)
+    pace.learn(99, 0.001)  # the rest of some images says little
+    assert pace.images == 100
+    pace.learn(100, 5.0)
+    assert pace.images == 10
+    pace.learn(10, 0.0)
+    assert pace.images == 160
+    pace.learn(160, 1000.0)
+    assert pace.images == 1
