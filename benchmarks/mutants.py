@@ -708,7 +708,7 @@ def copy_package(directory: Path) -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages: dict[str, str] = settings["tool"]["setuptools"]["package-dir"]
     ignored = shutil.ignore_patterns("__pycache__", ".*")
-    for folder in {*(Path(path).parts[0] for path in packages.values()), "tests"}:
+    for folder in {*(Path(path).parts[0] for path in packages.values()), "docs", "tests"}:
         shutil.copytree(ROOT / folder, directory / folder, ignore=ignored)
     for file in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / file, directory / file)
