@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from lutloom.core.errors import GraphFileError, RangeError
 from lutloom.core.graph import Graph, Node
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BYTE = IntType(0, 255)
+STEPS = (Fraction(1), Fraction(1, 2**20), Fraction(2**90), Fraction(1, 2**140))
 
 
 def meaning(scale: Fraction, axes: tuple[int, ...], tensor: str) -> ValueMeaning:
@@ -130,3 +134,33 @@ def test_a_file_whose_ports_are_not_those_of_its_graph_is_refused(
     save_network(replace(SUMS, **change), tmp_path)
     with pytest.raises(GraphFileError, match=message):
         load_network(tmp_path)
+
+
+@given(data=st.data())
+def test_numbers_that_are_looked_up_give_what_arithmetic_gives(data: st.DataObject) -> None:
+    lo, step = data.draw(st.integers(-300, 300)), data.draw(st.sampled_from([1, 1, 2, 7]))
+    element = IntType(lo, lo + step * data.draw(st.integers(1, 300)), step)
+    part = st.fractions(-4, 4, max_denominator=300)
+    scale = data.draw(part.filter(bool)) * data.draw(st.sampled_from(STEPS))
+    bias = data.draw(part) * data.draw(st.sampled_from([0, 1, 1000, 2**20]))
+    entry = replace(meaning(scale, (0,), "x"), bias=(bias,))
+    port = InputPort("x", "x", (3,), (), is_raw=True)
+    type_ = TensorType(element, (3,))
+    places = data.draw(arrays(np.int64, (2, 3), elements=st.integers(0, element.count - 1)))
+    reals = entry.to_real(element.lo + element.step * places)
+    odd = data.draw(st.sampled_from([None, None, np.nan, np.inf, 0.0, 1e30, "next", "between"]))
+    if odd == "next":
+        reals[1, 2] = np.nextafter(reals[1, 2], np.float32(np.inf))
+    elif odd == "between":
+        reals[1, 2] += np.float32(scale / 2)
+    elif odd is not None:
+        reals[1, 2] = odd
+
+    def encoded(given: NDArray[Any]) -> object:
+        try:
+            return port.encode(given, entry, type_).tolist()
+        except RangeError as error:
+            return str(error)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert encoded(reals) == encoded(reals.astype(np.float64))
