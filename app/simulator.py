@@ -101,7 +101,7 @@ class Simulator:
 
         graph = self.network.graph
         if self.instructions is None:
-            return lambda x: reference.run(graph, x, wanted=graph.outputs)
+            return lambda x: reference.run(graph, x, wanted=graph.outputs, trusts_types=True)
         return make_engine(graph, instructions=self.instructions, threads=self.threads).run
 
 

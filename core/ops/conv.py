@@ -61,7 +61,8 @@ class Conv:
         element = self.sums.reach_in(self.windows, x, self.fill)
         return (TensorType(element, (*results, outputs)),)
 
-    def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
-        """Return the sums, int64."""
+    def reference(self, *inputs: IntArray, largest: int | None = None) -> tuple[IntArray, ...]:
+        """Return the sums, int64, of an input of magnitudes up to ``largest``, if that is known."""
         (x,) = inputs
-        return (conv(x, self.weights.data, self.windows, self.groups, self.fill),)
+        weights, windows = self.weights.data, self.windows
+        return (conv(x, weights, windows, self.groups, self.fill, largest=largest),)

@@ -38,7 +38,7 @@ class Linear:
             raise TypeError(f"the weights have a fan-in of {fan_in}, but the input is {x}")
         return (TensorType(self.sums.reach(x.element), (*x.shape[:-1], outputs)),)
 
-    def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
-        """Return the products, int64."""
+    def reference(self, *inputs: IntArray, largest: int | None = None) -> tuple[IntArray, ...]:
+        """Return the products, int64; no magnitude in the input is above ``largest``, if given."""
         (x,) = inputs
-        return (matmul(x, self.weights.data),)
+        return (matmul(x, self.weights.data, largest=largest),)

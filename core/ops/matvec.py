@@ -82,18 +82,21 @@ class MatVec:
         )
         return type_of_sums(lows, highs, x.step * self.sums.divisor if x.count > 1 else 0)
 
-    def reference(self, *inputs: IntArray) -> tuple[IntArray, ...]:
-        """Return the products, int64."""
+    def reference(self, *inputs: IntArray, largest: int | None = None) -> tuple[IntArray, ...]:
+        """Return the products, int64; no magnitude in the input is above ``largest``, if given."""
         import numpy as np
 
         (x,) = inputs
         columns = self.matrix.shape[1]
         if self.groups == 1:
-            y = matmul(x, self.matrix.data.T)
+            y = matmul(x, self.matrix.data.T, largest=largest)
         else:
             split = x.reshape(*x.shape[:-1], self.groups, columns)
             matrices = self.matrix.data.reshape(self.groups, -1, columns)
-            parts = [matmul(split[..., g, :], matrix.T) for g, matrix in enumerate(matrices)]
+            parts = [
+                matmul(split[..., group, :], matrix.T, largest=largest)
+                for group, matrix in enumerate(matrices)
+            ]
             y = np.concatenate(parts, axis=-1)
         if self.has_border:
             rows, places = class_indices(x.shape[1:], self.rows, self.columns)

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lutloom.core.exact import matmul
+from lutloom.core.exact import conv, matmul
 from lutloom.core.sums import WeightSums
 from lutloom.core.types import BIPOLAR, Const, IntType
+from lutloom.core.windows import Windows
 
 magnitudes = st.sampled_from([1, 2**12, 2**23, 2**24 + 1, 2**26 + 1, 2**40, 2**52 + 1])
 
@@ -28,6 +29,26 @@ def test_products_just_beyond_a_float_are_exact(edge: int) -> None:
     ones = np.ones((2, 1), dtype=np.int8)
     assert matmul(x, ones).tolist() == [[edge + 1]]
     assert matmul(-x, ones).tolist() == [[-edge - 1]]
+
+
+@pytest.mark.parametrize("edge", [2**24, 2**53])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_what_a_type_says_of_magnitudes_is_believed_up_to_the_last_integer(
+    edge: int, groups: int
+) -> None:
+    largest = edge // 2 + 1
+    x = np.array([[[largest], [largest - 1]]], dtype=np.int64).repeat(groups, axis=2)
+    ones = np.ones((2, 1, groups), dtype=np.int8)
+    windows = Windows((2,), (1,), (1,), (0, 0), (1,))
+    sums = conv(x, ones, windows, groups, 0, largest=largest)
+    assert sums.tolist() == [[[edge + 1] * groups]]
+    assert matmul(x[:, :, 0], ones[:, :, 0], largest=largest).tolist() == [[edge + 1]]
+
+
+def test_what_masked_taps_see_counts_as_well() -> None:
+    windows = Windows((2,), (1,), (1,), (0, 1), (1,))
+    x, ones = np.array([[[1]]], dtype=np.int64), np.ones((2, 1, 1), dtype=np.int8)
+    assert conv(x, ones, windows, 1, 2**24, largest=1).tolist() == [[[2**24 + 1]]]
 
 
 def test_huge_weights_do_not_pass_for_small_ones() -> None:

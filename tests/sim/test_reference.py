@@ -56,6 +56,17 @@ def test_a_batch_is_its_samples(graph: Graph, seed: int) -> None:
         assert all(np.array_equal(one[name][0], value[i]) for name, value in whole.items())
 
 
+@given(graphs(), st.integers(0, 2**32 - 1))
+def test_trusting_types_changes_no_value(graph: Graph, seed: int) -> None:
+    inputs = random_inputs(graph, seed, batch=2)
+    whole, found = run(graph, inputs), run(graph, inputs, trusts_types=True)
+    assert found.keys() == whole.keys()
+    assert all(
+        found[name].dtype == np.int64 and np.array_equal(found[name], value)
+        for name, value in whole.items()
+    )
+
+
 def test_an_empty_batch_is_one() -> None:
     assert run(GRAPH, {"x": np.zeros((0, 2, 2), dtype=np.int8)})["y"].shape == (0, 1)
 
