@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -54,19 +55,26 @@ inline unsigned at_most(Words counts, const std::int64_t* limits) {
 
 #else
 
-using Words = std::uint64_t;
+using Words __attribute__((vector_size(16))) = std::uint64_t;
 
-inline Words zero() { return 0; }
-inline Words load(const void* words) { return *static_cast<const std::uint64_t*>(words); }
-inline Words same(std::uint64_t word) { return word; }
+inline Words zero() { return Words{}; }
+inline Words load(const void* words) {
+  Words a;
+  std::memcpy(&a, words, sizeof(a));
+  return a;
+}
+inline Words same(std::uint64_t word) { return Words{word, word}; }
 inline Words differ(Words a, Words b) { return a ^ b; }
 inline Words add(Words a, Words b) { return a + b; }
-inline void store(void* words, Words a) { *static_cast<std::uint64_t*>(words) = a; }
+inline void store(void* words, Words a) { std::memcpy(words, &a, sizeof(a)); }
 inline Words carry(Words first, Words two, Words three) {
   return (first & ~(two & three)) | (two & ~three);
 }
 inline unsigned at_most(Words counts, const std::int64_t* limits) {
-  return static_cast<std::int64_t>(counts) <= *limits;
+  const auto reaches = [&](int lane) -> unsigned {
+    return static_cast<std::int64_t>(counts[lane]) <= limits[lane];
+  };
+  return reaches(0) | reaches(1) << 1;
 }
 
 #endif
@@ -79,8 +87,7 @@ constexpr std::int64_t WIDTH = sizeof(Words) / 8;
 // Counts the bits of carries, each of which stands for two bits.
 class Counter {
  public:
-  static constexpr std::int64_t MOST = 1 << 30;
-  void flush() {}
+  static constexpr std::int64_t MOST = 0;  // as often as may be
   void add_carry(Words carry) { pairs_ = add(pairs_, _mm512_popcnt_epi64(carry)); }
   void add_carries(Words a, Words b, Words c, Words d) {
     add_carry(a);
@@ -97,7 +104,7 @@ class Counter {
   Words pairs_ = zero();
 };
 
-#elif defined(__AVX2__)
+#else
 
 #if defined(__AVX512BW__)
 
@@ -119,7 +126,7 @@ inline Words count_bytes(Words a) {
       _mm512_shuffle_epi8(bits, _mm512_and_si512(_mm512_srli_epi16(a, 4), low)));
 }
 
-#else
+#elif defined(__AVX2__)
 
 inline Words add_bytes(Words a, Words b) { return _mm256_add_epi8(a, b); }
 inline Words sum_bytes(Words a) { return _mm256_sad_epu8(a, zero()); }
@@ -138,13 +145,33 @@ inline Words count_bytes(Words a) {
       _mm256_shuffle_epi8(bits, _mm256_and_si256(_mm256_srli_epi16(a, 4), low)));
 }
 
+#else
+
+// Bytes never carry into the next one: none of their sums is above 255.
+inline Words add_bytes(Words a, Words b) { return a + b; }
+inline Words sum_bytes(Words a) {
+  const std::uint64_t bytes = 0x00FF00FF00FF00FF, pairs = 0x0000FFFF0000FFFF;
+  a = (a & bytes) + (a >> 8 & bytes);
+  a = (a & pairs) + (a >> 16 & pairs);
+  return (a & 0xFFFFFFFF) + (a >> 32);
+}
+inline Words eight_times(Words a) { return a << 3; }
+inline Words parity(Words a, Words b, Words c) { return a ^ b ^ c; }
+inline Words majority(Words a, Words b, Words c) { return (a & b) | ((a ^ b) & c); }
+inline Words count_bytes(Words a) {
+  a -= a >> 1 & 0x5555555555555555;
+  a = (a & 0x3333333333333333) + (a >> 2 & 0x3333333333333333);
+  return (a + (a >> 4)) & 0x0F0F0F0F0F0F0F0F;
+}
+
 #endif
 
 // Counts the bits of carries, each of which stands for two bits. Full adders leave one carry of
 // four to be counted: counting the bits of bytes takes seven instructions, an adder two.
 class Counter {
  public:
-  static constexpr std::int64_t MOST = 31;  // a byte holds eight bits as often
+  // How often `add_carries` may be called before `flush` is: a byte holds eight bits as often.
+  static constexpr std::int64_t MOST = 31;
   // No more than three of them.
   void add_carry(Words carry) { pairs_ = add_bytes(pairs_, count_bytes(carry)); }
   void add_carries(Words a, Words b, Words c, Words d) {
@@ -155,7 +182,6 @@ class Counter {
     eights_ = add_bytes(eights_, count_bytes(majority(fours_, first, second)));
     fours_ = parity(fours_, first, second);
   }
-  // Called between calls of ``add_carries``, after ``MOST`` of them at the latest.
   void flush() {
     sum_ = add(sum_, eight_times(sum_bytes(eights_)));
     eights_ = zero();
@@ -164,34 +190,12 @@ class Counter {
   Words total(Words parity) {
     const Words fours = count_bytes(fours_);
     const Words twos = add_bytes(add_bytes(pairs_, count_bytes(twos_)), add_bytes(fours, fours));
+    flush();
     return add(sum_bytes(add_bytes(count_bytes(parity), add_bytes(twos, twos))), sum_);
   }
 
  private:
   Words pairs_ = zero(), twos_ = zero(), fours_ = zero(), eights_ = zero(), sum_ = zero();
-};
-
-#else
-
-// Counts the bits of carries, each of which stands for two bits.
-class Counter {
- public:
-  static constexpr std::int64_t MOST = 1 << 30;
-  void flush() {}
-  void add_carry(Words carry) { pairs_ += static_cast<Words>(__builtin_popcountll(carry)); }
-  void add_carries(Words a, Words b, Words c, Words d) {
-    add_carry(a);
-    add_carry(b);
-    add_carry(c);
-    add_carry(d);
-  }
-  // How many bits there are, with those of a parity that no carry stands for.
-  Words total(Words parity) const {
-    return static_cast<Words>(__builtin_popcountll(parity)) + 2 * pairs_;
-  }
-
- private:
-  Words pairs_ = 0;
 };
 
 #endif
