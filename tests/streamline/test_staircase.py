@@ -154,6 +154,24 @@ def test_quotients_beyond_53_bits_are_decided_in_integers(
     check([ramp], [sign_steps()])
 
 
+def test_where_float64_falls_beside_a_tie_it_decides_nothing() -> None:
+    slopes = [
+        Fraction(sign * p, q) for p in range(1, 20) for q in (3, 7, 10, 100) for sign in (1, -1)
+    ]
+    steps = rounding_steps(Rounding.HALF_EVEN, -8, 7)
+    boundary = steps.boundaries[9]
+    ramps = [
+        Ramp(slope, boundary - slope * integer, None, None, -512, 511)
+        for slope in slopes
+        for integer in (5, 77, -401)
+    ]
+    besides = [
+        float(1 / ramp.slope) * float(boundary) + float(-ramp.offset / ramp.slope) for ramp in ramps
+    ]
+    assert any(value != round(value) for value in besides)
+    check(ramps, [steps] * len(ramps))
+
+
 def test_channels_may_differ_in_their_number_of_steps() -> None:
     steps = [rounding_steps(Rounding.HALF_EVEN, 0, count) for count in (3, 3, 0, 700, 1)]
     ramps = [Ramp(Fraction(1, 3), Fraction(c, 7), None, None, -9, 9000) for c in range(5)]
