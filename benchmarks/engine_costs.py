@@ -13,7 +13,6 @@ import numpy as np
 
 from benchmarks.engine_report import Grid
 from benchmarks.peers.case import tiled
-from benchmarks.showing import measured
 
 if TYPE_CHECKING:
     from benchmarks.peers.case import Case
@@ -24,6 +23,8 @@ _SCRIPT = Path(__file__).with_name("first_use.py")
 
 def costs(case: Case) -> Grid:
     """Return the seconds of the first use and of one from the cache, and the memory of a set."""
+    from benchmarks.showing import measured  # with torch, which processes of peers need not load
+
     with tempfile.TemporaryDirectory() as folder:
         images, result = Path(folder, "images.npy"), Path(folder, "result.json")
         np.save(images, tiled(case.pixels(), _IMAGES))

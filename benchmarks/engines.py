@@ -74,12 +74,13 @@ def _measured(
     say(f"{name}: what the logits should be")
     expected = expect(case)
     settings = _settings(options, MODELS[name].batches)
-    layers = Layers.of(case, options.threads)
+    is_ours = any(engine.startswith("lutloom") for engine in options.engines)
+    layers = Layers.of(case, options.threads) if is_ours else Layers((), options.threads)
     found = measure(case, expected, options.engines, settings, peak, layers.measure, say)
     tables = [rates(found)]
     if layers.parts:
         tables.append(shares(found, layers))
-    if options.costs and name == _COSTS_OF:
+    if options.costs and is_ours and name == _COSTS_OF:
         say(f"{name}: the cost of the first use")
         tables.append(costs(case))
     return found, tables
@@ -100,7 +101,8 @@ def main() -> None:
             folder = Path(options.keep or root, name)
             folder.mkdir(parents=True, exist_ok=True)
             with console.status("") as status:
-                found, made = _measured(name, options, peak, folder, status.update)
+                say = status.update if console.is_terminal else console.print
+                found, made = _measured(name, options, peak, folder, say)
             everything.append(found)
             tables += made
             for table in made:
