@@ -18,7 +18,7 @@ with fewer inputs."""
 
 _SUM, _DIFFERENCE, _SUM_AND_DIFFERENCE = range(3)
 _SAMPLE = 20  # outputs that show how large bundles should be
-_BLOCK = 8
+_BLOCK = _BYTE = 8
 _LEAST = 3  # bits that eight inputs carry into
 
 
@@ -28,6 +28,7 @@ class Bundles:
 
     count: int
     numbers: int
+    input_bits: int
     ends: NDArray[np.int32]
     classes: NDArray[np.int32]
     additions: NDArray[np.int32]
@@ -54,6 +55,7 @@ class Counts:
     """What bundles count: the ``numbers`` of all outputs, in as many ``planes`` of memory."""
 
     outputs: int
+    input_bits: int
     ends: tuple[tuple[int, int], ...]
     classes: tuple[tuple[int, ...], ...]
     additions: tuple[tuple[int, ...], ...]
@@ -65,6 +67,7 @@ class Counts:
     @property
     def cost(self) -> float:
         """About how many instructions it takes to count them all."""
+        # Eight inputs of a bit, or one of eight.
         blocks = sum(
             3 * _BLOCK * (plain + other + 1.5 * mixed) for plain, other, mixed, _, _ in self.classes
         )
@@ -78,6 +81,7 @@ class Counts:
         return Bundles(
             len(self.ends),
             buffer,
+            self.input_bits,
             np.array(self.ends, np.int32),
             np.array(self.classes, np.int32),
             np.array(self.additions, np.int32),
@@ -86,19 +90,25 @@ class Counts:
         )
 
 
-def counts_of(signs: NDArray[np.int8], offsets: NDArray[np.int64]) -> Counts:
+def counts_of(
+    signs: NDArray[np.int8], offsets: NDArray[np.int64], *, are_bytes: bool = False
+) -> Counts:
     """Return how ``sum over i of signs[i, o] * sum over j of plane [i, j]`` is counted.
 
     ``signs [inputs, outputs]`` are -1, 0 and 1, ``offsets [inputs, levels]`` the planes' in bytes.
+    If the planes ``are_bytes``, the offsets ``[inputs, 1]`` are those of the lowest of eight bits.
     """
     some = signs[:, :_SAMPLE]
-    costs = [_counted(some, offsets, outputs).cost for outputs in OUTPUTS]
-    return _counted(signs, offsets, OUTPUTS[costs.index(min(costs))])
+    bits = _BYTE if are_bytes else 1
+    costs = [_counted(some, offsets, outputs, bits).cost for outputs in OUTPUTS]
+    return _counted(signs, offsets, OUTPUTS[costs.index(min(costs))], bits)
 
 
-def _counted(signs: NDArray[np.int8], offsets: NDArray[np.int64], outputs: int) -> Counts:
+def _counted(
+    signs: NDArray[np.int8], offsets: NDArray[np.int64], outputs: int, input_bits: int
+) -> Counts:
     """Return the same for bundles of so many ``outputs``."""
-    writer = _Writer()
+    writer = _Writer(input_bits)
     for first in range(0, signs.shape[1], outputs):
         writer.add_bundle(signs[:, first : first + outputs], offsets)
     return writer.counts(outputs)
@@ -108,6 +118,7 @@ def _counted(signs: NDArray[np.int8], offsets: NDArray[np.int64], outputs: int) 
 class _Writer:
     """The lists of all bundles, while they are made."""
 
+    input_bits: int
     ends: list[tuple[int, int]] = field(default_factory=list)
     classes: list[tuple[int, ...]] = field(default_factory=list)
     additions: list[tuple[int, ...]] = field(default_factory=list)
@@ -122,6 +133,7 @@ class _Writer:
 
         return Counts(
             outputs,
+            self.input_bits,
             tuple(self.ends),
             tuple(self.classes),
             tuple(self.additions),
@@ -134,17 +146,17 @@ class _Writer:
     def add_bundle(self, signs: NDArray[np.int8], offsets: NDArray[np.int64]) -> None:
         """Add the bundle of the outputs of ``signs [inputs, outputs]``."""
         bundle = _Bundle()
+        most, least = 2**self.input_bits - 1, _BYTE if self.input_bits > 1 else _LEAST
         known, classes = {}, []
         for pattern, plain, complemented in _classes(signs, offsets):
             known[pattern] = bundle.number(
-                len(plain) + len(complemented), len(complemented), least=_LEAST
+                most * (len(plain) + len(complemented)), most * len(complemented), least=least
             )
             classes.append((known[pattern], *self._inputs(plain, complemented)))
         outputs = bundle.combined(known, signs.shape[1])
         places = bundle.places()
         self.classes += [
-            (*blocks, places[number.place], max(number.width, _LEAST))
-            for number, *blocks in classes
+            (*blocks, places[number.place], max(number.width, least)) for number, *blocks in classes
         ]
         self.additions += [
             (kind, places[a], a_width, places[b], b_width, width)
@@ -157,9 +169,15 @@ class _Writer:
     def _inputs(
         self, plain: NDArray[np.int64], complemented: NDArray[np.int64]
     ) -> tuple[int, int, int]:
-        """Add the inputs of a class, and return how many blocks they are of each kind."""
+        """Add the inputs of a class, and return how many blocks they are of each kind.
+
+        Those of several bits are blocks by themselves.
+        """
         import numpy as np
 
+        if self.input_bits > 1:
+            self.offsets += [plain, complemented]
+            return len(plain), len(complemented), 0
         whole, turned = len(plain) // _BLOCK, len(complemented) // _BLOCK
         rest, odd = plain[whole * _BLOCK :], complemented[turned * _BLOCK :]
         left = np.concatenate([rest, odd])

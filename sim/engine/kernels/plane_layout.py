@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lutloom.sim.engine.planner import Kept, Planner
 
+BYTE = 8
 MOST_LEVELS = 3
 """Of values that are put into planes: up to four codes."""
 
@@ -25,6 +26,7 @@ class ToPlanes:
     y: int
     elements: int
     levels: int
+    is_binary: int
     first: NDArray[np.uint8]
 
 
@@ -73,9 +75,22 @@ def sliced(planner: Planner, value: str, dense: Kept) -> Kept:
     codes = [element.lo + step * element.step for step in range(1, element.count)]
     first = np.array([(code - storage.lo) // storage.step for code in codes], np.uint8)
     size = planner.type(value).size
-    step = ToPlanes(dense.buffer, planes.buffer, size, element.count - 1, first)
+    step = ToPlanes(dense.buffer, planes.buffer, size, element.count - 1, 0, first)
     is_input = value in planner.graph.inputs
     planner.add("to_planes", step, (dense.buffer,), (planes.buffer,), is_whole=is_input)
+    return planes
+
+
+def sliced_bytes(planner: Planner, value: str, dense: Kept) -> int:
+    """Return a buffer with the eight bits of each code of ``value``, ``dense`` in bytes."""
+    import numpy as np
+
+    size = planner.type(value).size
+    planes = planner.scratch_planes(size * BYTE)
+    bits = 1 << np.arange(BYTE)
+    step = ToPlanes(dense.buffer, planes, size, BYTE, 1, bits.astype(np.uint8))
+    is_input = value in planner.graph.inputs
+    planner.add("to_planes", step, (dense.buffer,), (planes,), is_whole=is_input)
     return planes
 
 
@@ -102,8 +117,8 @@ def move_planes(
 ) -> None:
     """Add a step by which element ``i`` of ``y`` is the one that ``places [n]`` says of ``x``.
 
-    Both are buffers of planes, ``levels`` of each element. A place of -1 stands for the code
-    ``fill``, one of -2 for what is left as it is.
+    Both are buffers of planes, ``levels`` of each element. Where a place is -1, plane ``j``
+    becomes bit ``j`` of ``fill``; where it is -2, all stay as they are.
     """
     import numpy as np
 

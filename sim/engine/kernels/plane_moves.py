@@ -58,7 +58,7 @@ def lower_in_planes(planner: Planner, node: Node) -> bool:
             element = elements.pop()
             # A fill that no window sees may be no integer of the result.
             code = (fill - element.lo) // element.step if fill in element else 0
-            _move(planner, node, replace(node.op, fill=-1), code)
+            _move(planner, node, replace(node.op, fill=-1), 2**code - 1)
         case MaxPool():
             _pool(planner, node, node.op)
         case _:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lutloom.core.ops import MaxPool
 from lutloom.sim.engine.fills import with_fill
 from lutloom.sim.engine.kernels.bundles import Bundles, counts_of
-from lutloom.sim.engine.kernels.plane_layout import can_slice, move_planes
+from lutloom.sim.engine.kernels.plane_layout import (
+    BYTE,
+    MOST_LEVELS,
+    can_slice,
+    move_planes,
+    sliced_bytes,
+)
 from lutloom.sim.engine.products import seen_pixels
 from lutloom.sim.engine.storage import Layout, coded_storage
 
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 
 _MOST_LEVELS_BEHIND = 15
 _MOST_INPUTS = 2**16 - 1
+_LEAST_BYTES = 16  # codes of which bytes are made planes
+_MANY = 512  # images in a plane, from which on that is faster than dot products of bytes
 _WINDOWS = 2  # that are counted at once, at most
 
 
@@ -73,15 +81,38 @@ class _Factored:
     factors: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sliced:
+    """A value in a buffer of planes, ``planes`` of each element.
+
+    An element is ``lo``, and ``step`` times how many of its planes say so; or, if it ``is_binary``,
+    times the number whose bits they are.
+    """
+
+    buffer: int
+    planes: int
+    lo: int
+    step: int
+    is_binary: bool
+
+    def fill_of(self, value: int) -> int | None:
+        """Return the bits of the planes that stand for ``value``, if there are any."""
+        code, beyond = divmod(value - self.lo, self.step)
+        most = 2**self.planes - 1 if self.is_binary else self.planes
+        if beyond or not 0 <= code <= most:
+            return None
+        return code if self.is_binary else 2**code - 1
+
+
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What windows see: a buffer of planes in which all of them have the same shape.
+    """What windows see: planes in which all of them have the same shape.
 
     ``firsts [windows]`` are the pixels at which they begin, ``taps`` how many pixels further each
     tap is.
     """
 
-    buffer: int
+    sliced: _Sliced
     firsts: NDArray[np.int64]
     taps: NDArray[np.int64]
 
@@ -90,25 +121,46 @@ def lower_planes(planner: Planner, products: Products) -> bool:
     """Add the steps of ``products`` where they can be computed in planes, and say so."""
     import numpy as np
 
-    tensor = planner.type(products.x)
-    levels, factored = tensor.element.count - 1, _factored(products)
-    behind = planner.type(products.y).element.count - 1
-    if not planner.lanes or factored is None or not can_slice(planner, products.x):
+    factored, behind = _factored(products), planner.type(products.y).element.count - 1
+    if not planner.lanes or factored is None or len(factored.signs) * BYTE > _MOST_INPUTS:
         return False
     if products.stairs is not None and not 1 <= behind <= _MOST_LEVELS_BEHIND:
         return False
-    if len(factored.signs) * levels > _MOST_INPUTS:
+    sliced = _sliced(planner, products)
+    if sliced is None:
         return False
     planner.sliced += products.pixels * products.outputs * products.fan_in
-    products, seen = _seen(planner, products)
-    inputs = (seen.taps[:, None] * tensor.channels + np.arange(tensor.channels)).ravel()
-    planes = inputs[:, None] * levels + np.arange(levels)
-    size = planner.lanes // 8
-    counts = counts_of(factored.signs, planes * size)
-    windows = seen.firsts * (tensor.channels * levels * size)
+    products, seen = _seen(planner, products, sliced)
+    size, channels = planner.lanes // 8, planner.type(products.x).channels
+    inputs = (seen.taps[:, None] * channels + np.arange(channels)).reshape(-1, 1)
+    own = np.zeros(1, np.int64) if sliced.is_binary else np.arange(sliced.planes)
+    offsets = (inputs * sliced.planes + own) * size
+    counts = counts_of(factored.signs, offsets, are_bytes=sliced.is_binary)
+    windows = seen.firsts * (channels * sliced.planes * size)
     add = _add_sums if products.stairs is None else _add_stairs
-    add(planner, products, factored, counts, seen.buffer, windows)
+    add(planner, products, factored, counts, seen.sliced, windows)
     return True
+
+
+def _sliced(planner: Planner, products: Products) -> _Sliced | None:
+    """Return the input in planes, if that is worth while.
+
+    Bytes are where a register has bits for many images, and the result stays in planes.
+    """
+    value, element = products.x, planner.type(products.x).element
+    if can_slice(planner, value):
+        kept = planner.planes(value)
+        return _Sliced(kept.buffer, kept.storage.levels, element.lo, element.step, is_binary=False)
+    if (value, Layout.PLANES) in planner.kept:
+        return None
+    dense = planner.dense(value)
+    codes = planner.type(products.y).element.count
+    is_few = products.stairs is not None and codes - 1 <= MOST_LEVELS
+    is_wide = dense.storage.layout is Layout.BYTES and element.count > _LEAST_BYTES
+    if planner.lanes < _MANY or not (is_few and is_wide):
+        return None
+    buffer = sliced_bytes(planner, value, dense)
+    return _Sliced(buffer, BYTE, dense.storage.lo, dense.storage.step, is_binary=True)
 
 
 def _factored(products: Products) -> _Factored | None:
@@ -126,29 +178,28 @@ def _factored(products: Products) -> _Factored | None:
     return _Factored(whole.reshape(-1, groups * outputs), factors.ravel())
 
 
-def _seen(planner: Planner, products: Products) -> tuple[Products, _Seen]:
+def _seen(planner: Planner, products: Products, sliced: _Sliced) -> tuple[Products, _Seen]:
     """Return what windows see; where they see padding, of a copy that has it.
 
     Where no code stands for the padding, the products are of an image with something else there.
     """
     import numpy as np
 
-    kept, tensor = planner.planes(products.x), planner.type(products.x)
     places = products.places()
     taps = places[0] - places[0, 0]
     if (places >= 0).all() and (places - places[:, :1] == taps).all():
-        return products, _Seen(kept.buffer, places[:, 0], taps)
+        return products, _Seen(sliced, places[:, 0], taps)
     windows = products.windows
     assert windows is not None
-    if products.fill not in tensor.element:
-        products = with_fill(products, tensor.element.lo)
-    fill = (products.fill - tensor.element.lo) // tensor.element.step
+    fill = sliced.fill_of(products.fill)
+    if fill is None:
+        products, fill = with_fill(products, sliced.lo), 0
     sources, firsts, taps = _padded(products.image, windows)
-    copy = planner.scratch_planes(len(sources) * tensor.channels * kept.storage.levels)
-    channels = np.arange(tensor.channels)
-    elements = np.where(sources < 0, -1, sources * tensor.channels + channels[:, None]).T
-    move_planes(planner, kept.buffer, copy, elements.ravel(), levels=kept.storage.levels, fill=fill)
-    return products, _Seen(copy, firsts, taps)
+    channels = np.arange(planner.type(products.x).channels)
+    copy = planner.scratch_planes(len(sources) * len(channels) * sliced.planes)
+    elements = np.where(sources < 0, -1, sources * len(channels) + channels[:, None]).T
+    move_planes(planner, sliced.buffer, copy, elements.ravel(), levels=sliced.planes, fill=fill)
+    return products, _Seen(replace(sliced, buffer=copy), firsts, taps)
 
 
 def _padded(
@@ -178,19 +229,19 @@ def _add_sums(
     products: Products,
     factored: _Factored,
     counts: Counts,
-    buffer: int,
+    x: _Sliced,
     windows: NDArray[np.int64],
 ) -> None:
     """Add the step that makes the sums, dense."""
     import numpy as np
 
-    x, y = planner.type(products.x).element, planner.make(products.y)
+    y = planner.make(products.y)
     numbers = planner.scratch_planes(counts.planes * _WINDOWS)
     scales = factored.factors * x.step
     more = np.array([number.more for number in counts.numbers])
     lowest = factored.factors * x.lo * factored.signs.sum(axis=0, dtype=np.int64)
     step = PlaneSums(
-        x=buffer,
+        x=x.buffer,
         y=y.operand,
         pixels=products.pixels,
         outputs=products.outputs,
@@ -202,7 +253,7 @@ def _add_sums(
         scales=scales,
         added=products.bias + lowest - scales * more,
     )
-    planner.add("plane_sums", step, (buffer,), (y.buffer, numbers), is_whole=True)
+    planner.add("plane_sums", step, (x.buffer,), (y.buffer, numbers), is_whole=True)
 
 
 def _add_stairs(
@@ -210,7 +261,7 @@ def _add_stairs(
     products: Products,
     factored: _Factored,
     counts: Counts,
-    buffer: int,
+    x: _Sliced,
     windows: NDArray[np.int64],
 ) -> None:
     """Add the step that makes codes in planes, and of them a pool's that alone reads them."""
@@ -221,12 +272,11 @@ def _add_stairs(
     element = planner.type(products.y).element
     y = planner.make(name, coded_storage(element, Layout.PLANES))
     numbers = planner.scratch_planes(counts.planes * _WINDOWS)
-    x = planner.type(products.x).element
     lowest = factored.factors * x.lo * factored.signs.sum(axis=0, dtype=np.int64)
     thresholds = products.stairs.thresholds - lowest[:, None]
     counted = -(-thresholds // (factored.factors * x.step)[:, None])
     step = PlaneStairs(
-        x=buffer,
+        x=x.buffer,
         y=y.buffer,
         pixels=len(pooled),
         pooled=pooled.shape[1],
@@ -240,7 +290,7 @@ def _add_stairs(
         numbers=_places(counts),
         compares=_compares(counted, counts.numbers),
     )
-    planner.add("plane_stairs", step, (buffer,), (y.buffer, numbers), is_whole=True)
+    planner.add("plane_stairs", step, (x.buffer,), (y.buffer, numbers), is_whole=True)
 
 
 def _pooled(planner: Planner, products: Products) -> tuple[str, NDArray[np.int64]]:

@@ -9,8 +9,8 @@ namespace {
 
 using namespace planes;
 
-// Runs of planes, from plane `sources[r]` of x to `targets[r]` of y; where the source is -1, the code
-// `fill` of `levels` planes goes there, again and again.
+// Runs of planes, from plane `sources[r]` of x to `targets[r]` of y. Where the source is -1, the
+// `levels` planes of what windows see in the padding go there, again and again: bits of `fill`.
 struct Move {
   std::int64_t x, y, runs, levels, fill;
   const std::int64_t* sources;
@@ -28,7 +28,7 @@ void run(const Move& p, const Frame& frame) {
     } else {
       // What windows see in the padding: the same code of every image.
       for (std::int64_t i = 0; i < p.lengths[r]; ++i) {
-        target[i] = spread(i % p.levels < p.fill ? -1 : 0);
+        target[i] = spread(-(p.fill >> i % p.levels & 1));
       }
     }
   }

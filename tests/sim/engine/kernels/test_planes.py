@@ -52,7 +52,7 @@ try:
 except CSimError:
     pytest.skip("needs g++", allow_module_level=True)
 
-FEW = (
+TYPES = (
     BIPOLAR,
     IntType(-1, 1),
     IntType(0, 1),
@@ -60,8 +60,11 @@ FEW = (
     IntType(-6, 3, 3),
     IntType(2**40, 2**40 + 3),
     IntType(7, 7),
+    IntType(0, 255),
+    IntType(-128, 127),
+    IntType(-9, 91, 5),
 )
-"""Types of one to four codes."""
+"""Types of one to four codes, and of a byte."""
 
 SIGNS = ((-1, 1), (-1, 0, 1), (0, 3, -3), (0, 0, 0, 1), (-5,), (0,), (1, 2))
 """Weights, nearly all of which are -1, 0 and 1 times something."""
@@ -95,7 +98,7 @@ def some_signs(rng: np.random.Generator) -> tuple[int, ...]:
 def random_products(rng: np.random.Generator, x: TensorType) -> Op:
     image, channels = x.shape[:-1], x.channels
     groups = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))
-    fill = int(rng.choice([0, x.element.lo, x.element.hi, -2]))
+    fill = int(rng.choice([0, x.element.lo, x.element.hi, -2, 300]))
     match int(rng.integers(5)) if image else 4:
         case 0 | 1:
             windows = random_windows(rng, image)
@@ -142,7 +145,7 @@ def random_chain(seed: int) -> Graph:
     rng = np.random.default_rng(seed)
     sizes = [*rng.integers(1, 7, rng.integers(0, 3)), rng.integers(1, 12)]
     shape = tuple(int(size) for size in sizes)
-    graph = chain(TensorType(FEW[rng.integers(len(FEW))], shape))
+    graph = chain(TensorType(TYPES[rng.integers(len(TYPES))], shape))
     for _ in range(rng.integers(1, 4)):
         for make, chance in (
             (random_products, 1),
