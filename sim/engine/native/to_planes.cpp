@@ -64,8 +64,8 @@ std::uint64_t bits_of(const ToPlanes& p, const std::uint8_t* bytes, std::int64_t
   return p.is_binary ? having(bytes, p.first[j]) : at_least(bytes, p.first[j]);
 }
 
-// 64 images or fewer, from number `frame.first` of the block on: as many squares of elements at once
-// as a plane has words.
+// 64 images or fewer, from number `frame.first` of the block on: as many squares of elements at
+// once as a plane has words.
 void run_square(const ToPlanes& p, const Frame& frame) {
   const std::uint8_t* x = frame.at<std::uint8_t>(p.x);
   std::uint64_t* y = frame.at<std::uint64_t>(p.y) + frame.first / SQUARE;
