@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lutloom.core.errors import RangeError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Linear, Reshape
-from lutloom.core.types import BIPOLAR, Const, TensorType
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim.reference import check, run
 from tests.graphs import graphs, random_inputs
 
@@ -97,3 +97,9 @@ def test_any_integer_type_is_taken_and_unsigned_ones_do_not_wrap() -> None:
     huge = np.full((1, 2, 2), 2**64 - 1, dtype=np.uint64)
     with pytest.raises(RangeError, match=r"is 18446744073709551615, outside"):
         run(GRAPH, {"x": huge})  # type: ignore[dict-item]
+
+
+def test_ends_may_be_further_apart_than_63_bits() -> None:
+    for lo, hi, step in ((-(2**63), 2**63 - 1, 2**64 - 1), (-(2**62), 2**63 - 2, 3 * 2**62 - 2)):
+        value = np.array([[lo], [hi]])
+        assert np.array_equal(check("x", value, TensorType(IntType(lo, hi, step), (1,))), value)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lutloom.sim.engine.storage import Layout
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import DTypeLike, NDArray
 
-    from lutloom.core.multiply_shift import Integers
     from lutloom.sim.engine.program import Operand
 
 _CHUNK = 1024  # of native/codes.hpp
@@ -22,7 +20,7 @@ def period_of(channels: int) -> int:
     return channels * max(1, _CHUNK // channels)
 
 
-def tiled(constants: Integers, period: int, dtype: DTypeLike = "i8") -> NDArray[np.integer]:
+def tiled(constants: NDArray[Any], period: int, dtype: DTypeLike = "i8") -> NDArray[Any]:
     """Return ``constants [..., C]`` as ``[..., period]``: again and again, ``C`` divides it."""
     import numpy as np
 

@@ -9,6 +9,8 @@ from lutloom.core.multiply_shift import ShiftRounding
 from lutloom.core.ops import Requantize
 from lutloom.core.ops.requantize import numbers
 from lutloom.sim.engine.kernels.periods import period_of, tiled
+from lutloom.sim.engine.kernels.table import add_table, codes_of
+from lutloom.sim.engine.storage import Layout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +44,20 @@ class Shift:
 
 
 def lower_requantize(planner: Planner, node: Node) -> None:
-    """Add the step of a ``Requantize``."""
+    """Add the step of a ``Requantize``: a table of bytes, or products."""
+    import numpy as np
+
     assert isinstance(node.op, Requantize)
     (value,) = node.inputs
     tensor = planner.type(value)
     x, y = planner.dense(value), planner.make(node.name)
+    if x.storage.layout is Layout.BYTES:
+        channels = node.op.channels
+        codes = np.broadcast_to(codes_of(x)[:, np.newaxis], (256, channels))
+        (levels,) = node.op.reference(codes)
+        values = np.ascontiguousarray(np.broadcast_to(levels, codes.shape).T)[np.newaxis]
+        add_table(planner, x, y, values, tensor.size, np.zeros(1, np.int32))
+        return
     period = period_of(tensor.channels)
     step = Shift(
         x=x.operand,

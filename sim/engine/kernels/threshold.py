@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.ops import BorderThreshold, Threshold
 from lutloom.core.windows import class_indices
+from lutloom.sim.engine.kernels.lines import lower_lines
 from lutloom.sim.engine.kernels.periods import as_stored, written_bits
 from lutloom.sim.engine.kernels.table import add_table, codes_of
 from lutloom.sim.engine.program import SLACK
@@ -76,6 +77,8 @@ def lower_threshold(planner: Planner, node: Node) -> None:
             values = _levels_of_codes(node.op, x)
             add_table(planner, x, y, values, tensor.size, kind_of)
             return
+    if lower_lines(planner, node.op, tensor, x, y):
+        return
     stairs, y_operand = _coded(_staircases(node.op, tensor.element, x), y)
     *_, channels = stairs.base.shape
     period = 1 if channels == 1 else tensor.channels

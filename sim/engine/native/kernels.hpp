@@ -13,6 +13,7 @@ Kernel copy_kernel();
 Kernel depthwise_kernel();
 Kernel dot_kernel();
 Kernel from_planes_kernel();
+Kernel lines_kernel();
 Kernel lookup_kernel();
 Kernel matmul_kernel();
 Kernel max_pool_kernel();
@@ -43,6 +44,7 @@ inline const Kernel* all_kernels(std::size_t& count) {
       depthwise_kernel(),
       dot_kernel(),
       from_planes_kernel(),
+      lines_kernel(),
       lookup_kernel(),
       matmul_kernel(),
       max_pool_kernel(),
