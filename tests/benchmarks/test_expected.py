@@ -29,12 +29,20 @@ def test_a_float_may_be_as_far_as_its_bound() -> None:
 
 def test_only_an_image_near_an_edge_is_excused() -> None:
     logits = LOGITS.copy()
-    logits[2] = [9, 1]
+    logits[2] = [1, 9]
     verdict = EXPECTED.compare(logits, is_integer=False)
     assert verdict.is_right
-    assert (verdict.differing, verdict.excused, verdict.classes) == (1, 1, 1)
-    logits[0] = [9, 1]
+    assert str(verdict) == "1 of 3 round otherwise, near an edge"
+    logits[0] = [1, 9]
     assert str(EXPECTED.compare(logits, is_integer=False)) == "WRONG: 1 of 3 images"
+
+
+def test_nothing_excuses_another_class() -> None:
+    logits = LOGITS.copy()
+    logits[2] = [9, 1]
+    verdict = EXPECTED.compare(logits, is_integer=False)
+    assert (verdict.differing, verdict.excused, verdict.classes) == (1, 1, 1)
+    assert str(verdict) == "WRONG: 1 of 3 images"
 
 
 def test_another_shape_is_wrong() -> None:
