@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SEARCHED = 120
+_SEARCHED = 80
 # Where in the room that the thresholds leave a line is tried, from the middle on.
 _TRIED = (0.0, 0.25, -0.25, 0.45, -0.45)
 _TOO_FAR = 2.0**30

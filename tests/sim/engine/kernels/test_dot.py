@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lutloom.core.graph import Graph, Node
+from lutloom.core.ops import Conv, Linear, Threshold
+from lutloom.core.types import Const, IntType, TensorType
 from lutloom.sim import reference
 from lutloom.sim.engine.executable import make_executable
 from lutloom.sim.engine.instruction_set import InstructionSet, available
@@ -22,7 +25,6 @@ from lutloom.sim.engine.products import products_of
 from tests.sim.engine.kernels.products import random_products
 
 if TYPE_CHECKING:
-    from lutloom.core.graph import Graph, Node
     from lutloom.core.types import IntArray
     from lutloom.sim.engine.planner import Planner
 
@@ -70,3 +72,35 @@ def test_products_of_all_kinds_are_those_of_the_reference(
 ) -> None:
     graph, inputs = random_products(np.random.default_rng(seed))
     check(graph, inputs, instructions)
+
+
+def conv(element: IntType, weights: IntArray, fill: int, levels: int) -> Graph:
+    """Return a padded 3x3 convolution with so many equal steps behind it, of 5x5 pixels."""
+    op = Conv(Const(weights), (1, 1), (1, 1), (1,) * 4, (1, 1), 1, fill)
+    nodes = [Node(("sums",), op, ("x",))]
+    graph = Graph({"x": TensorType(element, (5, 5, weights.shape[2]))}, tuple(nodes), ("sums",))
+    sums = graph.types["sums"].element
+    width = (sums.hi - sums.lo) / (levels + 1)
+    table = np.ceil(sums.lo + width * np.arange(1, levels + 1)).astype(np.int64)[np.newaxis]
+    nodes.append(Node(("y",), Threshold(Const(table), Const([0]), Const([[1]])), ("sums",)))
+    return Graph(graph.inputs, tuple(nodes), ("y",))
+
+
+@every_instruction_set
+@pytest.mark.parametrize("fill", [-128, 0, 100000])
+def test_sums_at_the_ends_of_their_range_are_exact(instructions: InstructionSet, fill: int) -> None:
+    # Pairs of products that 16 bits do not hold, and padding that is no byte.
+    rng = np.random.default_rng(0)
+    graph = conv(IntType(-128, 127), rng.choice([-128, 127], (3, 3, 33, 17)), fill, 255)
+    x = rng.choice([-128, 127], (17, 5, 5, 33))
+    x[0], x[1] = -128, 127
+    assert check(graph, {"x": x}, instructions).isdisjoint({"wide", "threshold"})
+
+
+@every_instruction_set
+def test_sums_beyond_32_bits_are_left_to_others(instructions: InstructionSet) -> None:
+    weights = Const(np.full((70000, 1), 32767))
+    inputs = {"x": TensorType(IntType(-32768, 32767), (70000,))}
+    graph = Graph(inputs, (Node(("y",), Linear(weights), ("x",)),), ("y",))
+    x = np.full((1, 70000), -32768)
+    assert "wide" in check(graph, {"x": x}, instructions)
