@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
 from lutloom.sim.toolchain import CSimError, compiler_version
 
-_PARALLEL_COMPILERS = 2
+# On one core too: while one of them reads or writes, the other one computes.
+_LEAST_COMPILERS = 2
+_POLL_SECONDS = 0.01
 
 
 def load_library(
@@ -44,13 +48,48 @@ def load_library(
     for part in (compiler_version(compiler), *texts, key):
         state.update(part.encode() + b"\0")
     stem = f"{name}-{state.hexdigest()}"
-    for library in cache.glob(f"{stem}-*.so"):
-        if library.stem.endswith(_digest(library)):  # else it is damaged
-            return _load(library)
-    cache.mkdir(parents=True, exist_ok=True)
+    kept = _kept(cache, stem)
+    if kept is None:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _alone(cache / f".{stem}.lock"):
+            # Another process may have made it in the meantime.
+            kept = _kept(cache, stem) or _made(name, cache, stem, compiler, options, sources)
+    return _load(kept)
+
+
+def _kept(cache: Path, stem: str) -> Path | None:
+    """Return the library that is kept under ``stem``; none that is damaged."""
+    libraries = cache.glob(f"{stem}-*.so")
+    return next((library for library in libraries if library.stem.endswith(_digest(library))), None)
+
+
+def _made(
+    name: str,
+    cache: Path,
+    stem: str,
+    compiler: str,
+    options: Sequence[str],
+    sources: Mapping[str, str],
+) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as directory:
         made = compile_sources(compiler, options, sources, Path(directory))
-        return _load(made.replace(cache / f"{stem}-{_digest(made)}.so"))
+        return made.replace(cache / f"{stem}-{_digest(made)}.so")
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process is between here and the end.
+
+    Where files can't be locked, all go on: what they make is the same.
+    """
+    with lock.open("w") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            # Whoever waits has the file open still; who comes later finds what was made.
+            lock.unlink(missing_ok=True)
 
 
 def compile_sources(
@@ -62,7 +101,8 @@ def compile_sources(
     """
     waiting: list[list[str]] = []
     objects = []
-    for name, text in sources.items():
+    # The longest first, which are about those that take longest: none is left for the end.
+    for name, text in sorted(sources.items(), key=lambda entry: -len(entry[1])):
         file = directory / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -93,46 +133,49 @@ def _load(library: Path) -> tuple[ctypes.CDLL, Path]:
 
 
 def _run(commands: list[list[str]], directory: Path) -> None:
-    """Run compilers, a few at a time, with their own temporary files in ``directory``.
+    """Run compilers, one a core, with their own temporary files in ``directory``.
 
     None is left behind by a failure or by Ctrl-C.
     """
-    waiting, running = list(commands), list[subprocess.Popen[str]]()
+    waiting, running = list(commands), list[tuple[subprocess.Popen[bytes], Path]]()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         while waiting or running:
-            while waiting and len(running) < _PARALLEL_COMPILERS:
-                running.append(_start(waiting.pop(0), directory))
-            _finish(running[0])
-            running.pop(0)
+            while waiting and len(running) < max(cores or 1, _LEAST_COMPILERS):
+                errors = directory / f"errors-{len(waiting)}"
+                running.append((_start(waiting.pop(0), errors, directory), errors))
+            ended = [entry for entry in running if entry[0].poll() is not None]
+            for process, errors in ended:
+                _check_ended(process, errors)
+                running.remove((process, errors))
+            if not ended:
+                time.sleep(_POLL_SECONDS)
     finally:
-        for process in running:
+        for process, _ in running:
             # With the children that do the work: a killed driver would leave them behind.
             if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            if process.stderr is not None:
-                process.stderr.close()
 
 
-def _start(command: list[str], directory: Path) -> subprocess.Popen[str]:
+def _start(command: list[str], errors: Path, directory: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(directory)}
     try:
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=environment,
-            process_group=0,
-        )
+        with errors.open("wb") as file:
+            return subprocess.Popen(
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=environment,
+                process_group=0,
+            )
     except OSError as error:
         raise CSimError(f"{command[0]} can't be run: {error}") from error
 
 
-def _finish(process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate()
+def _check_ended(process: subprocess.Popen[bytes], errors: Path) -> None:
     if process.returncode != 0:
-        shown = "\n".join(errors.splitlines()[:12]) or f"it ended with {process.returncode}"
+        lines = errors.read_text(encoding="utf-8", errors="replace").splitlines()
+        shown = "\n".join(lines[:12]) or f"it ended with {process.returncode}"
         raise CSimError(f"the C++ compiler refuses the generated sources:\n{shown}")

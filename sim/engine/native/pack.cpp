@@ -2,10 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
+#include "at_least.hpp"
 #include "kernels.hpp"
 
 namespace lutloom {
@@ -19,33 +16,6 @@ struct Pack {
 };
 
 constexpr std::int64_t WORD = 64;
-
-// Which of 64 codes are at least `first`.
-#if defined(__AVX512BW__)
-std::uint64_t at_least(const std::uint8_t* codes, std::uint8_t first) {
-  return _mm512_cmpge_epu8_mask(_mm512_loadu_si512(codes),
-                                _mm512_set1_epi8(static_cast<char>(first)));
-}
-#elif defined(__AVX2__)
-std::uint64_t at_least(const std::uint8_t* codes, std::uint8_t first) {
-  const __m256i least = _mm256_set1_epi8(static_cast<char>(first));
-  std::uint64_t bits = 0;
-  for (int half = 0; half < 2; ++half) {
-    const auto* from = reinterpret_cast<const __m256i*>(codes) + half;
-    const __m256i x = _mm256_loadu_si256(from);
-    const __m256i reached = _mm256_cmpeq_epi8(_mm256_max_epu8(x, least), x);
-    const auto mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(reached));
-    bits |= std::uint64_t{mask} << (32 * half);
-  }
-  return bits;
-}
-#else
-std::uint64_t at_least(const std::uint8_t* codes, std::uint8_t first) {
-  std::uint64_t bits = 0;
-  for (std::int64_t c = 0; c < WORD; ++c) bits |= std::uint64_t{codes[c] >= first} << c;
-  return bits;
-}
-#endif
 
 void run(const Pack& p, const Frame& frame) {
   const std::uint8_t* x = frame.at<std::uint8_t>(p.x);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "at_least.hpp"
 #include "kernels.hpp"
 #include "planes.hpp"
 #include "transpose.hpp"
@@ -19,27 +20,6 @@ struct ToPlanes {
 };
 
 constexpr std::int64_t SQUARE = 64;
-
-// Which of 64 bytes are at least `first`.
-std::uint64_t at_least(const std::uint8_t* bytes, std::uint8_t first) {
-#if defined(__AVX512BW__)
-  return _mm512_cmpge_epu8_mask(_mm512_loadu_si512(bytes),
-                                _mm512_set1_epi8(static_cast<char>(first)));
-#elif defined(__AVX2__)
-  const __m256i least = _mm256_set1_epi8(static_cast<char>(first));
-  std::uint64_t bits = 0;
-  for (int half = 0; half < 2; ++half) {
-    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes) + half);
-    const __m256i reached = _mm256_cmpeq_epi8(_mm256_max_epu8(x, least), x);
-    bits |= std::uint64_t{static_cast<std::uint32_t>(_mm256_movemask_epi8(reached))} << 32 * half;
-  }
-  return bits;
-#else
-  std::uint64_t bits = 0;
-  for (std::int64_t c = 0; c < SQUARE; ++c) bits |= std::uint64_t{bytes[c] >= first} << c;
-  return bits;
-#endif
-}
 
 // Which of 64 bytes have a bit.
 std::uint64_t having(const std::uint8_t* bytes, std::uint8_t bit) {

@@ -9,6 +9,8 @@
 #endif
 
 namespace lutloom {
+// Names of its own: words.hpp has others for other registers, in other files of one library.
+namespace vectors {
 
 #if defined(__AVX512BW__)
 
@@ -144,5 +146,9 @@ constexpr int TILE_1 = 12, TILE_2 = 12, TILE_3 = 8, TILE_4 = 6;
 #else
 constexpr int TILE_1 = 8, TILE_2 = 4, TILE_3 = 3, TILE_4 = 2;
 #endif
+
+}  // namespace vectors
+
+using namespace vectors;
 
 }  // namespace lutloom

@@ -10,6 +10,8 @@
 #endif
 
 namespace lutloom {
+// Names of its own: vectors.hpp has others for other registers, in other files of one library.
+namespace words {
 
 #if defined(__AVX512BW__)
 
@@ -199,5 +201,9 @@ class Counter {
 };
 
 #endif
+
+}  // namespace words
+
+using namespace words;
 
 }  // namespace lutloom
