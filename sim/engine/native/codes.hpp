@@ -70,6 +70,21 @@ void write(const Operand& y, const Frame& frame, std::int64_t first, std::int64_
   }
 }
 
+// Call `body(T{})` for T of `width` bytes.
+template <class Body>
+void of_width(std::int64_t width, Body body) {
+  switch (width) {
+    case 1:
+      return body(std::uint8_t{});
+    case 2:
+      return body(std::int16_t{});
+    case 4:
+      return body(std::int32_t{});
+    default:
+      return body(std::int64_t{});
+  }
+}
+
 // Call `body(first, count)` for chunks of `elements` elements.
 template <class Body>
 void in_chunks(std::int64_t elements, Body body) {

@@ -2,6 +2,7 @@
 // split and upsample alike.
 #include <algorithm>
 
+#include "codes.hpp"
 #include "kernels.hpp"
 
 namespace lutloom {
@@ -40,16 +41,7 @@ void run_as(const Copy& p, const Frame& frame) {
 }
 
 void run(const Copy& p, const Frame& frame) {
-  switch (p.width) {
-    case 1:
-      return run_as<std::uint8_t>(p, frame);
-    case 2:
-      return run_as<std::int16_t>(p, frame);
-    case 4:
-      return run_as<std::int32_t>(p, frame);
-    default:
-      return run_as<std::int64_t>(p, frame);
-  }
+  of_width(p.width, [&](auto element) { run_as<decltype(element)>(p, frame); });
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Elements copied to other places: permute, concat, slice, upsample, window and padding alike.
 #include <algorithm>
 
+#include "codes.hpp"
 #include "kernels.hpp"
 
 namespace lutloom {
@@ -28,16 +29,7 @@ void run_as(const Move& p, const Frame& frame) {
 }
 
 void run(const Move& p, const Frame& frame) {
-  switch (p.width) {
-    case 1:
-      return run_as<std::uint8_t>(p, frame);
-    case 2:
-      return run_as<std::int16_t>(p, frame);
-    case 4:
-      return run_as<std::int32_t>(p, frame);
-    default:
-      return run_as<std::int64_t>(p, frame);
-  }
+  of_width(p.width, [&](auto element) { run_as<decltype(element)>(p, frame); });
 }
 
 }  // namespace

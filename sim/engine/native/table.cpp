@@ -1,4 +1,5 @@
 // Whatever is a function of a byte, from a table.
+#include "codes.hpp"
 #include "kernels.hpp"
 
 namespace lutloom {
@@ -31,16 +32,7 @@ void run_as(const Table& p, const Frame& frame) {
 }
 
 void run(const Table& p, const Frame& frame) {
-  switch (p.width) {
-    case 1:
-      return run_as<std::uint8_t>(p, frame);
-    case 2:
-      return run_as<std::int16_t>(p, frame);
-    case 4:
-      return run_as<std::int32_t>(p, frame);
-    default:
-      return run_as<std::int64_t>(p, frame);
-  }
+  of_width(p.width, [&](auto element) { run_as<decltype(element)>(p, frame); });
 }
 
 }  // namespace
