@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from lutloom.core.graph import Graph
     from lutloom.core.types import IntArray
 
+# Every set takes a compiler half a minute: the narrowest, the widest, and the one of most machines.
+SETS = [isa for isa in available() if isa in (available()[0], InstructionSet.AVX2, available()[-1])]
+each_set = pytest.mark.parametrize(
+    "instructions",
+    [isa if isa in SETS else pytest.param(isa, marks=pytest.mark.thorough) for isa in available()],
+    ids=lambda isa: str(isa.value),
+)
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
 
@@ -29,10 +36,10 @@ def check_engine(
 ) -> None:
     """Compare the outputs of ``graph``: image by image, and in planes where it has such a program.
 
-    By all ``instructions``, or by every set of them that this machine has.
+    By all ``instructions``, or by some sets of them that this machine has.
     """
     wanted = run(graph, inputs, wanted=graph.outputs)
-    for chosen in instructions or available():
+    for chosen in instructions or SETS:
         engine = make_engine(graph, instructions=chosen, threads=threads)
         image_by_image = replace(engine, in_planes=None)
         engines = [image_by_image]

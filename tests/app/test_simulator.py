@@ -13,9 +13,10 @@ import pytest
 
 import lutloom
 from lutloom.core.errors import LutloomWarning
-from lutloom.sim.engine import available, make_engine
+from lutloom.sim.engine import make_engine
 from lutloom.sim.engine.engine import Pace
 from tests.app.commands import start
+from tests.engines import SETS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def test_a_head_takes_bytes_as_the_numbers_that_they_are(count: int, float_build
 
 
 @needs_compiler
-@pytest.mark.parametrize("instructions", [entry.value for entry in available()])
+@pytest.mark.parametrize("instructions", [isa.value for isa in SETS])
 def test_every_instruction_set_and_number_of_threads_gives_the_same(
     instructions: str, raw_build: Path
 ) -> None:

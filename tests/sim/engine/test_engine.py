@@ -12,11 +12,9 @@ from lutloom.core.ops import OPERATORS, Reshape
 from lutloom.core.types import BIPOLAR, TensorType
 from lutloom.sim.engine import InstructionSet, available
 from lutloom.sim.engine.kernels import LOWERINGS
-from tests.engines import check_engine, needs_compiler
+from tests.engines import check_engine, each_set, needs_compiler
 from tests.graphs import graphs, random_inputs
 from tests.sim.engine.extremes import extreme_graph, extreme_inputs
-
-instructions = pytest.mark.parametrize("instructions", available(), ids=lambda isa: isa.value)
 
 
 def test_every_operator_has_its_steps() -> None:
@@ -24,7 +22,7 @@ def test_every_operator_has_its_steps() -> None:
 
 
 @needs_compiler
-@instructions
+@each_set
 @settings(deadline=None, max_examples=60)
 @given(graph=graphs(), seed=st.integers(0, 2**32 - 1), batch=st.integers(0, 40))
 def test_random_graphs_are_what_the_reference_says(
@@ -34,7 +32,7 @@ def test_random_graphs_are_what_the_reference_says(
 
 
 @needs_compiler
-@instructions
+@each_set
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), batch=st.integers(1, 20))
 def test_integers_of_up_to_64_bits_are_exact(

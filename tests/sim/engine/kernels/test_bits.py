@@ -19,6 +19,7 @@ from lutloom.sim.engine.library import load_kernels
 from lutloom.sim.engine.planner import plan_program
 from lutloom.sim.reference import run
 from lutloom.sim.toolchain import CSimError, find_compiler
+from tests.engines import each_set
 from tests.windows import (
     random_border_threshold,
     random_classes,
@@ -48,8 +49,6 @@ FEW = (
 """Types of two to four codes."""
 
 CHANNELS = (32, 33, 63, 64, 65, 100, 128, 130, 192)
-
-each_set = pytest.mark.parametrize("instructions", available(), ids=lambda i: str(i.value))
 
 
 def random_values(rng: np.random.Generator, images: int, tensor: TensorType) -> IntArray:

@@ -14,7 +14,7 @@ from lutloom.core.ops import Conv, Linear, Threshold
 from lutloom.core.types import Const, IntType, TensorType
 from lutloom.sim import reference
 from lutloom.sim.engine.executable import make_executable
-from lutloom.sim.engine.instruction_set import InstructionSet, available
+from lutloom.sim.engine.instruction_set import InstructionSet
 from lutloom.sim.engine.kernels import LOWERINGS
 from lutloom.sim.engine.kernels.depthwise import lower_depthwise
 from lutloom.sim.engine.kernels.dot import lower_dot
@@ -22,6 +22,7 @@ from lutloom.sim.engine.kernels.wide import lower_wide
 from lutloom.sim.engine.library import load_kernels
 from lutloom.sim.engine.planner import plan_program
 from lutloom.sim.engine.products import products_of
+from tests.engines import each_set
 from tests.sim.engine.kernels.products import random_products
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from lutloom.sim.engine.planner import Planner
 
 _IMAGES = 16
-
-every_instruction_set = pytest.mark.parametrize("instructions", available(), ids=lambda i: i.value)
 
 
 def lower(planner: Planner, node: Node) -> None:
@@ -64,7 +63,7 @@ def check(graph: Graph, inputs: dict[str, IntArray], instructions: InstructionSe
     return kernels
 
 
-@every_instruction_set
+@each_set
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_products_of_all_kinds_are_those_of_the_reference(
@@ -86,7 +85,7 @@ def conv(element: IntType, weights: IntArray, fill: int, levels: int) -> Graph:
     return Graph(graph.inputs, tuple(nodes), ("y",))
 
 
-@every_instruction_set
+@each_set
 @pytest.mark.parametrize("fill", [-128, 0, 100000])
 def test_sums_at_the_ends_of_their_range_are_exact(instructions: InstructionSet, fill: int) -> None:
     # Pairs of products that 16 bits do not hold, and padding that is no byte.
@@ -97,7 +96,7 @@ def test_sums_at_the_ends_of_their_range_are_exact(instructions: InstructionSet,
     assert check(graph, {"x": x}, instructions).isdisjoint({"wide", "threshold"})
 
 
-@every_instruction_set
+@each_set
 def test_sums_beyond_32_bits_are_left_to_others(instructions: InstructionSet) -> None:
     weights = Const(np.full((70000, 1), 32767))
     inputs = {"x": TensorType(IntType(-32768, 32767), (70000,))}
