@@ -27,6 +27,19 @@ struct Sums {
 };
 
 // The numbers of all images: `number [LANES]`.
+#if defined(__AVX512F__)
+void gather(const Bits* bits, int width, std::int32_t* number) {
+  for (std::int64_t first = 0; first < LANES; first += 16) {
+    __m512i sum = _mm512_setzero_si512();
+    for (int b = 0; b < width; ++b) {
+      __mmask16 has;
+      std::memcpy(&has, reinterpret_cast<const char*>(&bits[b].of[0]) + first / 8, sizeof has);
+      sum = _mm512_mask_add_epi32(sum, has, sum, _mm512_set1_epi32(1 << b));
+    }
+    _mm512_storeu_si512(number + first, sum);
+  }
+}
+#else
 void gather(const Bits* bits, int width, std::int32_t* number) {
   std::fill_n(number, LANES, 0);
   for (int b = 0; b < width; ++b) {
@@ -39,6 +52,7 @@ void gather(const Bits* bits, int width, std::int32_t* number) {
     }
   }
 }
+#endif
 
 void run(const Sums& p, const Frame& frame) {
   const std::uint8_t* x = frame.at<std::uint8_t>(p.x);
