@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.extras import require
 from lutloom.rows import DataFileError, Rows, ends
+from lutloom.sim.toolchain import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +177,7 @@ def _image_rows(
 
     def chunks(count: int, size: int) -> Iterator[NDArray[Any]]:
         # Decoders leave the interpreter to others.
-        with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(threads or usable_cores()) as pool:
             for first, end in ends(count, size):
                 chunk = np.empty((end - first, *layout.shape), dtype)
                 for place, image in zip(chunk, pool.map(read, names[first:end]), strict=True):

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-from lutloom.sim.toolchain import CSimError, compiler_version
+from lutloom.sim.toolchain import CSimError, compiler_version, usable_cores
 
 # On one core too: while one of them reads or writes, the other one computes.
 _LEAST_COMPILERS = 2
@@ -138,10 +138,10 @@ def _run(commands: list[list[str]], directory: Path) -> None:
     None is left behind by a failure or by Ctrl-C.
     """
     waiting, running = list(commands), list[tuple[subprocess.Popen[bytes], Path]]()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    most = max(usable_cores(), _LEAST_COMPILERS)
     try:
         while waiting or running:
-            while waiting and len(running) < max(cores or 1, _LEAST_COMPILERS):
+            while waiting and len(running) < most:
                 errors = directory / f"errors-{len(waiting)}"
                 running.append((_start(waiting.pop(0), errors, directory), errors))
             ended = [entry for entry in running if entry[0].poll() is not None]

@@ -17,6 +17,13 @@ class CSimError(LutloomError, RuntimeError):
     has_lines = True
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use, of those that the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def find_compiler(compiler: str | None = None) -> str:
     """Return the C++ compiler: ``compiler``, else ``$CXX``, else g++, clang++ or c++ on the path.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from lutloom.core.graph import Graph
-    from lutloom.core.types import IntArray
+    from lutloom.core.types import IntArray, TensorType
 
 # Every set takes a compiler half a minute: the narrowest, the widest, and the one of most machines.
 SETS = [isa for isa in available() if isa in (available()[0], InstructionSet.AVX2, available()[-1])]
@@ -26,6 +26,12 @@ each_set = pytest.mark.parametrize(
     ids=lambda isa: str(isa.value),
 )
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+
+
+def random_values(rng: np.random.Generator, images: int, tensor: TensorType) -> IntArray:
+    """Return ``[images, *shape]`` of all integers of the type of ``tensor``."""
+    element = tensor.element
+    return element.lo + element.step * rng.integers(0, element.count, (images, *tensor.shape))
 
 
 def check_engine(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from lutloom.sim.engine.kernels import LOWERINGS
 from lutloom.sim.engine.library import load_kernels
 from lutloom.sim.engine.planner import plan_in_planes, plan_program
 from lutloom.sim.reference import check
+from lutloom.sim.toolchain import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,7 +140,7 @@ def make_engine(
     program = plan_program(graph, chosen, LOWERINGS, images=_IMAGES, reals=reals)
     sliced = plan_in_planes(graph, chosen, LOWERINGS, reals=reals)
     library = load_kernels(chosen, compiler)
-    used = threads or len(os.sched_getaffinity(0))
+    used = threads or usable_cores()
     return Engine(
         graph,
         chosen,

@@ -19,7 +19,7 @@ from lutloom.sim.engine.library import load_kernels
 from lutloom.sim.engine.planner import plan_program
 from lutloom.sim.reference import run
 from lutloom.sim.toolchain import CSimError, find_compiler
-from tests.engines import each_set
+from tests.engines import each_set, random_values
 from tests.windows import (
     random_border_threshold,
     random_classes,
@@ -49,11 +49,6 @@ FEW = (
 """Types of two to four codes."""
 
 CHANNELS = (32, 33, 63, 64, 65, 100, 128, 130, 192)
-
-
-def random_values(rng: np.random.Generator, images: int, tensor: TensorType) -> IntArray:
-    element = tensor.element
-    return element.lo + element.step * rng.integers(0, element.count, (images, *tensor.shape))
 
 
 def signs(rng: np.random.Generator, *shape: int) -> Const:

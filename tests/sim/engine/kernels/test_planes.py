@@ -31,7 +31,7 @@ from lutloom.sim.engine.library import load_kernels
 from lutloom.sim.engine.planner import plan_in_planes
 from lutloom.sim.reference import run
 from lutloom.sim.toolchain import CSimError, find_compiler
-from tests.engines import each_set
+from tests.engines import each_set, random_values
 from tests.graphs import random_split
 from tests.windows import (
     random_border_threshold,
@@ -69,12 +69,6 @@ TYPES = (
 
 SIGNS = ((-1, 1), (-1, 0, 1), (0, 3, -3), (0, 0, 0, 1), (-5,), (0,), (1, 2))
 """Weights, nearly all of which are -1, 0 and 1 times something."""
-
-
-def random_values(rng: np.random.Generator, images: int, tensor: TensorType) -> IntArray:
-    element = tensor.element
-    codes = rng.integers(0, element.count, (images, *tensor.shape))
-    return element.lo + codes * element.step
 
 
 def chain(x: TensorType, *ops: Op) -> Graph:
