@@ -147,6 +147,10 @@ class Planner:
         """Say that ``value`` is ``kept`` there: in a buffer of its own, or in another value's."""
         self.kept[value, kept.storage.layout] = kept
 
+    def is_input(self, kept: Kept) -> bool:
+        """Say whether what is ``kept`` there is the caller's: an input of the graph."""
+        return kept.buffer < len(self.graph.inputs)  # the first buffers are those
+
     def only_reader(self, value: str) -> Node | None:
         """Return the node that alone reads ``value``, if there is one and it is no output."""
         readers = self.graph.users[value]

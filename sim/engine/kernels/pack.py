@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lutloom.core.types import TensorType
     from lutloom.sim.engine.planner import Kept, Planner
 
 
@@ -49,16 +50,17 @@ def packed(planner: Planner, value: str, x: Kept) -> Kept:
     # Bytes may stand for more integers than the value has: for what pads it, too.
     reached = storage.lo + storage.step * np.arange(1, storage.levels + 1)
     first = -((x.storage.lo - reached) // x.storage.step)
-    step = Pack(
-        x=x.buffer,
-        y=y.buffer,
-        pixels=tensor.size // tensor.channels,
-        channels=tensor.channels,
-        levels=storage.levels,
-        first=first.astype(np.uint8),
-    )
-    planner.add("pack", step, (x.buffer,), (y.buffer,))
+    add_pack(planner, tensor, x, y, first.astype(np.uint8))
     return y
+
+
+def add_pack(
+    planner: Planner, tensor: TensorType, x: Kept, y: Kept, first: NDArray[np.uint8]
+) -> None:
+    """Add a step that makes the bits of ``y`` of the bytes of ``x``: from ``first [levels]`` on."""
+    pixels = tensor.size // tensor.channels
+    step = Pack(x.buffer, y.buffer, pixels, tensor.channels, len(first), first)
+    planner.add("pack", step, (x.buffer,), (y.buffer,))
 
 
 def unpacked(planner: Planner, value: str, x: Kept) -> Kept:

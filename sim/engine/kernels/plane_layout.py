@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lutloom.core.types import IntType
     from lutloom.sim.engine.planner import Kept, Planner
 
 BYTE = 8
@@ -56,9 +57,14 @@ class PlaneMove:
     lengths: NDArray[np.int64]
 
 
+def has_few_levels(element: IntType) -> bool:
+    """Say whether codes of ``element`` are put into planes: there are few."""
+    return 1 <= element.count - 1 <= MOST_LEVELS
+
+
 def can_slice(planner: Planner, value: str) -> bool:
     """Say whether ``value`` is in planes, or could be: its codes are few, and bytes."""
-    if not 1 <= planner.type(value).element.count - 1 <= MOST_LEVELS:
+    if not has_few_levels(planner.type(value).element):
         return False
     is_sliced = (value, Layout.PLANES) in planner.kept
     return is_sliced or planner.dense(value).storage.layout is Layout.BYTES
@@ -74,11 +80,22 @@ def sliced(planner: Planner, value: str, dense: Kept) -> Kept:
     planes = planner.make(value, coded_storage(element, Layout.PLANES))
     codes = [element.lo + step * element.step for step in range(1, element.count)]
     first = np.array([(code - storage.lo) // storage.step for code in codes], np.uint8)
-    size = planner.type(value).size
-    step = ToPlanes(dense.buffer, planes.buffer, size, element.count - 1, 0, first)
-    is_input = value in planner.graph.inputs
-    planner.add("to_planes", step, (dense.buffer,), (planes.buffer,), is_whole=is_input)
+    add_to_planes(planner, dense, planes.buffer, planner.type(value).size, first)
     return planes
+
+
+def add_to_planes(
+    planner: Planner,
+    x: Kept,
+    y: int,
+    elements: int,
+    first: NDArray[np.uint8],
+    *,
+    is_binary: bool = False,
+) -> None:
+    """Add a step that makes planes of bytes: of those from ``first [levels]`` on, or its bits."""
+    step = ToPlanes(x.buffer, y, elements, len(first), int(is_binary), first)
+    planner.add("to_planes", step, (x.buffer,), (y,), is_whole=planner.is_input(x))
 
 
 def sliced_bytes(planner: Planner, value: str, dense: Kept) -> int:
@@ -88,9 +105,7 @@ def sliced_bytes(planner: Planner, value: str, dense: Kept) -> int:
     size = planner.type(value).size
     planes = planner.scratch_planes(size * BYTE)
     bits = 1 << np.arange(BYTE)
-    step = ToPlanes(dense.buffer, planes, size, BYTE, 1, bits.astype(np.uint8))
-    is_input = value in planner.graph.inputs
-    planner.add("to_planes", step, (dense.buffer,), (planes,), is_whole=is_input)
+    add_to_planes(planner, dense, planes, size, bits.astype(np.uint8), is_binary=True)
     return planes
 
 

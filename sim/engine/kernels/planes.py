@@ -121,15 +121,16 @@ def lower_planes(planner: Planner, products: Products) -> bool:
     """Add the steps of ``products`` where they can be computed in planes, and say so."""
     import numpy as np
 
-    factored, behind = _factored(products), planner.type(products.y).element.count - 1
-    if not planner.lanes or factored is None or len(factored.signs) * BYTE > _MOST_INPUTS:
+    if not planner.lanes or not fits_planes(products.weights):
         return False
+    behind = planner.type(products.y).element.count - 1
     if products.stairs is not None and not 1 <= behind <= _MOST_LEVELS_BEHIND:
         return False
     sliced = _sliced(planner, products)
     if sliced is None:
         return False
     planner.sliced += products.pixels * products.outputs * products.fan_in
+    factored = _factored(products.weights)
     products, seen = _seen(planner, products, sliced)
     size, channels = planner.lanes // 8, planner.type(products.x).channels
     inputs = (seen.taps[:, None] * channels + np.arange(channels)).reshape(-1, 1)
@@ -163,18 +164,26 @@ def _sliced(planner: Planner, products: Products) -> _Sliced | None:
     return _Sliced(buffer, BYTE, dense.storage.lo, dense.storage.step, is_binary=True)
 
 
-def _factored(products: Products) -> _Factored | None:
-    """Return the weights ``[taps * C, outputs]`` as factors and signs, if they are that."""
+def fits_planes(weights: NDArray[np.int64]) -> bool:
+    """Say whether ``weights [groups, taps, C / groups, M / groups]`` are added and subtracted only.
+
+    Those of an output may all be multiplied by the same number afterwards.
+    """
+    groups, taps, channels, _ = weights.shape
+    sizes = abs(weights)
+    is_factored = (sizes == 0) | (sizes == sizes.max(axis=(1, 2), keepdims=True))
+    return bool(is_factored.all()) and groups * taps * channels * BYTE <= _MOST_INPUTS
+
+
+def _factored(weights: NDArray[np.int64]) -> _Factored:
+    """Return weights that fit as factors and signs."""
     import numpy as np
 
-    groups, taps, channels, outputs = products.weights.shape
-    sizes = np.abs(products.weights)
-    factors = np.maximum(sizes.max(axis=(1, 2)), 1)
-    if ((sizes != 0) & (sizes != factors[:, None, None])).any():
-        return None
+    groups, taps, channels, outputs = weights.shape
+    factors = np.maximum(abs(weights).max(axis=(1, 2)), 1)
     whole = np.zeros((taps, groups, channels, groups, outputs), np.int8)
-    for group, weights in enumerate(products.weights):
-        whole[:, group, :, group] = np.sign(weights)
+    for group, own in enumerate(weights):
+        whole[:, group, :, group] = np.sign(own)
     return _Factored(whole.reshape(-1, groups * outputs), factors.ravel())
 
 

@@ -10,6 +10,7 @@ from lutloom.core.windows import class_indices
 from lutloom.sim.engine.kernels.lines import lower_lines
 from lutloom.sim.engine.kernels.periods import as_stored, written_bits
 from lutloom.sim.engine.kernels.table import add_table, codes_of
+from lutloom.sim.engine.kernels.thermometer import lower_thermometer
 from lutloom.sim.engine.program import SLACK
 from lutloom.sim.engine.storage import Layout
 
@@ -69,14 +70,17 @@ def lower_threshold(planner: Planner, node: Node) -> None:
     assert isinstance(node.op, Threshold | BorderThreshold)
     (value,) = node.inputs
     tensor = planner.type(value)
-    x, y = planner.dense(value), planner.make(node.name)
+    x = planner.dense(value)
     kind_of = classes_of(node.op, tensor.shape, tensor.size // tensor.channels)
     if x.storage.layout is Layout.BYTES:
         *_, channels, levels = node.op.thresholds.shape
         if channels == 1 or levels > _FEW:
             values = _levels_of_codes(node.op, x)
-            add_table(planner, x, y, values, tensor.size, kind_of)
+            if lower_thermometer(planner, node.name, x, values):
+                return
+            add_table(planner, x, planner.make(node.name), values, tensor.size, kind_of)
             return
+    y = planner.make(node.name)
     if lower_lines(planner, node.op, tensor, x, y):
         return
     stairs, y_operand = _coded(_staircases(node.op, tensor.element, x), y)

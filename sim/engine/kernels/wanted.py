@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lutloom.core.ops import Conv, Duplicate, Linear, MatVec, MaxPool, Reshape
+from lutloom.core.ops import Conv, Duplicate, Linear, MatVec, MaxPool, Permute, Reshape, Window
 from lutloom.sim.engine.kernels.bits import fits_bits
+from lutloom.sim.engine.kernels.plane_layout import has_few_levels
+from lutloom.sim.engine.kernels.planes import fits_planes
 from lutloom.sim.engine.products import weights_of
 from lutloom.sim.engine.storage import Layout, dense_storage
 
@@ -17,9 +19,25 @@ if TYPE_CHECKING:
 def wanted_layout(planner: Planner, value: str) -> Layout:
     """Return the layout that a reader of ``value`` takes, if one takes another than a dense one."""
     readers = planner.graph.users[value]
-    if not planner.lanes and any(_takes_bits(planner, value, node) for node in readers):
+    if planner.lanes:
+        if has_few_levels(planner.type(value).element) and any(
+            _takes_planes(planner, value, node) for node in readers
+        ):
+            return Layout.PLANES
+    elif any(_takes_bits(planner, value, node) for node in readers):
         return Layout.BITS
     return dense_storage(planner.stored_type(value)).layout
+
+
+def _takes_planes(planner: Planner, value: str, node: Node) -> bool:
+    """Say whether products read it, perhaps moved."""
+    match node.op:
+        case Conv() | Linear() | MatVec():
+            return fits_planes(weights_of(node.op, planner.type(value).channels))
+        case MaxPool() | Reshape() | Duplicate() | Permute() | Window():
+            return any(planner.wants(name) is Layout.PLANES for name in node.results)
+        case _:
+            return False
 
 
 def _takes_bits(planner: Planner, value: str, node: Node) -> bool:
