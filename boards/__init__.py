@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from lutloom.boards.board import Board, DspType, Family, MemoryPorts, Shell
+from lutloom.boards.board import Board, MemoryPorts, Shell
+from lutloom.boards.device import Device, DspType, Family
 from lutloom.boards.loader import BoardError, board_names, list_boards, load_board
 
 __all__ = [
     "Board",
     "BoardError",
+    "Device",
     "DspType",
     "Family",
     "MemoryPorts",

@@ -5,19 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-
-class Family(Enum):
-    """The device family, which fixes the kind of DSP slice."""
-
-    ZYNQ_7000 = "zynq-7000"
-    ZYNQ_ULTRASCALE_PLUS = "zynq-ultrascale+"
-
-
-class DspType(Enum):
-    """The DSP slice: DSP48E1 multiplies 25 x 18 bits, DSP48E2 27 x 18 bits."""
-
-    DSP48E1 = "DSP48E1"
-    DSP48E2 = "DSP48E2"
+from lutloom.boards.device import Device, DspType, Family
 
 
 class Shell(Enum):
@@ -66,8 +54,9 @@ class Board:
     @property
     def dsp_type(self) -> DspType:
         """Return the kind of DSP slice that the family has."""
-        match self.family:
-            case Family.ZYNQ_7000:
-                return DspType.DSP48E1
-            case Family.ZYNQ_ULTRASCALE_PLUS:
-                return DspType.DSP48E2
+        return self.device.dsp_type
+
+    @property
+    def device(self) -> Device:
+        """Return what the device holds."""
+        return Device(self.family, self.lut, self.ff, self.bram18, self.uram, self.dsp)

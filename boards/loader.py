@@ -14,7 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lutloom.boards.board import Board, Family, MemoryPorts, Shell
+from lutloom.boards.board import Board, MemoryPorts, Shell
+from lutloom.boards.device import Family
 from lutloom.core.errors import LutloomError
 from lutloom.core.files import read_text
 
@@ -28,6 +29,14 @@ _PARTS = {
     Family.ZYNQ_ULTRASCALE_PLUS: (
         r"x[acq](zu|k)[0-9]+[a-z]*-[a-z]+[0-9]+-[0-9A-Z]+-[a-z]",
         "xczu3eg-sbva484-1-e",
+    ),
+    Family.ULTRASCALE_PLUS: (
+        r"xc[a-z]+[0-9]+[a-z]*-[a-z]+[0-9]+-[0-9][0-9A-Z]*-[a-z]",
+        "xcu250-figd2104-2L-e",
+    ),
+    Family.VERSAL: (
+        r"xc[a-z]+[0-9]+-[a-z]+[0-9]+-[0-9][0-9A-Za-z]*-[a-z]-[a-zA-Z]",
+        "xcvc1902-vsva2197-2MP-e-S",
     ),
 }
 _BOARD_PART = r"[A-Za-z0-9._-]+:[A-Za-z0-9._-]+:part[0-9]+:[0-9]+(\.[0-9]+)*"
