@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _SUM, _DIFFERENCE, _SUM_AND_DIFFERENCE = range(3)
 _SAMPLE = 20  # outputs that show how large bundles should be
 _BLOCK = _BYTE = 8
 _LEAST = 3  # bits that eight inputs carry into
+_MASKS = ((-1, 0), (-1, -1), (0, 0))  # of an input: whether it is kept, whether it is complemented
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +125,8 @@ class _Writer:
     classes: list[tuple[int, ...]] = field(default_factory=list)
     additions: list[tuple[int, ...]] = field(default_factory=list)
     offsets: list[NDArray[np.int64]] = field(default_factory=list)
-    masks: list[NDArray[np.int64]] = field(default_factory=list)
+    masked: list[int] = field(default_factory=list)
+    """How many inputs are added, how many complemented and how many ignored, in turns."""
     numbers: list[Number] = field(default_factory=list)
     planes: int = 1
 
@@ -138,7 +141,7 @@ class _Writer:
             tuple(self.classes),
             tuple(self.additions),
             np.concatenate([np.zeros(0, np.uint32), *self.offsets]).astype(np.uint32),
-            np.concatenate([np.zeros((0, 2), np.int64), *self.masks]),
+            np.tile(_MASKS, (len(self.masked) // len(_MASKS), 1)).repeat(self.masked, axis=0),
             tuple(self.numbers),
             self.planes,
         )
@@ -182,12 +185,10 @@ class _Writer:
         rest, odd = plain[whole * _BLOCK :], complemented[turned * _BLOCK :]
         left = np.concatenate([rest, odd])
         padding = -len(left) % _BLOCK
-        flips = np.repeat([0, -1, 0], [len(rest), len(odd), padding])
-        keeps = np.repeat([-1, 0], [len(left), padding])
         blocks = (plain[: whole * _BLOCK], complemented[: turned * _BLOCK], left)
         # What pads is read too, and masked: any plane of the window will do.
-        self.offsets += [*blocks, np.repeat(left[:1], padding)]
-        self.masks.append(np.stack([keeps, flips], axis=1))
+        self.offsets += [*blocks, left[:1].repeat(padding)]
+        self.masked += [len(rest), len(odd), padding]
         return whole, turned, (len(left) + padding) // _BLOCK
 
 
@@ -202,16 +203,28 @@ def _classes(
 
     some = signs.any(axis=1)
     signs, offsets = signs[some], offsets[some]
-    first = np.take_along_axis(signs, (signs != 0).argmax(axis=1)[:, None], axis=1)
-    powers = 3 ** np.arange(signs.shape[1])
-    codes = (signs * first) @ powers
-    order = np.argsort(codes, kind="stable")
-    kinds, begins = np.unique(codes[order], return_index=True)
-    for chosen in np.split(order, begins[1:]) if len(kinds) else ():
-        is_plain = first[chosen, 0] > 0
-        plain, complemented = chosen[is_plain], chosen[~is_plain]
-        pattern = tuple((signs[chosen[0]] * first[chosen[0]]).tolist())
-        yield pattern, offsets[plain].ravel(), offsets[complemented].ravel()
+    first = np.take_along_axis(signs, (signs != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
+    # In 16 bits, which are sorted faster.
+    codes = (signs @ (3 ** np.arange(signs.shape[1])).astype(np.int16)) * first
+    order = np.argsort(2 * codes + (first < 0), kind="stable")
+    codes, offsets, is_plain = codes[order], offsets[order], first[order] > 0
+    begins = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist()]
+    ends = [*begins[1:], len(codes)]
+    plains = np.add.reduceat(is_plain, begins, dtype=np.int64).tolist() if len(codes) else []
+    for begin, plain, end in zip(begins, plains, ends, strict=False):
+        pattern = _pattern(int(codes[begin]), signs.shape[1])
+        middle = begin + plain
+        yield pattern, offsets[begin:middle].ravel(), offsets[middle:end].ravel()
+
+
+@lru_cache(maxsize=4096)
+def _pattern(code: int, outputs: int) -> tuple[int, ...]:
+    """Return the weights of which ``code`` is the number, in digits -1, 0 and 1."""
+    digits = []
+    for _ in range(outputs):
+        digits.append((code + 1) % 3 - 1)
+        code = (code - digits[-1]) // 3
+    return tuple(digits)
 
 
 @dataclass(eq=False)
