@@ -125,7 +125,7 @@ def _plan(processes: Graph, path: str | Path | None, board: Board) -> Plan:
     from lutloom.core.plan import parse_plan
 
     if path is None:
-        return in_ultra_rams(processes, default_plan(processes), board.uram)
+        return in_ultra_rams(processes, default_plan(processes), board.device.uram)
     try:
         text = read_text(Path(path))
     except (OSError, ValueError) as error:
@@ -133,7 +133,7 @@ def _plan(processes: Graph, path: str | Path | None, board: Board) -> Plan:
     try:
         plan = parse_plan(text)
         check_plan(processes, plan)
-        return in_ultra_rams(processes, settled_plan(processes, plan), board.uram)
+        return in_ultra_rams(processes, settled_plan(processes, plan), board.device.uram)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
 

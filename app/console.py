@@ -325,16 +325,17 @@ def show_demo(result: Demonstration) -> None:
 
 def show_boards(boards: Sequence[Board]) -> None:
     """Print the boards and their resources."""
-    table = _table(("board", "name", "part", "LUT", "FF", "BRAM18", "DSP", "clock"))
+    table = _table(("board", "name", "part", "LUT", "FF", "BRAM18", "URAM", "DSP", "clock"))
     for board in boards:
         table.add_row(
             board.name,
             escape(board.title),
             board.part,
-            f"{board.lut:,}",
-            f"{board.ff:,}",
-            str(board.bram18),
-            str(board.dsp),
+            f"{board.device.lut:,}",
+            f"{board.device.ff:,}",
+            str(board.device.bram18),
+            str(board.device.uram),
+            str(board.device.dsp),
             f"{board.clock_mhz:g} MHz",
         )
     _console.print(table)
@@ -342,7 +343,7 @@ def show_boards(boards: Sequence[Board]) -> None:
 
 def _table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    numbers = set("from to bits weights MACs PE SIMD numbers LUT FF BRAM18 DSP clock".split())
+    numbers = set("from to bits weights MACs PE SIMD numbers LUT FF BRAM18 URAM DSP clock".split())
     numbers.update(("equal", "explained", "at ties", "unexplained", "bound", "nearest"))
     numbers.update(("cycles", "awaits input", "awaits output"))
     for column in columns:

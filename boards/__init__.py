@@ -1,10 +1,13 @@
-"""Boards: one TOML file each, and their loader."""
+"""Boards: one TOML file each, tables of devices, and their loaders."""
 
 from __future__ import annotations
 
-from lutloom.boards.board import Board, MemoryPorts, Shell
+from lutloom.boards.board import Board, MemoryPorts, Shell, Tier
 from lutloom.boards.device import Device, DspType, Family
-from lutloom.boards.loader import BoardError, board_names, list_boards, load_board
+from lutloom.boards.loader import board_names, board_of_part, list_boards, load_board
+from lutloom.boards.parts import Licence, known_devices
+from lutloom.boards.sizes import boards_by_size, smallest_fitting
+from lutloom.boards.tables import BoardError
 
 __all__ = [
     "Board",
@@ -12,9 +15,15 @@ __all__ = [
     "Device",
     "DspType",
     "Family",
+    "Licence",
     "MemoryPorts",
     "Shell",
+    "Tier",
     "board_names",
+    "board_of_part",
+    "boards_by_size",
+    "known_devices",
     "list_boards",
     "load_board",
+    "smallest_fitting",
 ]

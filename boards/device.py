@@ -9,9 +9,11 @@ from enum import Enum
 class Family(Enum):
     """The device family, which fixes the kind of DSP slice and of look-up table."""
 
+    SERIES_7 = "7-series"
     ZYNQ_7000 = "zynq-7000"
-    ZYNQ_ULTRASCALE_PLUS = "zynq-ultrascale+"
+    ULTRASCALE = "ultrascale"
     ULTRASCALE_PLUS = "ultrascale+"
+    ZYNQ_ULTRASCALE_PLUS = "zynq-ultrascale+"
     VERSAL = "versal"
 
 
@@ -24,9 +26,11 @@ class DspType(Enum):
 
 
 _DSP_TYPES = {
+    Family.SERIES_7: DspType.DSP48E1,
     Family.ZYNQ_7000: DspType.DSP48E1,
-    Family.ZYNQ_ULTRASCALE_PLUS: DspType.DSP48E2,
+    Family.ULTRASCALE: DspType.DSP48E2,
     Family.ULTRASCALE_PLUS: DspType.DSP48E2,
+    Family.ZYNQ_ULTRASCALE_PLUS: DspType.DSP48E2,
     Family.VERSAL: DspType.DSP58,
 }
 

@@ -7,44 +7,38 @@ Parts and board parts are written into Tcl later on, so their spelling is checke
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import dataclass
-from enum import Enum
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.boards.board import Board, MemoryPorts, Shell
 from lutloom.boards.device import Family
-from lutloom.core.errors import LutloomError
+from lutloom.boards.parts import (
+    Silicon,
+    find_part,
+    part_spelling,
+    read_device,
+    read_sources,
+    read_unchecked,
+)
+from lutloom.boards.tables import BoardError, Table, parse
 from lutloom.core.files import read_text
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_Choice = TypeVar("_Choice", bound=Enum)
-
-_PARTS = {
-    Family.ZYNQ_7000: (r"x[acq]7z[0-9]{3}s?[a-z]+[0-9]+-[0-9][a-z]*", "xc7z020clg400-1"),
-    Family.ZYNQ_ULTRASCALE_PLUS: (
-        r"x[acq](zu|k)[0-9]+[a-z]*-[a-z]+[0-9]+-[0-9A-Z]+-[a-z]",
-        "xczu3eg-sbva484-1-e",
-    ),
-    Family.ULTRASCALE_PLUS: (
-        r"xc[a-z]+[0-9]+[a-z]*-[a-z]+[0-9]+-[0-9][0-9A-Z]*-[a-z]",
-        "xcu250-figd2104-2L-e",
-    ),
-    Family.VERSAL: (
-        r"xc[a-z]+[0-9]+-[a-z]+[0-9]+-[0-9][0-9A-Za-z]*-[a-z]-[a-zA-Z]",
-        "xcvc1902-vsva2197-2MP-e-S",
-    ),
-}
 _BOARD_PART = r"[A-Za-z0-9._-]+:[A-Za-z0-9._-]+:part[0-9]+:[0-9]+(\.[0-9]+)*"
 _NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
-
-
-class BoardError(LutloomError, ValueError):
-    """A board that is not known, or a board file that cannot be used."""
+# The clock to ask for, and the highest, in MHz.
+_CLOCKS = {
+    Family.SERIES_7: (100, 250),
+    Family.ZYNQ_7000: (100, 250),
+    Family.ULTRASCALE: (200, 400),
+    Family.ULTRASCALE_PLUS: (200, 500),
+    Family.ZYNQ_ULTRASCALE_PLUS: (200, 400),
+    Family.VERSAL: (250, 500),
+}
+# UG585 and UG1085: the high-performance ports between fabric and DDR.
+_PROCESSOR_PORTS = {
+    Family.ZYNQ_7000: (MemoryPorts("DDR", "S_AXI_HP#", 4, 64),),
+    Family.ZYNQ_ULTRASCALE_PLUS: (MemoryPorts("DDR", "S_AXI_HP#_FPD", 4, 128),),
+}
 
 
 def board_names() -> tuple[str, ...]:
@@ -67,13 +61,13 @@ def load_board(name_or_path: str | Path) -> Board:
     """
     if isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
-        return _parse(_read(path), str(path), _checked_name(path))
+        return _board(parse(_read(path), str(path)), _checked_name(path))
     name = _name_of(name_or_path.strip())
     if name not in board_names():
         raise BoardError(_unknown(name_or_path, name))
     file_name = name.replace("-", "_") + ".toml"
     text = files("lutloom.boards").joinpath(file_name).read_text(encoding="utf-8")
-    return _parse(text, file_name, name)
+    return _board(parse(text, file_name), name)
 
 
 def _name_of(text: str) -> str:
@@ -122,133 +116,115 @@ def _read(path: Path) -> str:
         ) from None
 
 
-@dataclass(frozen=True)
-class _Table:
-    """One table of a board file: reads typed values and names itself in what it refuses."""
-
-    file: str
-    prefix: str
-    values: Mapping[str, object]
-
-    def refuse(self, key: str, found: str, legal: str) -> BoardError:
-        return BoardError(f"{self.file}: {self.prefix}{key} {found}: give {legal}")
-
-    def only(self, *keys: str) -> None:
-        for key in self.values:
-            if key not in keys:
-                raise self.refuse(
-                    repr(key) if not re.fullmatch(r"\w+", key) else key,
-                    "is not a key of a board",
-                    f"one of {', '.join(keys)}",
-                )
-
-    def value(self, key: str, legal: str) -> object:
-        if key not in self.values:
-            raise self.refuse(key, "is missing", legal)
-        return self.values[key]
-
-    def text(self, key: str, legal: str, pattern: str = r"[^\x00-\x1f\x7f]+") -> str:
-        value = self.value(key, legal)
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise self.refuse(key, f"is {value!r}", legal)
-        return value
-
-    def texts(self, key: str, legal: str) -> tuple[str, ...]:
-        value = self.value(key, legal)
-        if not isinstance(value, list) or not value:
-            raise self.refuse(key, f"is {value!r}", legal)
-        texts = tuple(item for item in value if isinstance(item, str) and item.isprintable())
-        if len(texts) != len(value):
-            raise self.refuse(key, f"is {value!r}", legal)
-        return texts
-
-    def integer(self, key: str, low: int, high: int) -> int:
-        legal = f"an integer from {low} to {high}"
-        value = self.value(key, legal)
-        # TOML's true is a Python int
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self.refuse(key, f"is {value!r}", legal)
-        return value
-
-    def choice(self, key: str, choices: type[_Choice]) -> _Choice:
-        legal = "one of " + ", ".join(f'"{choice.value}"' for choice in choices)
-        value = self.value(key, legal)
-        for choice in choices:
-            if choice.value == value:
-                return choice
-        raise self.refuse(key, f"is {value!r}", legal)
-
-    def table(self, key: str) -> _Table:
-        value = self.value(key, f"a table [{key}]")
-        if not isinstance(value, dict):
-            raise self.refuse(key, f"is {value!r}", f"a table [{key}]")
-        return _Table(self.file, f"{self.prefix}{key}.", value)
-
-
-def _parse(text: str, file: str, name: str) -> Board:
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of 5000 digits, brackets as many
-        raise BoardError(f"{file} is not TOML: {error}") from None
-    board = _Table(file, "", values)
-    board.only(
-        "title", "part", "family", "clock_mhz", "shell", "sources",
-        "resources", "memory_ports", "vivado",
+def _board(table: Table, name: str) -> Board:
+    table.only(
+        "title", "part", "clock_mhz", "highest_clock_mhz", "shell", "sources", "unchecked",
+        "memory_ports", "vivado", "vitis", "device",
     )  # fmt: skip
-    resources = board.table("resources")
-    resources.only("lut", "ff", "bram18", "uram", "dsp")
-    family = board.choice("family", Family)
-    part_pattern, part_example = _PARTS[family]
+    sources, unchecked = read_sources(table), read_unchecked(table)
+    part, silicon = _part(table, sources)
+    known = "device" not in table.values
+    clock = table.integer("clock_mhz", 1, 1000)
     return Board(
         name=name,
-        title=board.text("title", "the board's name for readers"),
-        part=board.text(
-            "part", f'a part of the family {family.value}, such as "{part_example}"', part_pattern
-        ),
-        family=family,
-        lut=resources.integer("lut", 1, 10**8),
-        ff=resources.integer("ff", 1, 10**8),
-        bram18=resources.integer("bram18", 0, 10**6),
-        uram=resources.integer("uram", 0, 0 if family is Family.ZYNQ_7000 else 10**6),
-        dsp=resources.integer("dsp", 0, 10**6),
-        clock_mhz=board.integer("clock_mhz", 1, 1000),
-        shell=_shell(board, family),
-        memory_ports=_memory_ports(board.table("memory_ports")),
-        sources=board.texts("sources", "a list of the data sheets that the figures come from"),
-        **_vivado(board),
+        title=table.text("title", "the board's name for readers"),
+        part=part,
+        device=silicon.device,
+        clock_mhz=clock,
+        highest_clock_mhz=table.integer("highest_clock_mhz", clock, 1000, default=clock),
+        shell=_shell(table, silicon.device.family),
+        memory_ports=tuple(map(_memory_ports, table.tables("memory_ports"))),
+        licence=silicon.licence,
+        first_vivado=silicon.first_vivado,
+        last_vivado=silicon.last_vivado,
+        sources=silicon.sources + sources if known else sources,
+        unchecked=silicon.unchecked + unchecked,
+        **_names(table, "vivado", "board_part", "board_files", _BOARD_PART),
+        **_names(table, "vitis", "platform", "platform_files", r"[A-Za-z0-9_.-]+"),
     )
 
 
-def _shell(board: _Table, family: Family) -> Shell:
-    shell = board.choice("shell", Shell)
-    if shell is Shell.ZYNQ and family is not Family.ZYNQ_7000:
-        raise board.refuse(
+def _part(table: Table, sources: tuple[str, ...]) -> tuple[str, Silicon]:
+    legal = "the name of a part, such as"
+    if "device" not in table.values:
+        part = table.text("part", f'{legal} "xc7z020clg400-1"')
+        try:
+            return part, find_part(part)
+        except BoardError as error:
+            raise BoardError(f"{table.file}: {error}") from None
+    silicon = read_device(table.table("device"), sources)
+    pattern, example = part_spelling(silicon.device.family)
+    family = silicon.device.family.value
+    return table.text(
+        "part", f'a part of the family {family}, such as "{example}"', pattern
+    ), silicon
+
+
+def _shell(table: Table, family: Family) -> Shell:
+    shell = table.choice("shell", Shell)
+    if shell is Shell.ZYNQ and family not in {Family.ZYNQ_7000, Family.ZYNQ_ULTRASCALE_PLUS}:
+        raise table.refuse(
             "shell", f"is 'zynq' but the family is {family.value!r}", '"none" for this family'
         )
     return shell
 
 
-def _memory_ports(table: _Table) -> MemoryPorts:
-    table.only("kind", "count", "width")
+def _memory_ports(table: Table) -> MemoryPorts:
+    table.only("kind", "name", "count", "width")
     width = table.integer("width", 8, 1024)
     if width & (width - 1):
         raise table.refuse("width", f"is {width}", "a power of two, in bits")
     return MemoryPorts(
-        kind=table.text("kind", 'the name of the ports, such as "HP"', r"[A-Za-z0-9_]+"),
+        kind=table.text("kind", 'what they lead to, such as "DDR"', r"[A-Za-z0-9_ ]+"),
+        name=table.text(
+            "name", 'the name of the ports, # for their number, such as "S_AXI_HP#"', r"[\w\[\]#]+"
+        ),
         count=table.integer("count", 1, 64),
         width=width,
     )
 
 
-def _vivado(board: _Table) -> dict[str, str]:
-    # A board that Vivado does not know by name has a part and no such table.
-    if "vivado" not in board.values:
-        return {"board_part": "", "board_files": ""}
-    vivado = board.table("vivado")
-    vivado.only("board_part", "board_files")
-    return {
-        "board_part": vivado.text(
-            "board_part", 'Vivado\'s name, such as "tul.com.tw:pynq-z2:part0:1.0"', _BOARD_PART
-        ),
-        "board_files": vivado.text("board_files", "where the board's files are to be had"),
+def _names(table: Table, tool: str, name: str, where: str, pattern: str) -> dict[str, str]:
+    """Return a tool's name for the board, and where its files are: "" for both if it has none."""
+    if tool not in table.values:
+        return {name: "", where: ""}
+    names = table.table(tool)
+    names.only(name, where)
+    examples = {
+        "board_part": "tul.com.tw:pynq-z2:part0:1.0",
+        "platform": "xilinx_u250_gen3x16_xdma",
     }
+    return {
+        name: names.text(name, f'{tool.capitalize()}\'s name, such as "{examples[name]}"', pattern),
+        where: names.text(where, "where the files are to be had"),
+    }
+
+
+def board_of_part(part: str) -> Board:
+    """Return a board that is nothing but a part, such as ``xc7z010clg400-1``, of a known device.
+
+    Its clock is the family's usual one, its memory ports are those of the family's processor.
+    Raises ``BoardError`` for a part that is not spelt as parts are, or of an unknown device.
+    """
+    silicon = find_part(part.strip())
+    family = silicon.device.family
+    clock, highest = _CLOCKS[family]
+    return Board(
+        name=part.strip(),
+        title=f"the part {part.strip()} alone",
+        part=part.strip(),
+        device=silicon.device,
+        clock_mhz=clock,
+        highest_clock_mhz=highest,
+        shell=Shell.NONE,
+        memory_ports=_PROCESSOR_PORTS.get(family, ()),
+        licence=silicon.licence,
+        first_vivado=silicon.first_vivado,
+        last_vivado=silicon.last_vivado,
+        board_part="",
+        board_files="",
+        platform="",
+        platform_files="",
+        sources=silicon.sources,
+        unchecked=silicon.unchecked,
+    )

@@ -341,6 +341,6 @@ def test_a_broken_board_file_is_named_with_its_key(
 ) -> None:
     source = resources.files("lutloom.boards").joinpath("pynq_z2.toml").read_text()
     board = tmp_path / "mine.toml"
-    board.write_text(re.sub(r"(?m)^lut = .*$", 'lut = "many"', source))
+    board.write_text(re.sub(r"(?m)^clock_mhz = .*$", 'clock_mhz = "fast"', source))
     ended = invoke("compile", models / "float.onnx", "-o", tmp_path / "b", "--board", board)
-    refused(ended, "mine.toml", "lut", "many")
+    refused(ended, "mine.toml", "clock_mhz", "fast")
