@@ -19,7 +19,25 @@ settings.register_profile("fuzz", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer what takes long."""
+    parser.addoption(
+        "--every-network",
+        action="store_true",
+        help="run every network that a test streamlines in the compiled engine as well",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See that all sources are installed, and do what was asked for."""
+    _check_installation()
+    if config.getoption("--every-network"):
+        from tests.every_network import compare_every_network
+
+        compare_every_network()
+
+
+def _check_installation() -> None:
     """Compare the sources with what is importable: an editable install links file by file."""
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     spec = find_spec("lutloom")

@@ -1,0 +1,1 @@
+"""Plans: the exact ones, of least resources or of the highest rate."""
