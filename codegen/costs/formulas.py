@@ -1,0 +1,88 @@
+"""What each part takes of a device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from lutloom.codegen.costs import logic, memories
+from lutloom.codegen.costs.parts import (
+    Adder,
+    AdderTree,
+    Comparator,
+    Control,
+    Counter,
+    DspSlices,
+    FifoBuffer,
+    Multiplexer,
+    Multiplier,
+    Negation,
+    Part,
+    Parts,
+    Popcount,
+    Ram,
+    Registers,
+    Rom,
+    ShiftRegister,
+)
+from lutloom.codegen.costs.resources import Confidence, Confidences, Cost, Resources, total
+
+if TYPE_CHECKING:
+    from lutloom.boards.device import Device
+
+_GUESSED_LUTS = Confidences(lut=Confidence.UNCALIBRATED)
+_GUESSED = Confidences(lut=Confidence.UNCALIBRATED, ff=Confidence.UNCALIBRATED)
+
+
+def parts_cost(parts: Parts, device: Device) -> Cost:
+    """Return the cost of ``parts`` together."""
+    return total(part_cost(part, device) * count for count, part in parts)
+
+
+def part_cost(part: Part, device: Device) -> Cost:
+    """Return what ``part`` takes of ``device``, each figure with its confidence.
+
+    Flip-flops are those that a part can't be without; what a pipeline registers between parts is
+    ``Registers``, which the kernel's cost model counts.
+    """
+    match part:
+        case DspSlices(count):
+            return Cost(Resources(dsp=count))
+        case Registers(bits):
+            return Cost(Resources(ff=bits), Confidences(ff=Confidence.UNCALIBRATED))
+        case Counter(states):
+            bits = max(states - 1, 0).bit_length()
+            luts = logic.adder(bits) + -(-bits // 6)
+            return Cost(Resources(lut=luts, ff=bits), _GUESSED)
+        case Control(streams, stages):
+            return Cost(Resources(lut=8 + 3 * streams + stages, ff=4 + streams + stages), _GUESSED)
+        case ShiftRegister(depth, bits):
+            return memories.shift_register(depth, bits)
+        case Rom(words, bits, memory):
+            return memories.rom(words, bits, memory)
+        case Ram(words, bits, memory):
+            return memories.ram(words, bits, memory, device)
+        case FifoBuffer(depth, bits, memory):
+            return memories.fifo(depth, bits, memory, device)
+        case _:
+            return Cost(Resources(lut=_logic_luts(part)), _GUESSED_LUTS)
+
+
+def _logic_luts(
+    part: Popcount | AdderTree | Adder | Negation | Multiplier | Comparator | Multiplexer,
+) -> int:
+    match part:
+        case Popcount(bits, has_xnor):
+            return logic.xnor_popcount(bits) if has_xnor else logic.popcount(bits)
+        case AdderTree(terms, bits):
+            return logic.adder_tree(terms, bits)
+        case Adder(bits) | Negation(bits):
+            return logic.adder(bits)
+        case Multiplier(left, right, is_constant):
+            luts = logic.constant_multiplier if is_constant else logic.multiplier
+            return luts(left, right)
+        case Comparator(bits, is_constant):
+            return logic.constant_comparator(bits) if is_constant else logic.comparator(bits)
+        case Multiplexer(ways, bits):
+            return logic.multiplexer(ways, bits)
+        case _:
+            assert_never(part)
