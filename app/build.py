@@ -28,12 +28,13 @@ from lutloom.core.store import load_graph
 from lutloom.data import load_data
 
 if TYPE_CHECKING:
+    from lutloom.boards import Board
     from lutloom.core.graph import Graph
     from lutloom.core.network import Network
     from lutloom.core.plan import Plan
     from lutloom.data import Arrays
 
-FORMAT = 2
+FORMAT = 3
 MODEL, MANIFEST, PLAN, GOLDEN, SAMPLES = (
     "model.onnx",
     "build.json",
@@ -56,13 +57,16 @@ class BuildError(LutloomError, ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Build:
-    """A compiled model: its network, its graph of processes and its plan."""
+    """A compiled model: its network, its graph of processes and its plan.
+
+    ``board`` is the one that it was compiled for, or a part alone, as it was known then, and
+    ``clock_mhz`` the fabric clock that is asked for there.
+    """
 
     directory: Path
     name: str
-    board: str
-    part: str
-    clock_mhz: int
+    board: Board
+    clock_mhz: float
     network: Network
     processes: Graph
     plan: Plan
@@ -134,9 +138,8 @@ def load_build(directory: str | Path, *, strict: bool = True) -> Build:
     return Build(
         directory=directory,
         name=str(manifest.get("name")),
-        board=str(manifest.get("board")),
-        part=str(manifest.get("part")),
-        clock_mhz=int(manifest["clock_mhz"]),
+        board=_board(manifest, directory / MANIFEST),
+        clock_mhz=manifest["clock_mhz"],
         network=load_network(directory),
         processes=load_graph(directory / "processes"),
         plan=folding,
@@ -192,6 +195,7 @@ def check_output(path: Path, directory: Path) -> None:
 def manifest_text(build: Build, directory: Path) -> bytes:
     """Return build.json's text for ``build``, whose other files are all in ``directory``."""
     from lutloom import __version__
+    from lutloom.boards import board_record
 
     paths = sorted(path for path in directory.rglob("*") if path.is_file())
     files = {path.relative_to(directory).as_posix(): _digest(path) for path in paths}
@@ -199,8 +203,7 @@ def manifest_text(build: Build, directory: Path) -> bytes:
         "format": FORMAT,
         "lutloom": __version__,
         "name": build.name,
-        "board": build.board,
-        "part": build.part,
+        "board": board_record(build.board),
         "clock_mhz": build.clock_mhz,
         "inputs": {port.name: list(port.shape) for port in build.network.inputs},
         "outputs": {port.name: list(port.shape) for port in build.network.outputs},
@@ -228,12 +231,21 @@ def _manifest(directory: Path) -> Mapping[str, Any]:
         raise BuildError(f"{path} can't be read: {error}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise BuildError(f"{path} is of another format: compile the model again")
-    if not isinstance(document.get("clock_mhz"), int):
+    if not isinstance(document.get("clock_mhz"), int | float):
         raise BuildError(f"{path} is of another format: compile the model again")
     document.pop("digest", None)
     if text != _sealed(document):
         raise BuildError(f"{path} is not as `lutloom compile` wrote it: compile the model again")
     return document
+
+
+def _board(manifest: Mapping[str, Any], path: Path) -> Board:
+    from lutloom.boards import board_of_record
+
+    try:
+        return board_of_record(manifest["board"])
+    except (KeyError, TypeError, ValueError):
+        raise BuildError(f"{path} is of another format: compile the model again") from None
 
 
 def _sealed(document: Mapping[str, Any]) -> bytes:

@@ -48,6 +48,22 @@ _INPUT_BIAS = Annotated[
 _MOST_SAMPLES = 1_000_000
 _FORCE = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 _BOARD = Annotated[str, typer.Option(help="A board's name, or the path of its TOML file.")]
+_TARGET = Annotated[
+    str | None, typer.Option(help="A board's name, or the path of its TOML file: pynq-z2.")
+]
+_PART = Annotated[
+    str | None, typer.Option(help="A part that stands alone, instead: xc7z010clg400-1.")
+]
+_CLOCK = Annotated[
+    float | None,
+    typer.Option("--clock-mhz", "--clock", help="The fabric clock: the board's by default."),
+]
+_UTILIZATION = Annotated[
+    float, typer.Option(help="The share of the look-up tables that a plan may take.")
+]
+_WORD_BITS = Annotated[
+    int | None, typer.Option(help="The width of the AXI streams: as fits by default.")
+]
 
 
 class EngineName(Enum):
@@ -161,7 +177,18 @@ def inspect(
 def compile_(  # noqa: PLR0913, PLR0917 - options
     model: _MODEL,
     output: Annotated[Path, typer.Option("--output", "-o", help="The directory to make.")],
-    board: _BOARD = "pynq-z2",
+    board: _TARGET = None,
+    part: _PART = None,
+    clock_mhz: _CLOCK = None,
+    target_fps: Annotated[
+        float | None,
+        typer.Option(help="Images a second: the plan that takes least for them."),
+    ] = None,
+    fastest: Annotated[
+        bool, typer.Option("--fastest", help="The plan with the highest rate that fits.")
+    ] = False,
+    max_utilization: _UTILIZATION = 0.7,
+    word_bits: _WORD_BITS = None,
     plan: Annotated[
         Path | None, typer.Option(help="A plan.json of an earlier build, edited or not.")
     ] = None,
@@ -189,6 +216,12 @@ def compile_(  # noqa: PLR0913, PLR0917 - options
             model,
             output,
             board=board,
+            part=part,
+            clock_mhz=clock_mhz,
+            target_fps=target_fps,
+            fastest=fastest,
+            max_utilization=max_utilization,
+            word_bits=word_bits,
             plan=plan,
             input_type=by_input(input_type),
             input_scale=by_input(input_scale),

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.build import GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build, manifest_text
-from lutloom.core.files import OutputError, read_text, whole_directory, write_file
+from lutloom.core.files import OutputError, whole_directory, write_file
 from lutloom.data import save_arrays
 from lutloom.data_set import open_data
 from lutloom.input_type import raw_input
+from lutloom.planning import UTILIZATION, make_plan, read_plan, wish_of
+from lutloom.targets import TargetError, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from lutloom.boards import Board
     from lutloom.codegen.toolflow import AxiStream
     from lutloom.core.graph import Graph
     from lutloom.core.network import Network
-    from lutloom.core.plan import Plan
     from lutloom.core.types import IntArray
     from lutloom.data import DataSource
     from lutloom.input_type import ByInput
@@ -36,7 +36,13 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     model: str | Path,
     output: str | Path,
     *,
-    board: str = "pynq-z2",
+    board: str | None = None,
+    part: str | None = None,
+    clock_mhz: float | None = None,
+    target_fps: float | None = None,
+    fastest: bool = False,
+    max_utilization: float = UTILIZATION,
+    word_bits: int | None = None,
     plan: str | Path | None = None,
     input_type: ByInput = None,
     input_scale: ByInput = None,
@@ -47,17 +53,23 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
 ) -> Build:
     """Compile the QONNX file ``model`` to an HLS project in the directory ``output``.
 
-    ``board`` is one that ``list_boards`` knows, or the path of a board's TOML file. ``plan`` is a
-    plan file; without one, a plain automatic plan is made. ``input_type``, ``input_scale`` and
-    ``input_bias`` say that the model's input holds integers, and what they stand for. ``data`` are
-    inputs of the model, ``[N, ...]``, for the testbench and for ``verify``; without them, random
-    ones are used. Of several inputs all four go by the model's names, in mappings. ``name`` names
-    the design: by default, the model's file. ``force`` replaces ``output`` if it exists.
+    ``board`` is one that ``list_boards`` knows, or the path of a board's TOML file, by default
+    the Pynq-Z2; instead of one, ``part`` is a part such as ``xc7z010clg400-1``. ``clock_mhz`` is
+    the fabric clock, the board's own by default.
+
+    The plan is the one of least resources for ``target_fps`` images a second, or the ``fastest``
+    one, with at most ``max_utilization`` of the board's look-up tables and streams of
+    ``word_bits`` bits. ``plan`` is a plan file instead. Without any of them a plain plan is made.
+
+    ``input_type``, ``input_scale`` and ``input_bias`` say that the model's input holds integers,
+    and what they stand for. ``data`` are inputs of the model, ``[N, ...]``, for the testbench and
+    for ``verify``; without them, random ones are used. Of several inputs all four go by the
+    model's names, in mappings. ``name`` names the design: by default, the model's file. ``force``
+    replaces ``output`` if it exists.
 
     Raises a ``LutloomError`` that says what to do for whatever can't be compiled; ``output`` then
     stays as it was.
     """
-    from lutloom.boards import load_board
     from lutloom.codegen.lower import lower
     from lutloom.core.network import save_network
     from lutloom.core.plan import print_plan
@@ -67,10 +79,24 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
 
     model, output = Path(model), Path(output)
     check_output(output, force=force, marker=MANIFEST)
-    target = load_board(board)
+    target = target_of(board, part, clock_mhz)
+    wish = wish_of(
+        target_fps=target_fps,
+        fastest=fastest,
+        max_utilization=max_utilization,
+        word_bits=word_bits,
+    )
+    if plan is not None and not (wish.is_plain and wish.word_bits is None):
+        raise TargetError(
+            "a plan file says itself what is built: leave out --plan, or --target-fps, --fastest"
+            " and --word-bits"
+        )
     network = streamline(model, raw_input(input_type, input_scale, input_bias))
     processes = lower(network.graph)
-    folding = _plan(processes, plan, target)
+    if plan is None:
+        folding = make_plan(processes, target, wish)
+    else:
+        folding = read_plan(Path(plan), processes, target)
     samples = None
     if data is not None:
         samples = open_data(data, network, least=1).first(GOLDEN_IMAGES)
@@ -78,8 +104,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
     build = Build(
         output,
         name or model.stem,
-        target.name,
-        target.part,
+        target.board,
         target.clock_mhz,
         network,
         processes,
@@ -93,7 +118,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
         save_arrays(directory / GOLDEN, _by_port(build, golden))
         if samples is not None:
             save_arrays(directory / SAMPLES, samples)
-        _write_project(build, directory, golden, target)
+        _write_project(build, directory, golden)
         write_file(directory / MANIFEST, manifest_text(build, directory))
     return build
 
@@ -116,26 +141,6 @@ def check_output(path: Path, *, force: bool, marker: str) -> None:
         raise OutputError(
             f"{path} was not written by lutloom: it is not replaced; choose another directory"
         )
-
-
-def _plan(processes: Graph, path: str | Path | None, board: Board) -> Plan:
-    from lutloom.codegen.folding import check_plan, default_plan, settled_plan
-    from lutloom.codegen.ultra_rams import in_ultra_rams
-    from lutloom.core.errors import PlanError
-    from lutloom.core.plan import parse_plan
-
-    if path is None:
-        return in_ultra_rams(processes, default_plan(processes), board.device.uram)
-    try:
-        text = read_text(Path(path))
-    except (OSError, ValueError) as error:
-        raise PlanError(f"the plan {path} can't be read: {error}") from error
-    try:
-        plan = parse_plan(text)
-        check_plan(processes, plan)
-        return in_ultra_rams(processes, settled_plan(processes, plan), board.device.uram)
-    except PlanError as error:
-        raise PlanError(f"{path}: {error}") from error
 
 
 def _golden(
@@ -167,7 +172,7 @@ def _by_port(build: Build, golden: _Vectors) -> dict[str, IntArray]:
     }
 
 
-def _write_project(build: Build, directory: Path, golden: _Vectors, board: Board) -> None:
+def _write_project(build: Build, directory: Path, golden: _Vectors) -> None:
     """Write the HLS project and its scripts, and check the pragmas of what was written."""
     from lutloom.codegen.pragma_check import check_project
     from lutloom.codegen.project import Golden, write_project
@@ -191,9 +196,9 @@ def _write_project(build: Build, directory: Path, golden: _Vectors, board: Board
         units=[
             UnitSources(unit["top"], (f"hls/src/{unit['top']}.cpp",)) for unit in design["units"]
         ],
-        part=board.part,
-        clock_mhz=board.clock_mhz,
-        board=board,
+        part=build.board.part,
+        clock_mhz=build.clock_mhz,
+        board=build.board,
         streams=_streams(design),
     )
 

@@ -164,12 +164,12 @@ def show_build(build: Build) -> None:
     _show_joins(joins_of(build.network, build.plan), "in each cycle")
     _say_widest(widest_sum(layers_of(build.network.graph)))
     name, cycles = slowest(build.processes, build.plan)
-    rate = f"at most {build.clock_mhz * 1e6 / cycles:,.1f} images/s at {build.clock_mhz} MHz"
+    rate = f"at most {build.clock_mhz * 1e6 / cycles:,.1f} images/s at {build.clock_mhz:g} MHz"
     _say("rate", f"{rate} ({_shown(name)}: {cycles:,} cycles)")
     names = build.port_names
     design = make_design(build.processes, build.plan, name=build.name, port_names=names)
     _say_fifos(fifo_rows(design))
-    _say("built for", f"{build.board} ({build.part}); not yet synthesized with Vitis")
+    _say("built for", f"{build.board.name} ({build.board.part}); not yet synthesized with Vitis")
     _say("project", str(build.directory / "hls"))
     _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
 

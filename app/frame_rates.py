@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.build import Build, changes, check_output, check_planned, load_build
-from lutloom.core.errors import LutloomError
 from lutloom.core.files import OutputError, check_replaceable, write_file
 from lutloom.engines import cache_of
 from lutloom.fifo_table import fifo_rows
+from lutloom.targets import check_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     from lutloom.fifo_table import FifoRow
     from lutloom.sim.cycles import Cycles
     from lutloom.sim.least_fifos import LeastFifos
-
-
-class ClockError(LutloomError, ValueError):
-    """A clock that no hardware has."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +64,6 @@ def throughput(
     Raises a ``LutloomError`` for a directory that is no build or whose plan was edited, for a
     design that stops because its FIFOs are too short, and where there is no compiler.
     """
-    if clock_mhz is not None and not 0 < clock_mhz < math.inf:
-        raise ClockError(f"the clock should be some MHz, not {clock_mhz}")
     from lutloom.codegen.assembly import make_design
     from lutloom.codegen.timing import IDEAL, PESSIMISTIC
     from lutloom.core.plan import print_plan
@@ -78,6 +71,7 @@ def throughput(
     from lutloom.sim.least_fifos import least_fifos
 
     loaded = build if isinstance(build, Build) else load_build(build)
+    clock = check_clock(loaded.clock_mhz if clock_mhz is None else clock_mhz)
     # Another plan is another design, which is nowhere.
     check_planned(loaded.directory, changes(loaded.directory))
     plan, cache, least = loaded.plan, cache_of(loaded), None
@@ -91,7 +85,7 @@ def throughput(
     design = make_design(loaded.processes, plan, name=loaded.name, port_names=names)
     model = CycleModel.of(design)
     return Throughput(
-        loaded.clock_mhz if clock_mhz is None else clock_mhz,
+        clock,
         model.run(IDEAL, cache=cache),
         model.run(PESSIMISTIC, cache=cache),
         fifo_rows(design),

@@ -6,6 +6,7 @@ from lutloom.boards.board import Board, MemoryPorts, Shell, Tier
 from lutloom.boards.device import Device, DspType, Family
 from lutloom.boards.loader import board_names, board_of_part, list_boards, load_board
 from lutloom.boards.parts import Licence, known_devices
+from lutloom.boards.record import board_of_record, board_record
 from lutloom.boards.sizes import boards_by_size, smallest_fitting
 from lutloom.boards.tables import BoardError
 
@@ -21,6 +22,8 @@ __all__ = [
     "Tier",
     "board_names",
     "board_of_part",
+    "board_of_record",
+    "board_record",
     "boards_by_size",
     "known_devices",
     "list_boards",
