@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lutloom.boards.device import Device
-from lutloom.boards.parts import Licence
+from lutloom.boards.parts import Silicon
 
 
 class Shell(Enum):
@@ -48,35 +48,38 @@ class MemoryPorts:
 
 @dataclass(frozen=True)
 class Board:
-    """A board, or a part alone. Its device's resources are those of the whole device.
+    """A board, or a part alone.
 
     ``clock_mhz`` is the fabric clock that is asked for unless the user says otherwise, and
-    ``highest_clock_mhz`` what no design on this part exceeds. The first of the ``memory_ports`` is
-    the one that streams are moved through; a part without a processor has none. ``board_part`` is
-    the name by which Vivado knows the board, ``platform`` the one by which Vitis does, "" where
-    there is none; ``board_files`` and ``platform_files`` say where they are to be had.
-    ``first_vivado`` is the first version of the tools that knows the part, ``last_vivado`` the
-    last ("" while it is supported). ``sources`` names what the figures come from, and
-    ``unchecked`` the keys whose value could not be held against one.
+    ``highest_clock_mhz`` the highest that makes sense to ask for, by the device's data sheet. The
+    first of the ``memory_ports`` are those that streams are moved through; a part that has no
+    processor has none. ``board_part`` is the name by which Vivado knows the board and ``platform``
+    the one by which Vitis does, "" where there is none; ``board_files`` and ``platform_files`` say
+    where they are to be had. ``last_vitis`` is the last version that knows the platform, "" where
+    no last one is known of. ``sources`` names what all this was taken from, and ``unchecked`` the
+    keys of the board's file whose value could not be held against a source.
     """
 
     name: str
     title: str
     part: str
-    device: Device
+    silicon: Silicon
     clock_mhz: int
     highest_clock_mhz: int
     shell: Shell
-    memory_ports: tuple[MemoryPorts, ...]
-    licence: Licence
-    first_vivado: str
-    last_vivado: str
-    board_part: str
-    board_files: str
-    platform: str
-    platform_files: str
-    sources: tuple[str, ...]
+    memory_ports: tuple[MemoryPorts, ...] = ()
+    board_part: str = ""
+    board_files: str = ""
+    platform: str = ""
+    platform_files: str = ""
+    last_vitis: str = ""
+    sources: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> Device:
+        """What the device holds, all of it: also what a platform keeps for itself."""
+        return self.silicon.device
 
     @property
     def tier(self) -> Tier:

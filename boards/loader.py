@@ -7,12 +7,14 @@ Parts and board parts are written into Tcl later on, so their spelling is checke
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 from lutloom.boards.board import Board, MemoryPorts, Shell
 from lutloom.boards.device import Family
 from lutloom.boards.parts import (
+    VERSION,
     Silicon,
     find_part,
     part_spelling,
@@ -70,6 +72,29 @@ def load_board(name_or_path: str | Path) -> Board:
     return _board(parse(text, file_name), name)
 
 
+def board_of_part(part: str) -> Board:
+    """Return a board that is nothing but a part, such as ``xc7z010clg400-1``, of a known device.
+
+    Its clock is the family's usual one, its memory ports are those of the family's processor.
+    Raises ``BoardError`` for a part that is not spelt as parts are, or of an unknown device.
+    """
+    name = part.strip()
+    silicon = find_part(name)
+    family = silicon.device.family
+    clock, highest = _CLOCKS[family]
+    return Board(
+        name=name,
+        title=f"the part {name} alone",
+        part=name,
+        silicon=silicon,
+        clock_mhz=clock,
+        highest_clock_mhz=highest,
+        shell=Shell.NONE,
+        memory_ports=_PROCESSOR_PORTS.get(family, ()),
+        unchecked=("highest_clock_mhz",),
+    )
+
+
 def _name_of(text: str) -> str:
     return re.sub(r"[ _]", "-", text.removesuffix(".toml").lower())
 
@@ -121,38 +146,60 @@ def _board(table: Table, name: str) -> Board:
         "title", "part", "clock_mhz", "highest_clock_mhz", "shell", "sources", "unchecked",
         "memory_ports", "vivado", "vitis", "device",
     )  # fmt: skip
-    sources, unchecked = read_sources(table), read_unchecked(table)
-    part, silicon = _part(table, sources)
-    known = "device" not in table.values
+    part, silicon = _part(table)
     clock = table.integer("clock_mhz", 1, 1000)
-    return Board(
+    board = Board(
         name=name,
         title=table.text("title", "the board's name for readers"),
         part=part,
-        device=silicon.device,
+        silicon=silicon,
         clock_mhz=clock,
         highest_clock_mhz=table.integer("highest_clock_mhz", clock, 1000, default=clock),
         shell=_shell(table, silicon.device.family),
         memory_ports=tuple(map(_memory_ports, table.tables("memory_ports"))),
-        licence=silicon.licence,
-        first_vivado=silicon.first_vivado,
-        last_vivado=silicon.last_vivado,
-        sources=silicon.sources + sources if known else sources,
-        unchecked=silicon.unchecked + unchecked,
-        **_names(table, "vivado", "board_part", "board_files", _BOARD_PART),
-        **_names(table, "vitis", "platform", "platform_files", r"[A-Za-z0-9_.-]+"),
+        sources=read_sources(table),
+        unchecked=read_unchecked(table),
+    )
+    return _with_platform(_with_board_part(board, table), table)
+
+
+def _with_board_part(board: Board, table: Table) -> Board:
+    # A board that Vivado does not know by name has a part and no such table.
+    if "vivado" not in table.values:
+        return board
+    vivado = table.table("vivado")
+    vivado.only("board_part", "board_files")
+    return replace(
+        board,
+        board_part=vivado.text(
+            "board_part", 'Vivado\'s name, such as "tul.com.tw:pynq-z2:part0:1.0"', _BOARD_PART
+        ),
+        board_files=vivado.text("board_files", "where the board's files are to be had"),
     )
 
 
-def _part(table: Table, sources: tuple[str, ...]) -> tuple[str, Silicon]:
-    legal = "the name of a part, such as"
+def _with_platform(board: Board, table: Table) -> Board:
+    if "vitis" not in table.values:
+        return board
+    vitis = table.table("vitis")
+    vitis.only("platform", "platform_files", "last_vitis")
+    legal = 'Vitis\'s name, such as "xilinx_u55c_gen3x16_xdma_3_202210_1"'
+    return replace(
+        board,
+        platform=vitis.text("platform", legal, r"[A-Za-z0-9_.-]+"),
+        platform_files=vitis.text("platform_files", "where the platform is to be had"),
+        last_vitis=vitis.text("last_vitis", 'a version, such as "2025.1"', VERSION, default=""),
+    )
+
+
+def _part(table: Table) -> tuple[str, Silicon]:
     if "device" not in table.values:
-        part = table.text("part", f'{legal} "xc7z020clg400-1"')
+        part = table.text("part", 'the name of a part, such as "xc7z020clg400-1"')
         try:
             return part, find_part(part)
         except BoardError as error:
             raise BoardError(f"{table.file}: {error}") from None
-    silicon = read_device(table.table("device"), sources)
+    silicon = read_device(table.table("device"), read_sources(table))
     pattern, example = part_spelling(silicon.device.family)
     family = silicon.device.family.value
     return table.text(
@@ -181,50 +228,4 @@ def _memory_ports(table: Table) -> MemoryPorts:
         ),
         count=table.integer("count", 1, 64),
         width=width,
-    )
-
-
-def _names(table: Table, tool: str, name: str, where: str, pattern: str) -> dict[str, str]:
-    """Return a tool's name for the board, and where its files are: "" for both if it has none."""
-    if tool not in table.values:
-        return {name: "", where: ""}
-    names = table.table(tool)
-    names.only(name, where)
-    examples = {
-        "board_part": "tul.com.tw:pynq-z2:part0:1.0",
-        "platform": "xilinx_u250_gen3x16_xdma",
-    }
-    return {
-        name: names.text(name, f'{tool.capitalize()}\'s name, such as "{examples[name]}"', pattern),
-        where: names.text(where, "where the files are to be had"),
-    }
-
-
-def board_of_part(part: str) -> Board:
-    """Return a board that is nothing but a part, such as ``xc7z010clg400-1``, of a known device.
-
-    Its clock is the family's usual one, its memory ports are those of the family's processor.
-    Raises ``BoardError`` for a part that is not spelt as parts are, or of an unknown device.
-    """
-    silicon = find_part(part.strip())
-    family = silicon.device.family
-    clock, highest = _CLOCKS[family]
-    return Board(
-        name=part.strip(),
-        title=f"the part {part.strip()} alone",
-        part=part.strip(),
-        device=silicon.device,
-        clock_mhz=clock,
-        highest_clock_mhz=highest,
-        shell=Shell.NONE,
-        memory_ports=_PROCESSOR_PORTS.get(family, ()),
-        licence=silicon.licence,
-        first_vivado=silicon.first_vivado,
-        last_vivado=silicon.last_vivado,
-        board_part="",
-        board_files="",
-        platform="",
-        platform_files="",
-        sources=silicon.sources,
-        unchecked=silicon.unchecked,
     )

@@ -44,7 +44,7 @@ _PARTS = {
         "xcvc1902-vsva2197-2MP-e-S",
     ),
 }
-_VERSION = r"20[0-9]{2}\.[0-9](\.[0-9])?"
+VERSION = r"20[0-9]{2}\.[0-9](\.[0-9])?"
 
 
 class Licence(Enum):
@@ -56,9 +56,11 @@ class Licence(Enum):
 
 @dataclass(frozen=True)
 class Silicon:
-    """What is known of a device, or of a part of it, wherever it is soldered to.
+    """What is known of a device wherever it is soldered to.
 
-    The fields are as in ``Board``.
+    ``first_vivado`` is the first version of the tools that knows it, "" where all those do that
+    can compile our C++ (2020.1 and later); ``last_vivado`` is the last one, "" where no last one
+    is known of. ``sources`` and ``unchecked`` are as in ``Board``.
     """
 
     device: Device
@@ -137,8 +139,8 @@ def _silicon(table: Table, family: Family, sources: tuple[str, ...]) -> Silicon:
             slrs=table.integer("slrs", 1, 16, default=1),
         ),
         licence=table.choice("licence", Licence),
-        first_vivado=table.text("first_vivado", version, _VERSION, default=""),
-        last_vivado=table.text("last_vivado", version, _VERSION, default=""),
+        first_vivado=table.text("first_vivado", version, VERSION, default=""),
+        last_vivado=table.text("last_vivado", version, VERSION, default=""),
         sources=sources,
         unchecked=read_unchecked(table),
     )

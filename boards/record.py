@@ -9,7 +9,7 @@ from typing import Any
 
 from lutloom.boards.board import Board, MemoryPorts, Shell
 from lutloom.boards.device import Device, Family
-from lutloom.boards.parts import Licence
+from lutloom.boards.parts import Licence, Silicon
 
 
 def board_record(board: Board) -> dict[str, Any]:
@@ -22,18 +22,28 @@ def board_of_record(record: Mapping[str, Any]) -> Board:
 
     Raises ``KeyError``, ``TypeError`` or ``ValueError`` for what it did not write.
     """
-    device = record["device"]
+    silicon = record["silicon"]
+    device = silicon["device"]
     return Board(
         **{
             **record,
-            "device": Device(**{**device, "family": Family(device["family"])}),
+            "silicon": Silicon(
+                **{
+                    **silicon,
+                    "device": Device(**{**device, "family": Family(device["family"])}),
+                    "licence": Licence(silicon["licence"]),
+                    **_tuples(silicon),
+                }
+            ),
             "shell": Shell(record["shell"]),
             "memory_ports": tuple(MemoryPorts(**ports) for ports in record["memory_ports"]),
-            "licence": Licence(record["licence"]),
-            "sources": tuple(record["sources"]),
-            "unchecked": tuple(record["unchecked"]),
+            **_tuples(record),
         }
     )
+
+
+def _tuples(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(record[key]) for key in ("sources", "unchecked")}
 
 
 def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def test_a_board_comes_back_from_json(board: Board) -> None:
     assert board_of_record(json.loads(json.dumps(board_record(board)))) == board
 
 
-@pytest.mark.parametrize("key", ["device", "shell", "title", "memory_ports"])
+@pytest.mark.parametrize("key", ["silicon", "shell", "title", "memory_ports"])
 def test_a_record_that_lacks_something_is_no_board(key: str) -> None:
     record = board_record(BOARDS[0])
     del record[key]
