@@ -243,8 +243,8 @@ def _board(manifest: Mapping[str, Any], path: Path) -> Board:
     from lutloom.boards import board_of_record
 
     try:
-        return board_of_record(manifest["board"])
-    except (KeyError, TypeError, ValueError):
+        return board_of_record(manifest.get("board", {}))
+    except (TypeError, ValueError):
         raise BuildError(f"{path} is of another format: compile the model again") from None
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
-from lutloom.boards.board import Board, MemoryPorts, Shell
-from lutloom.boards.device import Device, Family
-from lutloom.boards.parts import Licence, Silicon
+from lutloom.boards.board import Board
 
 
 def board_record(board: Board) -> dict[str, Any]:
@@ -20,31 +18,23 @@ def board_record(board: Board) -> dict[str, Any]:
 def board_of_record(record: Mapping[str, Any]) -> Board:
     """Return the board that ``board_record`` wrote down.
 
-    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for what it did not write.
+    Raises ``TypeError`` or ``ValueError`` for what it did not write.
     """
-    silicon = record["silicon"]
-    device = silicon["device"]
-    return Board(
-        **{
-            **record,
-            "silicon": Silicon(
-                **{
-                    **silicon,
-                    "device": Device(**{**device, "family": Family(device["family"])}),
-                    "licence": Licence(silicon["licence"]),
-                    **_tuples(silicon),
-                }
-            ),
-            "shell": Shell(record["shell"]),
-            "memory_ports": tuple(MemoryPorts(**ports) for ports in record["memory_ports"]),
-            **_tuples(record),
-        }
-    )
-
-
-def _tuples(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {key: tuple(record[key]) for key in ("sources", "unchecked")}
+    board: Board = _read(Board, record)
+    return board
 
 
 def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value.value if isinstance(value, Enum) else value for key, value in items}
+
+
+def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401 - types as values
+    """Return what ``_plain`` made of a ``kind``: a dataclass, an Enum, a tuple of one, or plain."""
+    if get_origin(kind) is tuple:
+        return tuple(_read(get_args(kind)[0], item) for item in value)
+    if isinstance(kind, type) and is_dataclass(kind):
+        kinds = get_type_hints(kind)
+        if not isinstance(value, Mapping) or set(value) != set(kinds):
+            raise ValueError(f"{kind} has other fields: {sorted(kinds)}")
+        return kind(**{key: _read(kinds[key], item) for key, item in value.items()})
+    return kind(value)
