@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from benchmarks.peers.case import Case
     from benchmarks.peers.expected import Expected, Verdict
 
-# Larger batches are left out behind one that takes so many seconds, or is so much slower.
-_LONGEST_CALL, _SLOWER = 1.5, 0.75
+# Larger batches are left out behind one that takes so many seconds, or two that are so much slower
+# than the best: one may have had bad luck.
+_LONGEST_CALL, _SLOWER, _ENOUGH = 1.5, 0.75, 2
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,12 @@ def _window(worker: Worker, row: Row, expected: Expected, seconds: float) -> Non
 
 def _best_batch(worker: Worker, settings: Settings) -> int:
     """Return the batch with the most images a second, each in the better of two windows."""
-    found, best = 1, 0.0
+    found, best, slower = 1, 0.0, 0
     for batch in (1, *settings.batches):
         rate = max(worker.measure(batch, settings.seconds / 4).rate for _ in range(2))
         if rate > best:
             found, best = batch, rate
-        if rate < _SLOWER * best or batch / rate > _LONGEST_CALL:
+        slower = slower + 1 if rate < _SLOWER * best else 0
+        if slower == _ENOUGH or batch / rate > _LONGEST_CALL:
             break
     return found

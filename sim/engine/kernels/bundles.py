@@ -18,7 +18,7 @@ OUTPUTS = (1, 2, 3, 4, 5)
 with fewer inputs."""
 
 _SUM, _DIFFERENCE, _SUM_AND_DIFFERENCE = range(3)
-_SAMPLE = 20  # outputs that show how large bundles should be
+_SAMPLE = 12  # outputs that show how large bundles should be, or a few less
 _BLOCK = _BYTE = 8
 _LEAST = 3  # bits that eight inputs carry into
 _MASKS = ((-1, 0), (-1, -1), (0, 0))  # of an input: whether it is kept, whether it is complemented
@@ -100,10 +100,13 @@ def counts_of(
     ``signs [inputs, outputs]`` are -1, 0 and 1, ``offsets [inputs, levels]`` the planes' in bytes.
     If the planes ``are_bytes``, the offsets ``[inputs, 1]`` are those of the lowest of eight bits.
     """
-    some = signs[:, :_SAMPLE]
     bits = _BYTE if are_bytes else 1
-    costs = [_counted(some, offsets, outputs, bits).cost for outputs in OUTPUTS]
-    return _counted(signs, offsets, OUTPUTS[costs.index(min(costs))], bits)
+
+    def cost(outputs: int) -> float:
+        some = signs[:, : _SAMPLE // outputs * outputs]
+        return _counted(some, offsets, outputs, bits).cost / max(some.shape[1], 1)
+
+    return _counted(signs, offsets, min(OUTPUTS, key=cost), bits)
 
 
 def _counted(
