@@ -17,11 +17,15 @@ FORMAT = 1
 
 
 class Memory(Enum):
-    """Where the constants of a process live."""
+    """What the main memory of a process lies in: its constants, or else what it keeps.
+
+    ``URAM`` holds no constants.
+    """
 
     AUTO = "auto"
     LUTRAM = "lutram"
     BRAM = "bram"
+    URAM = "uram"
 
 
 class FifoMemory(Enum):
@@ -35,11 +39,17 @@ class FifoMemory(Enum):
 
 
 class Multiplier(Enum):
-    """What multiplies."""
+    """What multiplies.
+
+    ``PACKED`` are DSP slices with several products each, by multipliers of 27 x 18 bits;
+    ``PACKED_25`` by those of 25 x 18 that the 7 series have.
+    """
 
     AUTO = "auto"
     FABRIC = "fabric"
     DSP = "dsp"
+    PACKED = "packed"
+    PACKED_25 = "packed25"
 
 
 class Comparison(Enum):

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from lutloom.codegen.kernels.kernel import (
+    CONSTANTS,
+    NO_CONTENTS,
     Code,
     Kernel,
     Lanes,
@@ -28,7 +30,7 @@ NO_FORM = "staircases that differ along a border are compared with, or searched"
 
 
 @lru_cache(maxsize=16)
-def _stairs_by_place(site: Site) -> tuple[Stairs, ByPlace]:
+def stairs_by_place(site: Site) -> tuple[Stairs, ByPlace]:
     """Return the staircases of all classes and channels, row by row, and where they are."""
     import numpy as np
 
@@ -53,25 +55,26 @@ def _stairs_by_place(site: Site) -> tuple[Stairs, ByPlace]:
     return stairs, by_place
 
 
-def _form(site: Site, folding: Folding) -> Comparison:
+def form_of(site: Site, folding: Folding) -> Comparison:
+    """Return the form that ``folding`` asks for, or by how many thresholds there are."""
     if folding.comparison is not Comparison.AUTO:
         return folding.comparison
-    few = _stairs_by_place(site)[0].steps <= MOST_PARALLEL
+    few = stairs_by_place(site)[0].steps <= MOST_PARALLEL
     return Comparison.PARALLEL if few else Comparison.SEARCH
 
 
 def _legal(site: Site, folding: Folding) -> Legal:
-    is_search = _form(site, folding) is Comparison.SEARCH
+    is_search = form_of(site, folding) is Comparison.SEARCH
     return Legal(
         divisors(site.inputs[0].channels),
-        memory=tuple(Memory) if is_search else (Memory.AUTO,),
+        memory=CONSTANTS if is_search else (Memory.AUTO,),
         comparison=(Comparison.AUTO, Comparison.PARALLEL, Comparison.SEARCH),
-        because=dict.fromkeys((Comparison.MULTIPLY, Comparison.TABLE), NO_FORM),
+        because={Comparison.MULTIPLY: NO_FORM, Comparison.TABLE: NO_FORM, **NO_CONTENTS},
     )
 
 
 def _settled(site: Site, folding: Folding) -> Folding:
-    return replace(folding, comparison=_form(site, folding))
+    return replace(folding, comparison=form_of(site, folding))
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
@@ -83,18 +86,18 @@ def _cycles(site: Site, folding: Folding) -> int:
 
 
 def _operators(site: Site, folding: Folding) -> int:
-    steps = _stairs_by_place(site)[0].steps
-    parallel_ones = _form(site, folding) is Comparison.PARALLEL
+    steps = stairs_by_place(site)[0].steps
+    parallel_ones = form_of(site, folding) is Comparison.PARALLEL
     return folding.pe * max(steps if parallel_ones else steps.bit_length(), 1)
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    stairs, by_place = _stairs_by_place(site)
+    stairs, by_place = stairs_by_place(site)
     channels = site.inputs[0].channels
     is_shared = by_place.values.shape[2] != channels
     folds, lanes = (1, 1) if is_shared else (channels // folding.pe, folding.pe)
     layout = (len(stairs.counts) // lanes, lanes)
-    if _form(site, folding) is Comparison.PARALLEL:
+    if form_of(site, folding) is Comparison.PARALLEL:
         code = parallel(site, stairs, layout)
     else:
         code = search(site, stairs, layout, folding)

@@ -12,11 +12,20 @@ from math import gcd
 
 from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels import pools
-from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors
+from lutloom.codegen.kernels.kernel import (
+    CONSTANTS,
+    NO_CONTENTS,
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    divisors,
+)
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.sums import Sums
 from lutloom.codegen.kernels.weights import weight_memory
-from lutloom.core.plan import Folding, Memory
+from lutloom.core.plan import Folding
 from lutloom.core.types import Const
 
 
@@ -36,7 +45,8 @@ def sums_of(site: Site) -> Sums:
 
 def _legal(site: Site, _folding: Folding) -> Legal:
     channels = site.inputs[0].channels
-    return Legal(divisors(channels), (1,), tuple(Memory), sums_of(site).multipliers)
+    multipliers = sums_of(site).multipliers
+    return Legal(divisors(channels), (1,), CONSTANTS, multipliers, because=NO_CONTENTS)
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
@@ -63,7 +73,7 @@ def _fill(site: Site) -> tuple[int, int]:
     return (fill - sums.base) // sums.step, fill
 
 
-def _starts(site: Site) -> ByPlace:
+def starts_of(site: Site) -> ByPlace:
     """Return what sums of each channel start from, by place."""
     import numpy as np
 
@@ -89,7 +99,7 @@ def _code(site: Site, folding: Folding) -> Code:
     words = tiles.swapaxes(0, 1).reshape(-1, pe)
     content = f"The weights of {taps} taps of {channels} channels in words of {pe}"
     weights, entry_bits = weight_memory(words, stored, folding.memory, content)
-    starts = _starts(site)
+    starts = starts_of(site)
     rows, columns = pools.axes(site)
     walk = pools.walk(site, folding)
     return Code(

@@ -21,6 +21,15 @@ WIDEST_WORD = 4096
 # meet timing, and take long to synthesize.
 MOST_OPERATORS = 4096
 
+CONSTANTS = (Memory.AUTO, Memory.LUTRAM, Memory.BRAM)
+"""What constants may lie in."""
+
+NO_CONTENTS = {Memory.URAM: "it holds constants, and UltraRAM is empty when a design starts"}
+"""Why constants do not lie in UltraRAM: UG573; in Versal's Vitis HLS puts none (UG1399)."""
+
+PRODUCTS = (Multiplier.AUTO, Multiplier.FABRIC, Multiplier.DSP)
+"""What may multiply two numbers that share nothing with other products."""
+
 # Shallower tables than this fit a look-up table a bit: no block RAM for them.
 _BRAM_WORDS = 65
 
@@ -166,9 +175,13 @@ def by_lane(rows: IntArray, layout: tuple[int, int], pe: int) -> IntArray:
 
 def bound(table: Table, memory: Memory) -> Table:
     """Return ``table [lanes, folds, n]`` bound to ``memory``, where it is deep enough for it."""
-    is_deep = table.data.shape[1] * table.data.shape[2] >= _BRAM_WORDS
-    is_bound = memory is Memory.LUTRAM or (memory is Memory.BRAM and is_deep)
-    return replace(table, memory=memory) if is_bound else table
+    return replace(table, memory=memory_of(memory, table.data.shape[1] * table.data.shape[2]))
+
+
+def memory_of(memory: Memory, words: int) -> Memory:
+    """Return what a table of so many words is bound to: no block RAM for a few of them."""
+    is_bound = memory is Memory.LUTRAM or (memory is Memory.BRAM and words >= _BRAM_WORDS)
+    return memory if is_bound else Memory.AUTO
 
 
 def storage(memory: Memory) -> str:

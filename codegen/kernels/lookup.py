@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from lutloom.codegen.initializer import decimal
-from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, no_weights
+from lutloom.codegen.kernels.kernel import (
+    CONSTANTS,
+    NO_CONTENTS,
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    divisors,
+    no_weights,
+)
 from lutloom.codegen.kernels.weights import word_memory
-from lutloom.core.plan import Folding, Memory
+from lutloom.core.plan import Folding
 
 
 def _width(site: Site) -> int:
@@ -13,7 +23,7 @@ def _width(site: Site) -> int:
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
-    return Legal(divisors(_width(site)), memory=tuple(Memory))
+    return Legal(divisors(_width(site)), memory=CONSTANTS, because=NO_CONTENTS)
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:

@@ -24,7 +24,7 @@ from lutloom.core.types import BIPOLAR, INT64_MAX, INT64_MIN, IntType
 
 
 @dataclass(frozen=True)
-class _Stored:
+class Stored:
     """How the second matrix is stored: codes of ``weights``, which count ``factor`` times.
 
     A stored code is ``base + step * code_b``. ``rest`` is what is added to the products.
@@ -37,7 +37,8 @@ class _Stored:
     rest: Bilinear
 
     @classmethod
-    def of(cls, a: IntType, b: IntType, y: IntType, terms: int) -> _Stored:
+    def of(cls, a: IntType, b: IntType, y: IntType, terms: int) -> Stored:
+        """Return how ``b`` is stored, where results are sums of so many ``terms``."""
         exact = Bilinear.of(a, b, y, terms)
         factor = gcd(exact.of_a, exact.of_both) or 1
         base, step = exact.of_a // factor, exact.of_both // factor
@@ -66,13 +67,14 @@ def _rows(site: Site) -> int:
 
 
 @lru_cache(maxsize=256)
-def _stored(site: Site) -> _Stored:
+def stored_of(site: Site) -> Stored:
+    """Return how the second matrix is stored."""
     a, b, y = (tensor.element for tensor in (*site.inputs, *site.outputs))
-    return _Stored.of(a, b, y, _terms(site))
+    return Stored.of(a, b, y, _terms(site))
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
-    multipliers = multipliers_of(product_kind(site.inputs[0].element, _stored(site).weights))
+    multipliers = multipliers_of(product_kind(site.inputs[0].element, stored_of(site).weights))
     return Legal(divisors(_rows(site)), divisors(_terms(site)), tuple(Memory), multipliers)
 
 
@@ -90,11 +92,11 @@ def _operators(_site: Site, folding: Folding) -> int:
 
 
 def _weight_bits(site: Site, folding: Folding) -> int:
-    return folding.pe * folding.simd * _stored(site).weights.bits
+    return folding.pe * folding.simd * stored_of(site).weights.bits
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    stored, terms, rows = _stored(site), _terms(site), _rows(site)
+    stored, terms, rows = stored_of(site), _terms(site), _rows(site)
     a, y = site.inputs[0], site.outputs[0].element
     word_bits = folding.simd * stored.weights.bits
     return Code(

@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors
+from lutloom.codegen.kernels.kernel import (
+    CONSTANTS,
+    NO_CONTENTS,
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    divisors,
+)
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.sums import Sums
 from lutloom.codegen.kernels.weights import weight_memory
-from lutloom.core.plan import Folding, Memory
+from lutloom.core.plan import Folding
 
 
 @lru_cache(maxsize=256)
-def _sums(site: Site) -> Sums:
+def sums_of(site: Site) -> Sums:
+    """Return the sums of the rows of the matrix."""
     x, y = site.inputs[0].element, site.outputs[0].element
     return Sums(x, y, site.op.matrix, site.op.sums.divisor)
 
@@ -26,13 +36,26 @@ def _legal(site: Site, _folding: Folding) -> Legal:
     return Legal(
         divisors(rows // site.op.groups),
         divisors(columns),
-        tuple(Memory),
-        _sums(site).multipliers,
+        CONSTANTS,
+        sums_of(site).multipliers,
+        because=NO_CONTENTS,
     )
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
     return (folding.simd,), (folding.pe,)
+
+
+def starts_of(site: Site) -> ByPlace:
+    """Return what sums of each row start from, by place."""
+    op, sums = site.op, sums_of(site)
+    totals = op.sums.positive + op.sums.negative
+    return ByPlace.of(
+        sums.starts(totals, op.border.data) - sums.counted(axis=1),
+        op.rows.int64,
+        op.columns.int64,
+        site.inputs[0].shape,
+    )
 
 
 def _vectors(site: Site) -> int:
@@ -49,11 +72,11 @@ def _operators(_site: Site, folding: Folding) -> int:
 
 
 def _weight_bits(site: Site, folding: Folding) -> int:
-    return folding.pe * folding.simd * _sums(site).stored.bits
+    return folding.pe * folding.simd * sums_of(site).stored.bits
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    op, sums = site.op, _sums(site)
+    op, sums = site.op, sums_of(site)
     rows, columns = op.matrix.shape
     pe, simd = folding.pe, folding.simd
     stored = sums.stored
@@ -61,13 +84,7 @@ def _code(site: Site, folding: Folding) -> Code:
     words = tiles.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
     content = f"The matrix [{rows}, {columns}] in words of {pe} x {simd}"
     weights, entry_bits = weight_memory(words, stored, folding.memory, content)
-    totals = op.sums.positive + op.sums.negative
-    starts = ByPlace.of(
-        sums.starts(totals, op.border.data) - sums.counted(axis=1),
-        op.rows.int64,
-        op.columns.int64,
-        site.inputs[0].shape,
-    )
+    starts = starts_of(site)
     return Code(
         tables=(weights, *starts.lane_tables("What sums of rows start from.", rows // pe, pe)),
         facts={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels.bilinear import Bilinear, wrapped
 from lutloom.codegen.kernels.kernel import (
+    PRODUCTS,
     Code,
     Kernel,
     Lanes,
@@ -17,7 +18,7 @@ from lutloom.codegen.kernels.kernel import (
 from lutloom.core.plan import Folding, Multiplier
 
 
-def _product(site: Site) -> Bilinear:
+def product_of(site: Site) -> Bilinear:
     """Return the coefficients as the hardware has them: modulo the width of a result."""
     a, b = (x.element for x in site.inputs)
     y = site.outputs[0].element
@@ -32,7 +33,7 @@ def _product(site: Site) -> Bilinear:
 
 def _legal(site: Site, _folding: Folding) -> Legal:
     # Of signs nothing is left to multiply, but sums of codes.
-    multipliers = tuple(Multiplier) if _product(site).of_both else (Multiplier.AUTO,)
+    multipliers = PRODUCTS if product_of(site).of_both else (Multiplier.AUTO,)
     return Legal(divisors(site.inputs[0].channels), multiplier=multipliers)
 
 
@@ -49,7 +50,7 @@ def _operators(_site: Site, folding: Folding) -> int:
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    product = _product(site)
+    product = product_of(site)
     return Code(
         facts={
             "words": site.inputs[0].size // folding.pe,

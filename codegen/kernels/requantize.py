@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import (
+    PRODUCTS,
     Code,
     Kernel,
     Lanes,
@@ -23,7 +24,7 @@ from lutloom.codegen.kernels.kernel import (
 from lutloom.codegen.kernels.slopes import Slope, largest_sum
 from lutloom.core.multiply_shift import ShiftRounding, Slopes
 from lutloom.core.ops.requantize import digits, numbers
-from lutloom.core.plan import Folding, Multiplier
+from lutloom.core.plan import Folding
 
 if TYPE_CHECKING:
     from lutloom.core.types import IntArray
@@ -38,7 +39,7 @@ _ROUNDINGS = {
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
-    return Legal(divisors(site.inputs[0].channels), multiplier=tuple(Multiplier))
+    return Legal(divisors(site.inputs[0].channels), multiplier=PRODUCTS)
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
@@ -51,6 +52,19 @@ def _cycles(site: Site, folding: Folding) -> int:
 
 def _operators(_site: Site, folding: Folding) -> int:
     return folding.pe
+
+
+def factor_bits(line: Slopes) -> tuple[int, bool]:
+    """Return the bits of what codes are multiplied with, and whether that is signed."""
+    is_signed = min(line.multipliers) < 0
+    widest = max(int(m) if m >= 0 else ~int(m) for m in line.multipliers)
+    return max(widest.bit_length() + is_signed, 1), is_signed
+
+
+def sum_bits(site: Site, slope: Slope) -> int:
+    """Return the bits that hold every sum, and every bound."""
+    bits = slope.largest.bit_length(), slope.line.shift, site.outputs[0].element.bits
+    return max(bits) + 1
 
 
 def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
@@ -74,10 +88,9 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
     factors, biases = (by_lane(digits(n).int64) for n in (line.multipliers, line.biases))
     if factors.shape[:2] != biases.shape[:2]:
         factors, biases = (np.broadcast_to(n, (*shape, n.shape[2])) for n in (factors, biases))
-    negative = min(line.multipliers) < 0
-    widest = max(int(m) if m >= 0 else ~int(m) for m in line.multipliers)
-    factor = f"ap_{'' if negative else 'u'}int<{max(widest.bit_length() + negative, 1)}>"
-    sums = max(slope.largest.bit_length(), line.shift, y.bits) + 1
+    bits, is_signed = factor_bits(line)
+    factor = f"ap_{'' if is_signed else 'u'}int<{bits}>"
+    sums = sum_bits(site, slope)
     product = f"{folding.multiplier.value.capitalize()}Multiplier"
     return Code(
         tables=(
@@ -103,7 +116,8 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
     )
 
 
-def _slope(site: Site) -> Slope:
+def slope_of(site: Site) -> Slope:
+    """Return the product of the operator, in codes."""
     import numpy as np
 
     op, x = site.op, site.inputs[0].element
@@ -118,7 +132,7 @@ def _slope(site: Site) -> Slope:
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    return slope_code(site, folding, _slope(site))
+    return slope_code(site, folding, slope_of(site))
 
 
 KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import Site
+from lutloom.core.types import INT64_MAX
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +42,38 @@ class Stairs:
     def steps(self) -> int:
         """The most steps that a channel has."""
         return int(self.thresholds.shape[1])
+
+    @property
+    def live(self) -> NDArray[np.bool_]:
+        """Which columns of ``thresholds`` are steps."""
+        import numpy as np
+
+        live: NDArray[np.bool_] = np.arange(self.steps) < self.counts[:, np.newaxis]
+        return live
+
+    @property
+    def falls(self) -> NDArray[np.bool_]:
+        """Whether a channel has a step down, ``[C]``."""
+        falls: NDArray[np.bool_] = (self.levels[:, 1:] < self.levels[:, :-1]).any(axis=1)
+        return falls
+
+    @property
+    def counts_up(self) -> bool:
+        """Whether every step is one code up from a level that all channels share."""
+        is_shared = bool((self.levels[:, 0] == self.levels[0, 0]).all())
+        return is_shared and self.counts_either_way and not self.falls.any()
+
+    @property
+    def counts_either_way(self) -> bool:
+        """Whether steps of a channel are one code up, or one down, each; and one can be unreached.
+
+        That is a threshold of one above the largest code, which has to be a number of 64 bits.
+        """
+        import numpy as np
+
+        heights = np.diff(self.levels, axis=1)
+        rising = np.where(self.falls[:, np.newaxis], -heights, heights)
+        return self.final < INT64_MAX and bool((rising[self.live] == 1).all())
 
 
 # Tables of a few megabytes each, for processes that are asked about many times in a row.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.kernels.kernel import code_type, coding, multiplier_policy
+from lutloom.codegen.kernels.kernel import PRODUCTS, code_type, coding, multiplier_policy
 from lutloom.core.plan import Folding, Multiplier
 from lutloom.core.types import BIPOLAR, Const, IntType
 
@@ -37,7 +37,7 @@ def product_kind(x: IntType, weights: IntType) -> str:
 def multipliers_of(product: str) -> tuple[Multiplier, ...]:
     """Return what may multiply, by what a product is."""
     has_products = product == "multiply"
-    return tuple(Multiplier) if has_products else (Multiplier.AUTO, Multiplier.FABRIC)
+    return PRODUCTS if has_products else (Multiplier.AUTO, Multiplier.FABRIC)
 
 
 def product_facts(x: IntType, weights: IntType, factor: int, folding: Folding) -> dict[str, object]:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels import level_table, requantize
 from lutloom.codegen.kernels.kernel import (
+    CONSTANTS,
+    NO_CONTENTS,
+    PRODUCTS,
     Code,
     Kernel,
     Lanes,
@@ -30,7 +33,7 @@ from lutloom.codegen.kernels.kernel import (
 from lutloom.codegen.kernels.slopes import slope_of
 from lutloom.codegen.kernels.stairs import stairs_of
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
-from lutloom.core.types import INT64_MAX, IntType
+from lutloom.core.types import IntType
 
 if TYPE_CHECKING:
     from lutloom.codegen.kernels.stairs import Stairs
@@ -93,7 +96,7 @@ def look_up_tables(site: Site, folding: Folding) -> int:
 
 
 def _legal(site: Site, folding: Folding) -> Legal:
-    because: dict[object, str] = {}
+    because: dict[object, str] = {**NO_CONTENTS}
     if slope_of(site) is None:
         because[Comparison.MULTIPLY] = NO_SLOPE
     if not level_table.has_table(site):
@@ -101,8 +104,8 @@ def _legal(site: Site, folding: Folding) -> Legal:
     form = form_of(site, folding)
     return Legal(
         divisors(site.inputs[0].channels),
-        memory=tuple(Memory) if form in _WITH_MEMORIES else (Memory.AUTO,),
-        multiplier=tuple(Multiplier) if form is Comparison.MULTIPLY else (Multiplier.AUTO,),
+        memory=CONSTANTS if form in _WITH_MEMORIES else (Memory.AUTO,),
+        multiplier=PRODUCTS if form is Comparison.MULTIPLY else (Multiplier.AUTO,),
         comparison=tuple(form for form in Comparison if form not in because),
         because=because,
     )
@@ -165,8 +168,7 @@ def _filled(stairs: Stairs, width: int, filler: int) -> IntArray:
     import numpy as np
 
     filled = np.full((len(stairs.counts), width), filler, np.int64)
-    live = np.arange(stairs.steps) < stairs.counts[:, np.newaxis]
-    filled[:, : stairs.steps][live] = stairs.thresholds[live]
+    filled[:, : stairs.steps][stairs.live] = stairs.thresholds[stairs.live]
     return filled
 
 
@@ -179,12 +181,7 @@ def parallel(site: Site, stairs: Stairs, layout: tuple[int, int]) -> Code:
     never = stairs.final + 1
     lowest = int(stairs.levels[0, 0])
     heights = np.diff(stairs.levels, axis=1)
-    live = np.arange(stairs.steps) < stairs.counts[:, np.newaxis]
-    counts_steps = (
-        never <= INT64_MAX
-        and bool((stairs.levels[:, 0] == lowest).all())
-        and bool((heights[live] == 1).all())
-    )
+    counts_steps = stairs.counts_up
     # A step of height 0 may stand anywhere.
     filler = never if counts_steps else never - 1
     thresholds = _filled(stairs, count, filler).reshape(*layout, count)
@@ -223,11 +220,7 @@ def search(site: Site, stairs: Stairs, layout: tuple[int, int], folding: Folding
     tensor = site.inputs[0]
     stages = max(stairs.steps.bit_length(), 1)
     never = stairs.final + 1
-    heights = np.diff(stairs.levels, axis=1)
-    live = np.arange(stairs.steps) < stairs.counts[:, np.newaxis]
-    falls = np.asarray((heights < 0).any(axis=1))
-    rising = np.where(falls[:, np.newaxis], -heights, heights)
-    counts_steps = bool((rising[live] == 1).all()) and never <= INT64_MAX
+    counts_steps = stairs.counts_either_way
     # Where levels are looked up, all that lie behind the last step are the same.
     filler = never if counts_steps else never - 1
     filled = _filled(stairs, (1 << stages) - 1, filler)
@@ -239,7 +232,7 @@ def search(site: Site, stairs: Stairs, layout: tuple[int, int], folding: Folding
     tables = []
     if counts_steps:
         bases = unless_shared(stairs.levels[:, 0].reshape(layout))
-        downs = unless_shared(falls.astype(np.int64).reshape(layout))
+        downs = unless_shared(stairs.falls.astype(np.int64).reshape(layout))
         tables += [
             number_table("bases", bases, "Codes of the levels below all thresholds.", (2,)),
             number_table("falls", downs, "Whether steps go down.", (2,)),

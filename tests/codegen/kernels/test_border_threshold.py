@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from lutloom.codegen import check_plan, unfolded_plan
 from lutloom.codegen.folding import legal_choices, settled_plan
 from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.kernel import CONSTANTS
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import BorderThreshold
-from lutloom.core.plan import Comparison, Folding, Memory
+from lutloom.core.plan import Comparison, Folding
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_many_thresholds_are_searched_and_none_are_multiplied() -> None:
     graph = Graph({"x": x}, (Node(("y",), op, ("x",)),), ("y",))
     plan = settled_plan(graph, unfolded_plan(graph))
     assert plan.foldings["y"].comparison is Comparison.SEARCH
-    assert legal_choices(graph, "y", plan.foldings["y"]).memory == tuple(Memory)
+    assert legal_choices(graph, "y", plan.foldings["y"]).memory == CONSTANTS
     wrong = plan.with_folding("y", replace(plan.foldings["y"], comparison=Comparison.MULTIPLY))
     with pytest.raises(
         PlanError,

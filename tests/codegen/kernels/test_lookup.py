@@ -7,6 +7,7 @@ import pytest
 
 from lutloom.codegen import lower
 from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.kernel import CONSTANTS
 from lutloom.codegen.packing import RomLayout
 from lutloom.core.ops import Lookup, Reshape
 from lutloom.core.plan import Folding, Memory
@@ -62,7 +63,7 @@ def test_cycles_are_words_of_rows() -> None:
     made = site([[1, 2, 3, 4, 5, 6]] * 4, IntType(0, 3))
     legal = KERNEL.legal(made, Folding())
     assert legal.pe == (1, 2, 3, 6)
-    assert legal.memory == tuple(Memory)
+    assert legal.memory == CONSTANTS
     assert [KERNEL.cycles(made, Folding(pe)) for pe in (1, 3)] == [2 * 6, 2 * 2]
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from lutloom.codegen import unfolded_plan
 from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.kernel import CONSTANTS
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import MatVec
-from lutloom.core.plan import Folding, Memory, Multiplier
+from lutloom.core.plan import Folding, Multiplier
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 
 if TYPE_CHECKING:
@@ -181,4 +182,4 @@ def test_legal_foldings_divide_the_matrix() -> None:
     legal = KERNEL.legal(site([[1] * 6] * 4, BIPOLAR), Folding())
     assert legal.pe == (1, 2, 4)
     assert legal.simd == (1, 2, 3, 6)
-    assert set(legal.memory) == set(Memory)
+    assert legal.memory == CONSTANTS

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.kernel import PRODUCTS
 from lutloom.core.graph import Graph, Node
 from lutloom.core.multiply_shift import shifted
 from lutloom.core.ops.requantize import Requantize, digits
@@ -103,7 +104,7 @@ def test_products_agree_however_they_are_folded(
     agree(net.graph, plan)
 
 
-@pytest.mark.parametrize("multiplier", Multiplier)
+@pytest.mark.parametrize("multiplier", PRODUCTS)
 def test_every_multiplier_is_legal_and_named_in_the_sources(multiplier: Multiplier) -> None:
     op = ramps(4, 8, way=0)
     x = TensorType(IntType(0, 255), (4,))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lutloom.codegen import check_plan, lower, unfolded_plan
 from lutloom.codegen.folding import legal_choices, settled_plan
 from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.kernel import CONSTANTS, PRODUCTS
 from lutloom.codegen.kernels.slopes import slope_of
 from lutloom.codegen.kernels.stairs import stairs_of
 from lutloom.codegen.kernels.threshold import MOST_PARALLEL, form_of, look_up_tables
@@ -378,8 +379,8 @@ def test_each_form_has_choices_of_its_own() -> None:
         return len(legal.memory), len(legal.multiplier)
 
     assert choices(Comparison.PARALLEL) == (1, 1)
-    assert choices(Comparison.SEARCH) == (len(Memory), 1)
-    assert choices(Comparison.MULTIPLY) == (1, len(Multiplier))
+    assert choices(Comparison.SEARCH) == (len(CONSTANTS), 1)
+    assert choices(Comparison.MULTIPLY) == (1, len(PRODUCTS))
 
 
 @pytest.mark.parametrize(
