@@ -1,6 +1,7 @@
 """Parts: a part's name holds its device's, and the device tables say what that device holds.
 
-``devices/`` has a file for each family: all packages and speed grades of a device hold the same.
+``devices/`` has a file for each line of products: all packages and speed grades of a device hold
+the same, and so do the devices that a row has under ``also``.
 Parts are written into Tcl later on, so their spelling is checked here.
 """
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # The device's name is the first group of each pattern; a part beside it shows how they are spelt.
 _PARTS = {
     Family.SERIES_7: (
-        r"(x[acq]7(?:[ask][0-9]+t?|v[xh]?[0-9]+t?))l?[a-z]+[0-9]+-[0-9][a-z]*",
+        r"(x[acq]7(?:[ask][0-9]+t?|v[xh]?[0-9]+t?))[a-z]+[0-9]+-[0-9][a-zA-Z]*",
         "xc7a35tcsg324-1",
     ),
     Family.ZYNQ_7000: (r"(x[acq]7z[0-9]{3}s?)[a-z]+[0-9]+-[0-9][a-z]*", "xc7z020clg400-1"),
@@ -85,11 +86,18 @@ def find_part(part: str) -> Silicon:
     devices = known_devices()
     found = next((devices[name] for name in names if name in devices), None)
     if found is None:
-        raise BoardError(
-            f"part {part!r} is of a device that is not known. Known devices: "
-            f"{', '.join(devices)}; for another one write a board file with a table [device]"
-        )
+        raise BoardError(_unknown(part, names[0]))
     return found
+
+
+def _unknown(part: str, name: str) -> str:
+    import difflib
+
+    nearest = difflib.get_close_matches(name, known_devices(), n=5, cutoff=0)
+    return (
+        f"part {part!r}: there is no table of what the device {name} holds (there is one of "
+        f"{', '.join(sorted(nearest))} and others): write a board file with a table [device]"
+    )
 
 
 def part_spelling(family: Family) -> tuple[str, str]:
@@ -111,14 +119,18 @@ def _devices(table: Table) -> dict[str, Silicon]:
     table.only("family", "sources", "devices")
     rows = table.table("devices")
     family, sources = table.choice("family", Family), read_sources(table)
-    return {name: _silicon(rows.table(name), family, sources) for name in rows.values}
+    found: dict[str, Silicon] = {}
+    for name in rows.values:
+        row = rows.table(name)
+        silicon = _silicon(row.without("also"), family, sources)
+        also = row.texts("also", "devices that hold the same") if "also" in row.values else ()
+        found |= dict.fromkeys((name, *also), silicon)
+    return found
 
 
 def read_device(table: Table, sources: tuple[str, ...]) -> Silicon:
     """Return what a board's own table [device] says of a device that no table of ours has."""
-    family = table.choice("family", Family)
-    values = {key: value for key, value in table.values.items() if key != "family"}
-    return _silicon(Table(table.file, table.prefix, values), family, sources)
+    return _silicon(table.without("family"), table.choice("family", Family), sources)
 
 
 def _silicon(table: Table, family: Family, sources: tuple[str, ...]) -> Silicon:

@@ -34,6 +34,11 @@ class Table:
         """Return the error that says what ``key`` holds and what is legal."""
         return BoardError(f"{self.file}: {self.prefix}{key} {found}: give {legal}")
 
+    def without(self, key: str) -> Table:
+        """Return the table without one of its keys."""
+        values = {name: value for name, value in self.values.items() if name != key}
+        return Table(self.file, self.prefix, values)
+
     def only(self, *keys: str) -> None:
         """Refuse every key but these."""
         for key in self.values:
