@@ -11,6 +11,7 @@ from lutloom.codegen.costs.parts import (
     Comparator,
     Control,
     Counter,
+    DotProduct,
     DspSlices,
     FifoBuffer,
     Multiplexer,
@@ -23,6 +24,7 @@ from lutloom.codegen.costs.parts import (
     Registers,
     Rom,
     ShiftRegister,
+    Staircase,
 )
 from lutloom.codegen.costs.resources import Confidence, Confidences, Cost, Resources, total
 
@@ -68,7 +70,15 @@ def part_cost(part: Part, device: Device) -> Cost:
 
 
 def _logic_luts(
-    part: Popcount | AdderTree | Adder | Negation | Multiplier | Comparator | Multiplexer,
+    part: Popcount
+    | AdderTree
+    | Adder
+    | Negation
+    | Multiplier
+    | DotProduct
+    | Comparator
+    | Staircase
+    | Multiplexer,
 ) -> int:
     match part:
         case Popcount(bits, has_xnor):
@@ -80,6 +90,10 @@ def _logic_luts(
         case Multiplier(left, right, is_constant):
             luts = logic.constant_multiplier if is_constant else logic.multiplier
             return luts(left, right)
+        case DotProduct(terms, left, right):
+            return logic.dot_product(terms, left, right)
+        case Staircase(bits, steps):
+            return logic.staircase(bits, steps)
         case Comparator(bits, is_constant):
             return logic.constant_comparator(bits) if is_constant else logic.comparator(bits)
         case Multiplexer(ways, bits):

@@ -79,6 +79,16 @@ def constant_multiplier(left: int, right: int) -> int:
     return adder_tree((right + 2) // 2, left + 1)
 
 
+def dot_product(terms: int, left: int, right: int) -> int:
+    """Return the look-up tables of products and the tree of their sums.
+
+    What adds numbers takes them inverted for nothing, and the ones that invert them are a popcount.
+    """
+    if right == 1:
+        return adder_tree(terms, left + 1) + popcount(terms) + left + 1
+    return terms * multiplier(left, right) + adder_tree(terms, left + right)
+
+
 def comparator(bits: int) -> int:
     """Return the look-up tables of ``x >= y``: the carry of a difference."""
     return bits
@@ -87,6 +97,15 @@ def comparator(bits: int) -> int:
 def constant_comparator(bits: int) -> int:
     """Return the look-up tables of ``x >= constant``: five bits and what is below in each."""
     return -(-max(bits - 1, 0) // (_INPUTS - 1))
+
+
+def staircase(bits: int, steps: int) -> int:
+    """Return the look-up tables of ``steps`` comparisons with constants and their popcount.
+
+    Of few bits, they are those of a table of the result.
+    """
+    compared = steps * constant_comparator(bits) + popcount(steps)
+    return min(compared, rom(1 << bits, steps.bit_length())) if bits <= 12 else compared
 
 
 def multiplexer(ways: int, bits: int) -> int:

@@ -52,6 +52,17 @@ class Multiplier:
 
 
 @dataclass(frozen=True, slots=True)
+class DotProduct:
+    """The sum of ``terms`` products in look-up tables, of a number of ``left`` bits by one of
+    ``right`` bits each; with one bit those on the left are added or subtracted.
+    """
+
+    terms: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
 class DspSlices:
     """Products in DSP slices: ``count`` slices, however they are used."""
 
@@ -64,6 +75,14 @@ class Comparator:
 
     bits: int
     is_constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Staircase:
+    """How many of ``steps`` constants a number of ``bits`` bits is at least."""
+
+    bits: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +156,10 @@ Part: TypeAlias = (
     | Adder
     | Negation
     | Multiplier
+    | DotProduct
     | DspSlices
     | Comparator
+    | Staircase
     | Multiplexer
     | Counter
     | Registers
