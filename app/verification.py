@@ -48,6 +48,18 @@ class Stage(Enum):
     FILES = "the files and what compile wrote"
 
 
+TITLES = {
+    Stage.EXPORT: "export",
+    Stage.BREVITAS: "Brevitas",
+    Stage.EXACT: "exact",
+    Stage.MODEL: "integers",
+    Stage.PROCESSES: "processes",
+    Stage.CSIM: "C++",
+    Stage.BOUNDED: "FIFOs",
+}
+"""The stages that compare numbers, each by what is compared with the stage before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One comparison: ``differing`` of ``elements`` numbers differ, ``explained`` of them by a
@@ -95,6 +107,22 @@ class Verification:
     def first_failure(self) -> Check | None:
         """The first comparison that failed: the layer to look at."""
         return next((check for check in self.checks if not check.passed), None)
+
+
+def stages_of(result: Verification) -> tuple[Stage, ...]:
+    """Return the stages that compared numbers, in their order."""
+    ran = {check.stage for check in result.checks}
+    return tuple(stage for stage in TITLES if stage in ran)
+
+
+def subjects_of(result: Verification) -> tuple[str, ...]:
+    """Return what was compared, in the order of the data: input, processes, output."""
+    numbers = [check for check in result.checks if check.stage is not Stage.FILES]
+    subjects = dict.fromkeys(check.subject for check in numbers)
+    inner = [check.subject for check in result.checks if check.stage is Stage.PROCESSES]
+    outer = [subject for subject in subjects if subject not in inner]
+    behind = [name for name in outer if name.partition(" ")[0] in ("output", "classes", "indices")]
+    return (*(subject for subject in outer if subject not in behind), *inner, *behind)
 
 
 def verify(

@@ -11,7 +11,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from lutloom.core.files import write_file
+from lutloom.core.files import read_text, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,36 @@ def write_report(result: Verification, directory: Path) -> Path | None:
     return path
 
 
+def read_report(directory: Path) -> Verification | None:
+    """Return what ``verify`` found in the build in ``directory``, its layers' details apart.
+
+    None if it has not run, or did not end. Raises ``BuildError`` for a report that is damaged.
+    """
+    from lutloom.build import BuildError
+    from lutloom.verification import Check, Stage, Verification
+
+    path = directory / REPORT
+    if not path.exists():
+        return None
+    try:
+        document = json.loads(read_text(path))
+        checks = tuple(
+            Check(
+                Stage[str(entry["stage"]).upper()],
+                str(entry["subject"]),
+                *(int(entry[key]) for key in ("elements", "differing", "explained")),
+                str(entry["remark"]),
+                int(entry["structural"]),
+            )
+            for entry in document["checks"]
+        )
+        return Verification(checks, int(document["samples"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BuildError(
+            f"{path} is not as `lutloom verify` wrote it: verify the build again"
+        ) from error
+
+
 def report(result: Verification) -> dict[str, Any]:
     """Return ``result`` as JSON values."""
     from lutloom import __version__
@@ -53,7 +83,7 @@ def report(result: Verification) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "lutloom": __version__,
-        "executors": {name: _version(name) for name in _EXECUTORS},
+        "executors": {name: version_of(name) for name in _EXECUTORS},
         "samples": result.samples,
         "passed": result.passed,
         "first_failure": None if failure is None else _check(failure),
@@ -78,7 +108,8 @@ def totals(layers: tuple[LayerComparison, ...]) -> dict[str, int | float]:
     }
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Return the version of an installed package; None if there is none."""
     try:
         return version(package)
     except PackageNotFoundError:
