@@ -9,6 +9,8 @@ where all quotients are integers, for the reason given in ``matvec``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lutloom.codegen.kernels.kernel import (
     Code,
     Kernel,
@@ -23,6 +25,9 @@ from lutloom.codegen.kernels.kernel import (
     unless_shared,
 )
 from lutloom.core.plan import Folding
+
+if TYPE_CHECKING:
+    from lutloom.core.types import IntArray
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
@@ -41,11 +46,11 @@ def _operators(_site: Site, folding: Folding) -> int:
     return 2 * folding.pe
 
 
-def _code(site: Site, folding: Folding) -> Code:
+def constants_of(site: Site) -> tuple[IntArray, IntArray]:
+    """Return what codes of both inputs are multiplied with, ``[C, 2]``, and starts ``[C]``."""
     import numpy as np
 
-    tensor = site.inputs[0]
-    channels, pe = tensor.channels, folding.pe
+    channels = site.inputs[0].channels
     y = site.outputs[0].element
     offset, unit = coding(y)
     ends = [linear(x.element) for x in site.inputs]
@@ -58,9 +63,15 @@ def _code(site: Site, folding: Folding) -> Code:
         (sum(m * base for m, (base, _) in zip(column, ends, strict=True)) - offset) // unit
         for column in columns
     ]
+    return np.array(factors, np.int64), np.array(starts, np.int64)
+
+
+def _code(site: Site, folding: Folding) -> Code:
+    tensor = site.inputs[0]
+    channels, pe = tensor.channels, folding.pe
+    multipliers, start_table = constants_of(site)
     shape = (channels // pe, pe)
-    multipliers = np.array(factors, np.int64).reshape(*shape, 2)
-    start_table = np.array(starts, np.int64).reshape(shape)
+    multipliers, start_table = multipliers.reshape(*shape, 2), start_table.reshape(shape)
     if site.op.multipliers.shape[1] == 1:
         multipliers, start_table = unless_shared(multipliers), unless_shared(start_table)
     return Code(

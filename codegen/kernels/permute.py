@@ -132,12 +132,13 @@ def walk_of(move: Move, pe: int) -> Walk:
     return Walk(tuple(shape[axis] for axis in axes), strides, lag, depth, within.order)
 
 
-def _move(site: Site) -> Move:
+def move(site: Site) -> Move:
+    """Return the transposition of ``site``."""
     return move_of(site.inputs[0].shape, site.op.axes)
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
-    return Legal(tuple(_move(site).words), memory=tuple(Memory))
+    return Legal(tuple(move(site).words), memory=tuple(Memory))
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
@@ -145,7 +146,7 @@ def _lanes(_site: Site, folding: Folding) -> Lanes:
 
 
 def _cycles(site: Site, folding: Folding) -> int:
-    return walk_of(_move(site), folding.pe).beats
+    return walk_of(move(site), folding.pe).beats
 
 
 def _operators(_site: Site, _folding: Folding) -> int:
@@ -155,7 +156,7 @@ def _operators(_site: Site, _folding: Folding) -> int:
 def _code(site: Site, folding: Folding) -> Code:
     import numpy as np
 
-    walk = walk_of(_move(site), folding.pe)
+    walk = walk_of(move(site), folding.pe)
     tables: list[Table] = []
     # All lanes stay: one entry says so.
     stay = bool((walk.lanes == np.arange(folding.pe)).all())

@@ -8,7 +8,7 @@ from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, div
 from lutloom.core.plan import Folding
 
 
-def _ends(site: Site) -> tuple[int, ...]:
+def ends(site: Site) -> tuple[int, ...]:
     """Return where parts begin and end in a round, and where that ends, in elements."""
     x, op = site.inputs[0], site.op
     inner = prod(x.shape[op.axis + 1 :])
@@ -16,7 +16,7 @@ def _ends(site: Site) -> tuple[int, ...]:
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
-    return Legal(divisors(gcd(*_ends(site))))
+    return Legal(divisors(gcd(*ends(site))))
 
 
 def _lanes(site: Site, folding: Folding) -> Lanes:
@@ -32,8 +32,9 @@ def _operators(_site: Site, _folding: Folding) -> int:
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    *ends, words = (end // folding.pe for end in _ends(site))
-    parts = [{"begin": begin, "end": end} for begin, end in zip(ends[::2], ends[1::2], strict=True)]
+    *limits, words = (end // folding.pe for end in ends(site))
+    pairs = zip(limits[::2], limits[1::2], strict=True)
+    parts = [{"begin": begin, "end": end} for begin, end in pairs]
     return Code(facts={"parts": parts, "words": words, "rounds": _cycles(site, folding) // words})
 
 

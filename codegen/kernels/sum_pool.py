@@ -14,7 +14,8 @@ from lutloom.core.plan import Folding
 from lutloom.core.types import Const
 
 
-def _code(site: Site, folding: Folding) -> Code:
+def sums_of(site: Site) -> tuple[Sums, ByPlace]:
+    """Return the sums of codes, and what they start from, by place."""
     import numpy as np
 
     image = site.inputs[0].shape[:-1]
@@ -24,7 +25,11 @@ def _code(site: Site, folding: Folding) -> Code:
     sums = Sums(x, y, Const([1]), 1, is_constant=not seen.any())
     values = sums.starts(seen, np.zeros(1, np.int64))
     rows, columns = (np.zeros(1, np.int64), *borders.classes)[-2:]
-    starts = ByPlace.of(values, rows, columns, site.outputs[0].shape)
+    return sums, ByPlace.of(values, rows, columns, site.outputs[0].shape)
+
+
+def _code(site: Site, folding: Folding) -> Code:
+    sums, starts = sums_of(site)
     tables: list[Table] = [
         number_table("starts", starts.values.reshape(-1), "What sums start from.", (1,))
     ]

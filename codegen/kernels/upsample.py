@@ -55,7 +55,7 @@ def _copies(site: Site, folding: Folding) -> int:
     return gcd(folding.pe, _elements(site)[-1].repeats)
 
 
-def _words(site: Site, folding: Folding) -> tuple[Level, ...]:
+def words_of(site: Site, folding: Folding) -> tuple[Level, ...]:
     """Return the levels in words of the input."""
     levels, copies = _elements(site), _copies(site, folding)
     sizes = [level.size for level in levels]
@@ -63,6 +63,11 @@ def _words(site: Site, folding: Folding) -> tuple[Level, ...]:
     sizes[-1] //= folding.pe // copies
     factors[-1] //= copies
     return levels_of(tuple(sizes), tuple(factors))
+
+
+def depth_of(levels: tuple[Level, ...]) -> int:
+    """Return the words of the memory: those of a block of the outermost level, if it repeats."""
+    return prod(level.size for level in levels[1:]) if levels[0].repeats > 1 else 1
 
 
 def _legal(site: Site, _folding: Folding) -> Legal:
@@ -86,7 +91,7 @@ def _operators(_site: Site, _folding: Folding) -> int:
 def _code(site: Site, folding: Folding) -> Code:
     import numpy as np
 
-    levels = _words(site, folding)
+    levels = words_of(site, folding)
     blocks = [prod(inner.size for inner in levels[place + 1 :]) for place in range(len(levels))]
     columns = (
         ("sizes", [level.size for level in levels], "Blocks of each level, outermost first."),
@@ -101,7 +106,7 @@ def _code(site: Site, folding: Folding) -> Code:
         facts={
             "words": _cycles(site, folding),
             "copies": _copies(site, folding),
-            "depth": blocks[0] if levels[0].repeats > 1 else 1,
+            "depth": depth_of(levels),
             "storage": storage(folding.memory),
         },
     )

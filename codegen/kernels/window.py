@@ -29,7 +29,8 @@ from lutloom.codegen.kernels.kernel import (
     recoding,
     storage,
 )
-from lutloom.codegen.kernels.line_buffer import Axis, Walk, WalkSchedule, axes_of, schedule
+from lutloom.codegen.kernels.line_buffer import Axis, Walk, WalkSchedule, schedule
+from lutloom.codegen.kernels.pools import axes
 from lutloom.core.plan import Folding, Memory
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def form_of(site: Site, folding: Folding) -> Form:
 def walk_of(site: Site, folding: Folding) -> Walk:
     """Return how the line buffer is walked, a tap or a kernel row a word."""
     x, op = site.inputs[0], site.op
-    rows, columns = _axes(site)
+    rows, columns = axes(site)
     if form_of(site, folding) is Form.ROW:
         reach = columns.dilation * (columns.kernel - 1)
         # The column of the last tap, which may lie behind the image while others do not.
@@ -124,7 +125,7 @@ def schedule_of(site: Site, folding: Folding) -> WalkSchedule:
     import numpy as np
 
     if form_of(site, folding) is Form.WHOLE:
-        span = Span(*_axes(site))
+        span = Span(*axes(site))
         pixels = np.arange(span.rows.size * span.columns.size, dtype=np.int64)
         return WalkSchedule(span.early + pixels, span.early + span.ends, span.beats)
     walk = walk_of(site, folding)
@@ -133,14 +134,10 @@ def schedule_of(site: Site, folding: Folding) -> WalkSchedule:
     return replace(steps, takes=steps.takes[: walk.image_words])
 
 
-def _axes(site: Site) -> tuple[Axis, Axis]:
-    return axes_of(site.op.windows, site.inputs[0].shape[:-1])
-
-
 def _legal(site: Site, _folding: Folding) -> Legal:
     op, channels = site.op, site.inputs[0].channels
     simd = set(divisors(channels // op.groups))
-    rows, columns = _axes(site)
+    rows, columns = axes(site)
     if op.groups == 1 and columns.spacing == 1:
         simd.add(channels * columns.kernel)
     if op.groups == 1 and Span(rows, columns).is_legal:
@@ -157,7 +154,7 @@ def _lanes(site: Site, folding: Folding) -> Lanes:
 
 def _cycles(site: Site, folding: Folding) -> int:
     if form_of(site, folding) is Form.WHOLE:
-        return Span(*_axes(site)).beats
+        return Span(*axes(site)).beats
     return walk_of(site, folding).beats
 
 
@@ -170,7 +167,7 @@ def _code(site: Site, folding: Folding) -> Code:
 
     x, y = site.inputs[0], site.outputs[0]
     form = form_of(site, folding)
-    rows, columns = _axes(site)
+    rows, columns = axes(site)
     base, factor = recoding(x.element, y.element)
     is_masking = site.op.windows.borders(x.shape[:-1]).is_masking
     fill = int(y.element.encode(np.array(site.op.fill, np.int64))) if is_masking else 0

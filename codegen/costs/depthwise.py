@@ -1,0 +1,52 @@
+"""``depthwise.hpp``: a line buffer, and a product and a sum for each of ``pe`` channels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.costs.line_buffers import walk_parts
+from lutloom.codegen.costs.loops import buffer, loop
+from lutloom.codegen.costs.matvec import accumulators
+from lutloom.codegen.costs.parts import Multiplexer, Parts
+from lutloom.codegen.costs.products import Products
+from lutloom.codegen.costs.rom_words import weight_words
+from lutloom.codegen.costs.starts import Starts
+from lutloom.codegen.kernels import depthwise, pools
+from lutloom.core.plan import Folding
+
+if TYPE_CHECKING:
+    from lutloom.boards.device import Device
+    from lutloom.codegen.kernels import Site
+
+
+@lru_cache(maxsize=1024)
+def _facts(site: Site) -> tuple[Products, Starts]:
+    sums, out = depthwise.sums_of(site), site.outputs[0].element.bits
+    products = Products(sums.product, sums.x.bits, sums.stored.bits, sums.factor)
+    return products, Starts.of(depthwise.starts_of(site), out)
+
+
+@lru_cache(maxsize=4096)
+def _buffer(site: Site, pe: int) -> Parts:
+    walk, word = pools.walk(site, Folding(pe)), pe * site.inputs[0].element.bits
+    out = pe * site.outputs[0].element.bits
+    loops = loop("depthwise", walk.beats, word, out)
+    return (*loops, *walk_parts(walk), *buffer(walk.depth, word))
+
+
+def parts(site: Site, folding: Folding, device: Device) -> Parts:
+    """Return the parts of ``depthwise``; the plan's memory is that of the weights."""
+    products, starts = _facts(site)
+    pe, taps, out = folding.pe, site.op.windows.taps, site.outputs[0].element.bits
+    folds = site.inputs[0].channels // pe
+    lane = products.lane(1, folding, device, is_constant=taps * folds == 1)
+    return (
+        *_buffer(site, pe),
+        *weight_words(taps * folds, pe * products.weight_bits, folding.memory),
+        *starts.parts(folds, pe),
+        # A masked tap shows a constant.
+        (pe, Multiplexer(2, products.x_bits)),
+        *((pe * count, part) for count, part in lane),
+        *accumulators(pe, out, starts, has_sums=taps > 1),
+    )

@@ -1,0 +1,77 @@
+"""``requantize.hpp``: in each lane a product, a sum, a shift and a clamp."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.costs.loops import constants, spanning_bits
+from lutloom.codegen.costs.parts import Adder, Comparator, Multiplexer, Parts, Registers
+from lutloom.codegen.costs.products import product
+from lutloom.codegen.kernels import requantize
+from lutloom.core.multiply_shift import ShiftRounding
+
+if TYPE_CHECKING:
+    from lutloom.boards.device import Device
+    from lutloom.codegen.kernels import Site
+    from lutloom.codegen.kernels.slopes import Slope
+    from lutloom.core.plan import Folding
+
+
+@dataclass(frozen=True, slots=True)
+class Clamped:
+    """A product of ``in_bits`` by ``factor_bits`` in sums of ``sum_bits``, shifted and clamped.
+
+    Multipliers and biases, and bounds, may be shared by all channels.
+    """
+
+    in_bits: int
+    factor_bits: int
+    bias_bits: int
+    sum_bits: int
+    shift: int
+    out_bits: int
+    rounds_down: bool
+    shares_line: bool
+    shares_bounds: bool
+
+    @classmethod
+    def of(cls, site: Site, slope: Slope) -> Clamped:
+        """Return the widths of ``slope`` in the process ``site``."""
+        x, line = site.inputs[0], slope.line
+        biases = [int(bias) for bias in line.biases]
+        return cls(
+            x.element.bits,
+            requantize.factor_bits(line)[0],
+            spanning_bits(min(biases), max(biases)),
+            requantize.sum_bits(site, slope),
+            line.shift,
+            site.outputs[0].element.bits,
+            line.rounding is ShiftRounding.DOWN,
+            len(line.multipliers) == len(line.biases) == 1,
+            len(slope.lowest) == len(slope.highest) == 1,
+        )
+
+    def parts(self, pe: int, folds: int, folding: Folding, device: Device) -> Parts:
+        """Return the parts of ``pe`` lanes with ``folds`` channels each."""
+        words = 1 if self.shares_line else folds
+        bounds = 1 if self.shares_bounds else folds
+        level = self.sum_bits - self.shift
+        multiplied = product(
+            self.in_bits, self.factor_bits, pe, folding, device, is_constant=words == 1
+        )
+        # Up by one, where the sum's sign and what was shifted out say so.
+        rounding: Parts = (
+            () if self.rounds_down else ((pe, Adder(level)), (pe, Comparator(self.shift)))
+        )
+        return (
+            *constants(pe, words, self.factor_bits),
+            *constants(pe, words, self.bias_bits),
+            *constants(2 * pe, bounds, self.out_bits),
+            *multiplied,
+            (pe, Adder(self.sum_bits)),
+            *(() if self.rounds_down else rounding),
+            (2 * pe, Comparator(level, is_constant=bounds == 1)),
+            (pe, Multiplexer(3, self.out_bits)),
+            (pe, Registers(self.in_bits + self.sum_bits + level)),
+        )

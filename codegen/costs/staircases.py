@@ -1,0 +1,115 @@
+"""Staircases as parts: what compares, searches or looks up in each of ``pe`` lanes.
+
+``threshold_search.hpp`` and ``border_threshold.hpp`` for all places alike or by class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.costs.loops import constants, spanning_bits
+from lutloom.codegen.costs.parts import (
+    Adder,
+    AdderTree,
+    Comparator,
+    Parts,
+    Popcount,
+    Registers,
+    Staircase,
+)
+from lutloom.codegen.kernels.kernel import memory_of
+from lutloom.core.plan import Memory
+
+if TYPE_CHECKING:
+    from lutloom.codegen.kernels import Site
+    from lutloom.codegen.kernels.stairs import Stairs
+
+
+@dataclass(frozen=True, slots=True)
+class Staircases:
+    """Staircases of up to ``steps`` steps, ``is_shared`` by all channels.
+
+    Codes of ``in_bits`` bits are compared with limits of ``limit_bits``; levels have ``out_bits``,
+    and the lowest are the code ``base``, or differ.
+    """
+
+    steps: int
+    is_shared: bool
+    in_bits: int
+    limit_bits: int
+    out_bits: int
+    height_bits: int
+    base: int | None
+    has_falls: bool
+    counts_up: bool
+    counts_either_way: bool
+
+    @classmethod
+    def of(cls, site: Site, stairs: Stairs, *, is_shared: bool) -> Staircases:
+        """Return what there is of ``stairs`` in the process ``site``."""
+        import numpy as np
+
+        x, y = site.inputs[0].element, site.outputs[0].element
+        levels = stairs.levels
+        heights = np.diff(levels, axis=1)
+        ends = (int(heights.min()), int(heights.max())) if heights.size else (0, 0)
+        lowest = levels[:, 0]
+        is_one = bool((lowest == lowest[0]).all())
+        # The limit that no code reaches lies one above the largest.
+        limit = spanning_bits(x.lo if x.is_signed else 0, stairs.final + 1)
+        return cls(
+            stairs.steps,
+            is_shared,
+            x.bits,
+            limit,
+            y.bits,
+            min(spanning_bits(*ends), y.bits),
+            int(lowest[0]) if is_one else None,
+            bool(stairs.falls.any()),
+            stairs.counts_up,
+            stairs.counts_either_way,
+        )
+
+    def parallel(self, pe: int, folds: int) -> Parts:
+        """Return a comparison for each step; with constants where a lane has one channel."""
+        count, words = pe * self.steps, 1 if self.is_shared else folds
+        if words == 1 and self.counts_up:
+            return ((pe, Staircase(self.limit_bits, self.steps)), *self._base(pe))
+        compare: Parts = (
+            *constants(count, words, self.limit_bits),
+            (count, Comparator(self.limit_bits, is_constant=words == 1)),
+            (1, Registers(count)),
+        )
+        if self.counts_up:
+            return (*compare, (pe, Popcount(self.steps)), *self._base(pe))
+        return (
+            *compare,
+            *constants(count, words, self.height_bits),
+            *constants(pe, words, self.out_bits),
+            (pe, AdderTree(self.steps + 1, self.height_bits)),
+        )
+
+    def _base(self, pe: int) -> Parts:
+        return ((pe, Adder(self.out_bits)),) if self.base else ()
+
+    def search(self, pe: int, folds: int, memory: Memory) -> Parts:
+        """Return a comparison and a table for each stage of the pipeline, in every lane."""
+        stages = max(self.steps.bit_length(), 1)
+        words = 1 if self.is_shared else folds
+        parts: Parts = ()
+        for stage in range(stages):
+            size = words << stage
+            table = constants(pe, size, self.limit_bits, memory_of(memory, size))
+            # A number, and what was found of its level, wait for the next stage.
+            waiting = Registers(self.in_bits + stage + 1)
+            compare = Comparator(self.limit_bits, is_constant=size == 1)
+            parts = (*parts, *table, (pe, compare), (pe, waiting))
+        if not self.counts_either_way:
+            size = words << stages
+            return (*parts, *constants(pe, size, self.out_bits, memory_of(memory, size)))
+        if self.base is None:
+            parts = (*parts, *constants(pe, words, self.out_bits))
+        if self.base != 0 or self.has_falls:
+            parts = (*parts, (pe, Adder(self.out_bits)))
+        return parts
