@@ -393,12 +393,22 @@ def throughput(
 
 
 @app.command()
-def boards() -> None:
-    """List the boards."""
+def boards(
+    board: Annotated[
+        str | None,
+        typer.Argument(help="A board's name, or the path of its TOML file.", show_default=False),
+    ] = None,
+    part: _PART = None,
+) -> None:
+    """List the boards, or say all that is known of one."""
     import lutloom
     from lutloom import console
+    from lutloom.targets import target_of
 
-    console.show_boards(lutloom.list_boards())
+    if board is None and part is None:
+        console.show_boards(lutloom.list_boards())
+    else:
+        console.show_board(target_of(board, part, None).board)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lutloom.boards import Board
+    from lutloom.boards import Board, Silicon
     from lutloom.build import Build
     from lutloom.core.ports import InputPort, OutputPort
     from lutloom.demonstration import Demonstration
@@ -224,35 +224,26 @@ def show_simulation(result: Simulation) -> None:
 
 def show_verification(result: Verification) -> None:
     """Print a row for each value, a column for each stage, and the first comparison that failed."""
-    from lutloom.verification import Stage
+    from lutloom.verification import TITLES, stages_of, subjects_of
 
-    titles = {
-        Stage.EXPORT: "export",
-        Stage.BREVITAS: "Brevitas",
-        Stage.EXACT: "exact",
-        Stage.MODEL: "integers",
-        Stage.PROCESSES: "processes",
-        Stage.CSIM: "C++",
-        Stage.BOUNDED: "FIFOs",
-    }
-    stages = [stage for stage in titles if any(check.stage is stage for check in result.checks)]
-    table = _table(("value", "numbers", *(titles[stage] for stage in stages)))
-    for subject in _in_order(result):
+    stages = stages_of(result)
+    table = _table(("value", "numbers", *(TITLES[stage] for stage in stages)))
+    for subject in subjects_of(result):
         row = {
             check.stage: check
             for check in result.checks
-            if check.subject == subject and check.stage in titles
+            if check.subject == subject and check.stage in TITLES
         }
         numbers = max(check.elements for check in row.values())
         cells = [_verdict(row[stage]) if stage in row else "" for stage in stages]
         table.add_row(_name(subject), f"{numbers:,}", *cells)
     _console.print(table)
     for stage in stages:
-        _say(titles[stage], stage.value)
+        _say(TITLES[stage], stage.value)
     _show_layers(result.layers)
     for check in result.checks:
         if check.remark:
-            stage_title = titles.get(check.stage, check.stage.value)
+            stage_title = TITLES.get(check.stage, check.stage.value)
             _say(f"{_shown(check.subject)} ({stage_title})", check.remark)
     failure = result.first_failure
     if failure is None:
@@ -294,18 +285,6 @@ def _show_layers(layers: Sequence[LayerComparison]) -> None:
     )
 
 
-def _in_order(result: Verification) -> list[str]:
-    """Return the subjects in the order of the data: input, processes, output."""
-    from lutloom.verification import Stage
-
-    numbers = [check for check in result.checks if check.stage is not Stage.FILES]
-    subjects = dict.fromkeys(check.subject for check in numbers)
-    inner = [check.subject for check in result.checks if check.stage is Stage.PROCESSES]
-    outer = [subject for subject in subjects if subject not in inner]
-    behind = [name for name in outer if name.partition(" ")[0] in ("output", "classes", "indices")]
-    return [*(subject for subject in outer if subject not in behind), *inner, *behind]
-
-
 def _verdict(check: Check) -> str:
     if check.differing == 0:
         return "[green]equal[/]"
@@ -324,26 +303,67 @@ def show_demo(result: Demonstration) -> None:
 
 
 def show_boards(boards: Sequence[Board]) -> None:
-    """Print the boards and their resources."""
-    table = _table(("board", "name", "part", "LUT", "FF", "BRAM18", "URAM", "DSP", "clock"))
-    for board in boards:
+    """Print the boards and their resources, the full tier first, the smaller before the larger."""
+    table = _table(("board", "part", "LUT", "BRAM18", "URAM", "DSP", "tier", "Vivado"))
+    for board in sorted(boards, key=lambda board: (board.tier.value, board.device.lut, board.name)):
+        device = board.device
         table.add_row(
             board.name,
-            escape(board.title),
             board.part,
-            f"{board.device.lut:,}",
-            f"{board.device.ff:,}",
-            str(board.device.bram18),
-            str(board.device.uram),
-            str(board.device.dsp),
-            f"{board.clock_mhz:g} MHz",
+            f"{device.lut:,}",
+            str(device.bram18),
+            str(device.uram),
+            str(device.dsp),
+            board.tier.value,
+            "free" if board.silicon.licence.value == "standard" else "paid",
         )
     _console.print(table)
+    _console.print(
+        "full: a block design and a driver are to come with a later version; ip: an IP for the "
+        "part. Today both are given an HLS project.\n"
+        "paid: the part needs Vivado's Enterprise edition.\n"
+        "There are two flip-flops for each LUT. All of one board: lutloom boards NAME",
+        style="dim",
+    )
+
+
+def show_board(board: Board) -> None:
+    """Print all that is known of a board, or of a part alone, and where it is from."""
+    device, silicon = board.device, board.silicon
+    _say(board.name, board.title)
+    contents = "with initial contents" if device.uram_has_contents else "without initial contents"
+    _say("part", f"{board.part} ({device.family.value}), {device.slrs} SLR")
+    _say(
+        "holds",
+        f"{device.lut:,} LUT, {device.ff:,} FF, {device.bram18:,} BRAM18, "
+        f"{device.uram:,} URAM{f' ({contents})' * (device.uram > 0)}, "
+        f"{device.dsp:,} DSP ({device.dsp_type.value})",
+    )
+    _say("clock", f"{board.clock_mhz} MHz, at most {board.highest_clock_mhz} MHz makes sense")
+    for ports in board.memory_ports:
+        names = ports.names[0] if ports.count == 1 else f"{ports.names[0]} to {ports.names[-1]}"
+        _say(f"ports to {ports.kind}", f"{names}, {ports.width} bits each")
+    _say("tier", f"{board.tier.value} (shell: {board.shell.value})")
+    _say("Vivado", f"{silicon.licence.value} edition, {_window(silicon)}")
+    if board.board_part:
+        _say("board files", f"{board.board_part}, from {board.board_files}")
+    if board.platform:
+        last = f", up to Vitis {board.last_vitis}" * bool(board.last_vitis)
+        _say("platform", f"{board.platform}, from {board.platform_files}{last}")
+    for source in (*silicon.sources, *board.sources):
+        _say("source", source)
+    if unchecked := (*silicon.unchecked, *board.unchecked):
+        _say("not checked against a source", ", ".join(unchecked))
+
+
+def _window(silicon: Silicon) -> str:
+    first = f"from {silicon.first_vivado} on" if silicon.first_vivado else "2020.1 or later"
+    return f"{first}{f' up to {silicon.last_vivado}' * bool(silicon.last_vivado)}"
 
 
 def _table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    numbers = set("from to bits weights MACs PE SIMD numbers LUT FF BRAM18 URAM DSP clock".split())
+    numbers = set("from to bits weights MACs PE SIMD numbers LUT BRAM18 URAM DSP".split())
     numbers.update(("equal", "explained", "at ties", "unexplained", "bound", "nearest"))
     numbers.update(("cycles", "awaits input", "awaits output"))
     for column in columns:

@@ -22,6 +22,7 @@ from lutloom.boards import (
     Silicon,
     Tier,
     board_names,
+    board_of_part,
     list_boards,
     load_board,
 )
@@ -256,3 +257,76 @@ def test_whatever_a_key_holds_is_a_board_or_an_error_of_ours(
     else:
         message = f"{path} is {board.title}"
     assert message.startswith(str(path))
+
+
+def test_a_part_of_a_known_device_needs_no_table_of_it(board_file: Path) -> None:
+    before, after = GOOD.split("[device]")
+    board_file.write_text(before + after[after.index("[[memory_ports]]") :])
+    board = load_board(board_file)
+    assert board.device == Device(Family.ZYNQ_7000, 17600, 35200, 120, 0, 80)
+    assert board.sources == ("the vendor's manual",)
+    assert board.silicon.sources != board.sources
+
+
+def test_a_part_of_no_known_device_asks_for_a_table_of_it(board_file: Path) -> None:
+    before, after = GOOD.split("[device]")
+    text = before + after[after.index("[[memory_ports]]") :]
+    board_file.write_text(text.replace("xc7z010clg400-1", "xcvp1202-vsva2785-2MP-e-S"))
+    with pytest.raises(
+        BoardError,
+        match=r"My_Board\.toml: part 'xcvp1202-vsva2785-2MP-e-S': there is no table of what the "
+        r"device xcvp1202 holds \(there is one of .*, xcvc1902, .* and others\): write a board "
+        r"file with a table \[device\]$",
+    ):
+        load_board(board_file)
+    board_file.write_text(text.replace("xc7z010clg400-1", "z7010"))
+    with pytest.raises(
+        BoardError,
+        match=r"My_Board\.toml: part 'z7010' is not spelt as parts are, with package and speed "
+        r"grade: give one such as xc7a35tcsg324-1, xc7z020clg400-1, ",
+    ):
+        load_board(board_file)
+
+
+@given(st.text() | st.from_regex(r"xc[a-z0-9]{1,9}-?[a-z]{0,4}[0-9]{0,4}-[0-9][A-Z]?(-[a-z])?"))
+def test_any_text_is_a_part_or_an_error_of_ours(text: str) -> None:
+    try:
+        board = board_of_part(text)
+    except BoardError:
+        return
+    assert board.part == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("highest_clock_mhz = 124", "highest_clock_mhz is 124: give an integer from 125 to 1000"),
+        ('unchecked = ["lut"]', "unchecked names 'lut', which is not there: give a list of keys"),
+        ("unchecked = [1]", "unchecked is [1]: give a list of keys of this table"),
+        ("vitis = 1", "vitis is 1: give a table [vitis]"),
+        ("vitis = {}", "vitis.platform is missing: give Vitis's name, such as "),
+        (
+            'vitis = { platform = "x", platform_files = "y", last_vitis = "new" }',
+            "vitis.last_vitis is 'new': give a version, such as \"2025.1\"",
+        ),
+    ],
+)
+def test_what_a_file_may_leave_out_is_checked_where_it_is(
+    board_file: Path, entry: str, message: str
+) -> None:
+    board_file.write_text(f"{entry}\n{GOOD}")
+    with pytest.raises(BoardError, match=rf"^{re.escape(f'{board_file}: {message}')}"):
+        load_board(board_file)
+
+
+def test_memory_ports_are_tables_and_may_be_none(board_file: Path) -> None:
+    before, after = GOOD.split("[[memory_ports]]")
+    vivado = after[after.index("[vivado]") :]
+    board_file.write_text(before + vivado)
+    assert load_board(board_file).memory_ports == ()
+    board_file.write_text("memory_ports = 4\n" + before + vivado)
+    with pytest.raises(BoardError, match=r"memory_ports is 4: give tables \[\[memory_ports\]\]$"):
+        load_board(board_file)
+    board_file.write_text("memory_ports = [4]\n" + before + vivado)
+    with pytest.raises(BoardError, match=r"memory_ports\[0\] is 4: give tables \[\[memory_p"):
+        load_board(board_file)
