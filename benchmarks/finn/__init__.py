@@ -1,0 +1,1 @@
+"""FINN's published foldings, its own estimates of them, and the same foldings on our processes."""

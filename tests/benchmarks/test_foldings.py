@@ -1,0 +1,220 @@
+"""FINN's estimates, and a folding file on our processes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from benchmarks.finn import formulas
+from benchmarks.finn.formulas import Estimate, Operands, Product, Windowing
+from benchmarks.finn.mapping import Mapped, mapped
+from benchmarks.finn.networks import keyword_layers
+from benchmarks.finn.published import PublishedFolding
+from lutloom.boards import load_board
+from lutloom.codegen.folding import check_plan
+from lutloom.codegen.kernels import KERNELS
+from lutloom.codegen.lower import lower
+from lutloom.codegen.streams import processes_of, site_of
+from lutloom.core.graph import Graph, Node
+from lutloom.core.ops import Conv, Threshold
+from lutloom.core.plan import Folding, Memory, Multiplier
+from lutloom.core.types import Const, IntType, TensorType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from benchmarks.finn.published import Settings
+
+TWO = Operands(weights=2, inputs=2, accumulator=32, is_signed=True)
+DEVICE = load_board("pynq-z1").device
+
+
+def test_an_mvau_takes_what_finns_own_test_expects() -> None:
+    # tests/fpgadataflow/test_fpgadataflow_res_estimate.py of FINN: 317 look-up tables, no memory
+    node = Product(4, 4, 1, TWO, pe=1, simd=1, is_embedded=True)
+    assert formulas.mvau_hls(node) == Estimate(cycles=16, lut=317)
+
+
+def test_a_weight_memory_is_of_block_rams_unless_the_file_says_otherwise() -> None:
+    # CNV's second layer: 1024 bits, 36 words; block RAMs of 36 bits
+    operands = Operands(weights=1, inputs=1, accumulator=11, is_signed=False)
+    rams = {
+        style: formulas.mvau_hls(Product(64, 576, 784, operands, 32, 32, style))
+        for style in ("auto", "block", "distributed", "ultra")
+    }
+    assert [rams[style].bram18 for style in rams] == [29, 29, 0, 0]
+    assert [rams[style].uram for style in rams] == [0, 0, 0, 15]
+    assert rams["distributed"].lut == rams["auto"].lut + 1024
+    assert {estimate.cycles for estimate in rams.values()} == {28224}
+
+
+@pytest.mark.parametrize(
+    ("words", "bits", "rams"),
+    [
+        (16385, 1, 2),
+        (8192, 2, 1),
+        (4097, 3, 2),
+        (2048, 9, 1),
+        (1025, 10, 2),
+        (513, 37, 3),
+        (512, 37, 2),
+    ],
+)
+def test_block_rams_are_cut_as_the_device_can_cut_them(words: int, bits: int, rams: int) -> None:
+    assert formulas.block_rams(words, bits) == rams
+
+
+def test_an_rtl_product_has_no_look_up_tables_for_finn() -> None:
+    node = Product(64, 96, 10, Operands(4, 4, 16, is_signed=False), 16, 24)
+    assert formulas.mvau_rtl(node) == Estimate(160, lut=0, bram18=43, dsp=4 * 24)
+    assert formulas.mvau_rtl(node, is_versal=True).dsp == 16 * 8
+
+
+def test_thresholds_count_where_they_are_in_a_vvau_only() -> None:
+    operands = Operands(4, 4, 12, is_signed=False)
+    node, bare = (Product(64, 9, 100, operands, 8, 1, output_bits=bits) for bits in (4, 0))
+    assert formulas.mvau_hls(node) == formulas.mvau_hls(bare)
+    # 15 thresholds of 12 bits, 8 channels of each lane in memories of 64 words, eight lanes
+    assert formulas.vvau_hls(node).lut - formulas.vvau_hls(bare).lut == int(1.1 * 8 * 180 * 1.125)
+
+
+def test_a_sliding_window_waits_for_its_first_window_and_then_gives_a_tap_a_cycle() -> None:
+    # CNV's second layer by 32 channels
+    node = Windowing((30, 30), (28, 28), 64, (3, 3), (1, 1), bits=1, simd=32)
+    first = (2 * 30 + 2 + 1) * 2
+    assert node.depth == first
+    assert formulas.sliding_window(node) == Estimate(
+        first + 28 * 28 * 9 * 2, lut=300 + 32 * -(-first // 38)
+    )
+
+
+def test_a_sliding_window_over_a_signal_has_no_first_row() -> None:
+    node = Windowing((1, 1026), (1, 1024), 2, (1, 3), (1, 1), bits=8, simd=2, memory="block")
+    assert formulas.sliding_window(node) == Estimate(1024 * 3 + 2, lut=300, bram18=1)
+
+
+def test_thresholds_of_their_own_are_memories_and_no_comparators() -> None:
+    few = formulas.thresholding_rtl(channels=32, vectors=10, pe=1, threshold_bits=19, output_bits=4)
+    # stages of 32, 64, 128 and 256 words, in tables of 64
+    assert few == Estimate(320, lut=19 * (1 + 1 + 2 + 4))
+    many = formulas.thresholding_rtl(
+        channels=512,
+        vectors=1,
+        pe=1,
+        threshold_bits=18,
+        output_bits=4,
+        trigger_bram=1024,
+        trigger_uram=4096,
+    )
+    assert (many.lut, many.bram18, many.uram) == (18 * 8, 1 + 2, 1)
+
+
+def folding(path: Path, nodes: Mapping[str, Settings]) -> PublishedFolding:
+    file = path / "folding.json"
+    file.write_text(json.dumps({"Defaults": {}, **nodes}), encoding="utf-8")
+    return PublishedFolding.read(file)
+
+
+def test_nodes_come_by_their_numbers_and_edges_are_left_alone(tmp_path: Path) -> None:
+    nodes: dict[str, Settings] = {f"MVAU_hls_{number}": {"PE": number} for number in (10, 9, 0)}
+    file = folding(tmp_path, {**nodes, "MVAU_rtl_0": {"PE": 7}, "StreamingFIFO_rtl_0": {}})
+    taken = [file.take("MVAU_hls", "MVAU_rtl") for _ in range(3)]
+    assert taken == [("MVAU_hls", {"PE": number}) for number in (0, 9, 10)]
+    assert file.left() == {"MVAU_rtl": 1}
+    assert file.take("MVAU_hls", "MVAU_rtl") == ("MVAU_rtl", {"PE": 7})
+    assert file.take("MVAU_hls", "MVAU_rtl") is None
+    assert file.left() == {}
+
+
+def cycles_of(on: Mapped, name: str) -> int:
+    site = site_of(on.graph, processes_of(on.graph)[name])
+    return KERNELS[site.op.name].cycles(site, on.plan.foldings[name])
+
+
+def test_products_take_the_cycles_that_finn_states(tmp_path: Path) -> None:
+    lanes = [(32, 10), (32, 8), (32, 8), (1, 8)]
+    nodes: dict[str, Settings] = {
+        f"MVAU_hls_{index}": {"PE": pe, "SIMD": simd, "ram_style": "block", "resType": "lut"}
+        for index, (pe, simd) in enumerate(lanes)
+    }
+    graph = keyword_layers()
+    on = mapped(graph, folding(tmp_path, {**nodes, "LabelSelect_hls_0": {"PE": 1}}), DEVICE)
+    check_plan(graph, on.plan)
+    assert on.left == {"LabelSelect_hls": 1}
+    assert [layer.processes for layer in on.layers] == [
+        *((f"layer{index}", f"levels{index}") for index in range(3)),
+        ("layer3",),
+    ]
+    for layer, (pe, simd) in zip(on.layers, lanes, strict=True):
+        product = layer.processes[0]
+        assert on.plan.foldings[product] == Folding(pe, simd, Memory.BRAM, Multiplier.FABRIC)
+        assert {on.plan.foldings[name].pe for name in layer.processes} == {pe}
+        assert cycles_of(on, product) == layer.estimate.cycles
+
+
+def separable() -> Graph:
+    """A padded convolution, and a depthwise-separable one, with thresholds behind each."""
+    rng = np.random.default_rng(0)
+    types = {"x": TensorType(IntType(0, 255), (8, 8, 4))}
+    nodes: list[Node] = []
+    last = "x"
+    for name, kernel, channels, outputs, groups in (
+        ("dense", 3, 4, 8, 1),
+        ("depth", 3, 1, 8, 8),
+        ("point", 1, 8, 16, 1),
+    ):
+        pad = kernel // 2
+        weights = Const(rng.integers(-7, 8, size=(kernel, kernel, channels, outputs)))
+        conv = Conv(weights, (1, 1), (1, 1), (pad,) * 4, (1, 1), groups, 0)
+        (sums,) = conv.infer(types[last])
+        rows = np.sort(rng.integers(sums.element.lo, sums.element.hi, size=(outputs, 15)), axis=1)
+        levels = Threshold(Const(rows), Const([0] * outputs), Const([[1]] * outputs))
+        nodes += [Node((name,), conv, (last,)), Node((f"{name}/levels",), levels, (name,))]
+        last = f"{name}/levels"
+        (types[last],) = levels.infer(sums)
+    return lower(Graph({"x": types["x"]}, tuple(nodes), (last,)))
+
+
+def test_a_separable_convolution_finds_its_paddings_windows_and_thresholds(tmp_path: Path) -> None:
+    product: Settings = {"PE": 2, "SIMD": 4, "ram_style": "auto", "resType": "dsp"}
+    published = folding(
+        tmp_path,
+        {
+            "ConvolutionInputGenerator_rtl_0": {"SIMD": 2, "ram_style": "distributed"},
+            "MVAU_rtl_0": product,
+            "Thresholding_rtl_0": {"PE": 1},
+            "FMPadding_rtl_0": {"SIMD": 4},
+            "ConvolutionInputGenerator_rtl_1": {"SIMD": 4, "ram_style": "block"},
+            "VVAU_hls_0": {"PE": 4, "resType": "lut"},
+            "Thresholding_rtl_1": {"PE": 2},
+            "MVAU_rtl_1": product,
+            "Thresholding_rtl_2": {"PE": 4},
+        },
+    )
+    graph = separable()
+    on = mapped(graph, published, DEVICE)
+    check_plan(graph, on.plan)
+    assert on.left == {}
+    assert [[kind.partition("_")[0] for kind, _ in layer.nodes] for layer in on.layers] == [
+        # one padding in the file: FINN pads the image on the host
+        ["ConvolutionInputGenerator", "MVAU", "Thresholding"],
+        ["FMPadding", "ConvolutionInputGenerator", "VVAU", "Thresholding"],
+        ["MVAU", "Thresholding"],
+    ]
+    assert on.plan.foldings["dense/window"] == Folding(1, 2, Memory.LUTRAM)
+    assert on.plan.foldings["dense"].multiplier is Multiplier.DSP
+    assert on.plan.foldings["depth"] == Folding(4, 1, multiplier=Multiplier.FABRIC)
+    levels = [on.plan.foldings[f"{name}/levels"].pe for name in ("dense", "depth", "point")]
+    assert levels == [1, 2, 4]
+    estimates = dict(on.layers[1].nodes)
+    assert estimates["FMPadding_rtl"].cycles == 10 * 10 * 8 // 4
+    assert estimates["VVAU_hls"].cycles == 8 * 8 * 9 * 8 // 4
+
+
+def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^layer1: the file has no MVAU for it$"):
+        mapped(keyword_layers(), folding(tmp_path, {"MVAU_hls_0": {"PE": 1, "SIMD": 1}}), DEVICE)
