@@ -143,3 +143,16 @@ def test_a_part_has_the_memory_ports_of_its_processor() -> None:
     assert board_of_part("xc7z020clg400-1").memory_ports == load_board("zedboard").memory_ports
     assert board_of_part("xczu7ev-ffvc1156-2-e").memory_ports == load_board("zcu104").memory_ports
     assert board_of_part("xc7a35tcsg324-1").memory_ports == ()
+
+
+def test_few_figures_of_boards_stand_without_a_source() -> None:
+    by_key: dict[str, set[str]] = {}
+    for board in BOARDS:
+        for key in board.silicon.unchecked:
+            by_key.setdefault(key, set()).add(board.name)
+    rfsoc = {"rfsoc4x2", "zcu208"}
+    assert by_key == {
+        **dict.fromkeys(("lut", "ff", "bram18", "dsp"), rfsoc),
+        "uram": rfsoc | {"u50"},
+        "licence": {"u200", "u250", "u280", "u55c", "vck190"},
+    }
