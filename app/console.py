@@ -315,16 +315,21 @@ def show_boards(boards: Sequence[Board]) -> None:
             str(device.uram),
             str(device.dsp),
             board.tier.value,
-            "free" if board.silicon.licence.value == "standard" else "paid",
+            _edition(board.silicon),
         )
     _console.print(table)
     _console.print(
         "full: a block design and a driver are to come with a later version; ip: an IP for the "
         "part. Today both are given an HLS project.\n"
-        "paid: the part needs Vivado's Enterprise edition.\n"
+        "paid: the part needs Vivado's Enterprise edition; with ? where that is unchecked.\n"
         "There are two flip-flops for each LUT. All of one board: lutloom boards NAME",
         style="dim",
     )
+
+
+def _edition(silicon: Silicon) -> str:
+    edition = "free" if silicon.licence.value == "standard" else "paid"
+    return edition + "?" * ("licence" in silicon.unchecked)
 
 
 def show_board(board: Board) -> None:

@@ -29,7 +29,7 @@ _BOARD_PART = r"[A-Za-z0-9._-]+:[A-Za-z0-9._-]+:part[0-9]+:[0-9]+(\.[0-9]+)*"
 _NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 # The clock to ask for, and the highest, in MHz.
 _CLOCKS = {
-    Family.SERIES_7: (100, 250),
+    Family.SERIES_7: (100, 400),
     Family.ZYNQ_7000: (100, 250),
     Family.ULTRASCALE: (200, 400),
     Family.ULTRASCALE_PLUS: (200, 500),
