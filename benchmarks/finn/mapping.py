@@ -21,7 +21,7 @@ from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.folding import default_plan, settled_plan
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.streams import Wiring, processes_of, site_of, streams_of
-from lutloom.core.plan import Folding, Memory, Multiplier
+from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -294,7 +294,8 @@ class _Walk:
             return []
         settings, x = taken[1], site.inputs[0]
         pe = int(settings["PE"])
-        self._fold(name, site, pe)
+        # It is a binary search there.
+        self._fold(name, site, pe, comparison=Comparison.SEARCH)
         estimate = formulas.thresholding_rtl(
             channels=x.channels,
             vectors=x.size // x.channels,
@@ -334,9 +335,10 @@ class _Walk:
         *,
         memory: str = "",
         multiplier: str = "",
+        comparison: Comparison = Comparison.AUTO,
     ) -> None:
         """Take what is legal of FINN's choices; what is not is left open."""
-        folding = Folding(pe, simd)
+        folding = Folding(pe, simd, comparison=comparison)
         legal = KERNELS[site.op.name].legal(site, folding)
         bound, kind = _MEMORIES.get(memory), _MULTIPLIERS.get(multiplier)
         self.foldings[name] = Folding(
@@ -344,6 +346,7 @@ class _Walk:
             simd,
             bound if bound in legal.memory and bound is not None else Memory.AUTO,
             kind if kind in legal.multiplier and kind is not None else Multiplier.AUTO,
+            comparison if comparison in legal.comparison else Comparison.AUTO,
         )
 
 

@@ -9,17 +9,28 @@ import numpy as np
 import pytest
 
 from benchmarks.finn import formulas
+from benchmarks.finn.compare import (
+    Comparison,
+    estimate_table,
+    layer_table,
+    missing_table,
+    synthesized_table,
+    table,
+)
 from benchmarks.finn.formulas import Estimate, Operands, Product, Windowing
 from benchmarks.finn.mapping import Mapped, mapped
-from benchmarks.finn.networks import keyword_layers
-from benchmarks.finn.published import PublishedFolding
+from benchmarks.finn.networks import PublishedDesign, keyword_layers
+from benchmarks.finn.published import PublishedFolding, Synthesized
 from lutloom.boards import load_board
+from lutloom.codegen.costs.design import Kind
+from lutloom.codegen.costs.processes import process_cost
 from lutloom.codegen.folding import check_plan
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.lower import lower
 from lutloom.codegen.streams import processes_of, site_of
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Conv, Threshold
+from lutloom.core.plan import Comparison as Search
 from lutloom.core.plan import Folding, Memory, Multiplier
 from lutloom.core.types import Const, IntType, TensorType
 
@@ -135,21 +146,27 @@ def cycles_of(on: Mapped, name: str) -> int:
     return KERNELS[site.op.name].cycles(site, on.plan.foldings[name])
 
 
-def test_products_take_the_cycles_that_finn_states(tmp_path: Path) -> None:
-    lanes = [(32, 10), (32, 8), (32, 8), (1, 8)]
+LANES = [(32, 10), (32, 8), (32, 8), (1, 8)]
+
+
+def keywords(path: Path) -> Mapped:
     nodes: dict[str, Settings] = {
         f"MVAU_hls_{index}": {"PE": pe, "SIMD": simd, "ram_style": "block", "resType": "lut"}
-        for index, (pe, simd) in enumerate(lanes)
+        for index, (pe, simd) in enumerate(LANES)
     }
-    graph = keyword_layers()
-    on = mapped(graph, folding(tmp_path, {**nodes, "LabelSelect_hls_0": {"PE": 1}}), DEVICE)
-    check_plan(graph, on.plan)
+    published = folding(path, {**nodes, "LabelSelect_hls_0": {"PE": 1}})
+    return mapped(keyword_layers(), published, DEVICE)
+
+
+def test_products_take_the_cycles_that_finn_states(tmp_path: Path) -> None:
+    on = keywords(tmp_path)
+    check_plan(on.graph, on.plan)
     assert on.left == {"LabelSelect_hls": 1}
     assert [layer.processes for layer in on.layers] == [
         *((f"layer{index}", f"levels{index}") for index in range(3)),
         ("layer3",),
     ]
-    for layer, (pe, simd) in zip(on.layers, lanes, strict=True):
+    for layer, (pe, simd) in zip(on.layers, LANES, strict=True):
         product = layer.processes[0]
         assert on.plan.foldings[product] == Folding(pe, simd, Memory.BRAM, Multiplier.FABRIC)
         assert {on.plan.foldings[name].pe for name in layer.processes} == {pe}
@@ -208,8 +225,8 @@ def test_a_separable_convolution_finds_its_paddings_windows_and_thresholds(tmp_p
     assert on.plan.foldings["dense/window"] == Folding(1, 2, Memory.LUTRAM)
     assert on.plan.foldings["dense"].multiplier is Multiplier.DSP
     assert on.plan.foldings["depth"] == Folding(4, 1, multiplier=Multiplier.FABRIC)
-    levels = [on.plan.foldings[f"{name}/levels"].pe for name in ("dense", "depth", "point")]
-    assert levels == [1, 2, 4]
+    for name, pe in (("dense", 1), ("depth", 2), ("point", 4)):
+        assert on.plan.foldings[f"{name}/levels"] == Folding(pe, comparison=Search.SEARCH)
     estimates = dict(on.layers[1].nodes)
     assert estimates["FMPadding_rtl"].cycles == 10 * 10 * 8 // 4
     assert estimates["VVAU_hls"].cycles == 8 * 8 * 9 * 8 // 4
@@ -218,3 +235,67 @@ def test_a_separable_convolution_finds_its_paddings_windows_and_thresholds(tmp_p
 def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^layer1: the file has no MVAU for it$"):
         mapped(keyword_layers(), folding(tmp_path, {"MVAU_hls_0": {"PE": 1, "SIMD": 1}}), DEVICE)
+
+
+def comparison(path: Path) -> Comparison:
+    found = Synthesized("a report", lut=10**6, ff=None, bram18=250, dsp=0, has_shell=False)
+    published = PublishedDesign("folding.json", keyword_layers, "pynq-z1", synthesized=(found,))
+    return Comparison("KWS", published, keywords(path), DEVICE)
+
+
+def cells(text: str) -> list[list[str]]:
+    return [line.strip("| ").split(" | ") for line in text.splitlines()]
+
+
+def test_a_table_is_markdown() -> None:
+    assert table(("a", "b", "c"), [("x", 1234, 0.5), ("y", None, 0)]) == (
+        "| a | b | c |\n| --- | ---: | ---: |\n| x | 1,234 | 0.50 |\n| y | - | 0 |\n"
+    )
+
+
+def test_layers_add_up_to_what_the_design_takes(tmp_path: Path) -> None:
+    both = comparison(tmp_path)
+    layers = cells(layer_table(both))[2:]
+    (whole,) = cells(estimate_table([both]))[2:]
+
+    def added(column: int) -> str:
+        return f"{sum(int(row[column].replace(',', '')) for row in layers):,}"
+
+    assert [added(column) for column in (4, 5, 7, 8)] == [whole[i] for i in (3, 4, 7, 8)]
+    assert whole[1:3] == ["392", "392"]
+    # a ratio for each layer, which all lie between the least and the most
+    ratios = [float(row[6]) for row in layers]
+    least, _, most = (float(word) for word in whole[6].split(" .. "))
+    assert (min(ratios), max(ratios)) == (least, most)
+
+
+def test_a_layer_is_the_sum_of_its_processes(tmp_path: Path) -> None:
+    both = comparison(tmp_path)
+    layer = both.mapped.layers[0]
+    nodes, plan = processes_of(both.mapped.graph), both.mapped.plan
+    lut = sum(
+        process_cost(
+            site_of(both.mapped.graph, nodes[name]), plan.foldings[name], DEVICE
+        ).resources.lut
+        for name in layer.processes
+    )
+    assert both.ours(layer)[1].lut == lut > 0
+
+
+def test_what_finn_leaves_out_is_what_our_model_has_besides_products(tmp_path: Path) -> None:
+    both = comparison(tmp_path)
+    (row,) = cells(missing_table([both]))[2:]
+    fifos, ports = (both.cost.sum(kind).resources for kind in (Kind.FIFO, Kind.PORT))
+    assert row[1] == f"{both.cost.total.resources.ff:,}"
+    assert (row[3], row[5]) == (f"{fifos.lut:,}", f"{ports.lut:,}")
+    assert int(row[2].replace(",", "")) > 0
+
+
+def test_figures_that_nobody_published_have_no_ratio(tmp_path: Path) -> None:
+    both = comparison(tmp_path)
+    (row,) = cells(synthesized_table([both]))[2:]
+    ours = both.cost.total.resources
+    assert row[0] == "KWS: a report"
+    assert row[3:5] == [f"{ours.lut:,}", f"{ours.lut / 10**6:.2f}"]
+    assert row[5:8] == ["-", f"{ours.ff:,}", "-"]
+    assert synthesized_table([]) == "\n".join(synthesized_table([both]).splitlines()[:2]) + "\n"
