@@ -27,7 +27,11 @@ NETWORKS = {
 IMAGES = 7
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(
+    scope="module",
+    params=["cnv-1w1a", "resnet18"]
+    + [pytest.param(name, marks=pytest.mark.thorough) for name in ("cnv-2w2a", "mobilenet")],
+)
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     name: str = request.param
     with pytest.MonkeyPatch.context() as patch:

@@ -42,7 +42,8 @@ def test_graphs_have_every_way_to_fork_and_to_meet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "unit_limit"), [(1, 99), (14, 4), pytest.param(22, 6, marks=pytest.mark.thorough)]
+    ("seed", "unit_limit"),
+    [(1, 99), *(pytest.param(*at, marks=pytest.mark.thorough) for at in ((14, 4), (22, 6)))],
 )
 def test_branches_agree_with_the_fifos_of_a_plan(
     seed: int, unit_limit: int, agree: Callable[..., Any]
