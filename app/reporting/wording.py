@@ -1,0 +1,64 @@
+"""Names and numbers as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lutloom.core.errors import readable
+
+_THOUSANDS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def shown(name: str) -> str:
+    """Return a name of the model without what moves a cursor, or turns text around."""
+    return readable(name)
+
+
+def shortened(name: str, length: int) -> str:
+    """Return ``name`` in ``length`` characters at most: its middle goes, as its end tells more.
+
+    >>> shortened("layers.features.quantize0.Quant", 20)
+    'layers.…tize0.Quant'
+    """
+    text = shown(name)
+    if len(text) <= length:
+        return text
+    front = (length - 1) // 3 + 1
+    return f"{text[:front]}…{text[front + 1 - length :]}"
+
+
+def size(shape: Sequence[int]) -> str:
+    """Return a shape, ``28×28×64``; ``1`` for a scalar."""
+    return "×".join(map(str, shape)) or "1"
+
+
+def count(number: float) -> str:
+    """Return a number in three digits and a prefix: ``1.02 M``.
+
+    >>> [count(n) for n in (7, 1_024, 97_656, 1_020_000)]
+    ['7', '1.02 k', '97.7 k', '1.02 M']
+    """
+    for factor, prefix in _THOUSANDS:
+        if number >= factor:
+            return f"{_three_digits(number / factor)} {prefix}"
+    return _three_digits(number)
+
+
+def share(part: float, whole: float) -> str:
+    """Return how much of ``whole`` a part is, in per cent: of nothing, nothing is 0 %.
+
+    >>> share(1, 3), share(1, 2000), share(3, 2), share(0, 0), share(1, 0)
+    ('33.3 %', '0.05 %', '150 %', '0 %', 'none there')
+    """
+    if part == 0:
+        return "0 %"
+    if whole == 0:
+        return "none there"
+    return f"{_three_digits(100 * part / whole)} %"
+
+
+def _three_digits(number: float) -> str:
+    if number >= 100 or number == int(number):
+        return f"{number:,.0f}"
+    digits = 1 if number >= 10 else 2
+    return f"{number:.{digits}f}" if number >= 0.01 else f"{number:.1g}"
