@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.planning.budget import LUT_SHARE
@@ -12,18 +10,15 @@ from lutloom.reporting import charts
 from lutloom.reporting.commands import compile_again
 from lutloom.reporting.drawing import stages_of
 from lutloom.reporting.memories import totals
+from lutloom.reporting.rendering import RESOURCES, rendered
 from lutloom.reporting.rooflines import roofline_chart
 from lutloom.reporting.versions import versions
-from lutloom.reporting.wording import count, share, shortened, shown, size
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from lutloom.fifo_table import FifoRow
     from lutloom.reporting.facts import Facts
     from lutloom.reporting.memories import MemoryFacts
 
-RESOURCES = {"lut": "LUT", "ff": "FF", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSP"}
 _MAP_WIDTH, _MAP_HEIGHT = 1000, 56
 _MOST_MEMORIES, _MOST_OPEN = 12, 40
 
@@ -75,27 +70,24 @@ class Strip:
 def report_page(facts: Facts) -> str:
     """Return the page of a build: one file, that needs no other."""
     taken = {name for name, used, _ in facts.utilisation if used} | {"lut"}
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            facts=facts,
-            build=facts.build,
-            board=facts.build.board,
-            stages=stages_of(facts),
-            strips=_strips(facts),
-            map_size=(_MAP_WIDTH, _MAP_HEIGHT),
-            use=_use(facts),
-            taken_at_all=taken,
-            memories=totals(facts.memories),
-            largest=_largest(facts),
-            fifo_tables=_fifo_tables(facts),
-            roof=facts.roofline,
-            roof_chart=None if facts.roofline is None else roofline_chart(facts.roofline),
-            checks=None if facts.verification is None else _checks(facts),
-            versions=versions(),
-            commands=_commands(facts),
-        )
+    return rendered(
+        "report.html.j2",
+        facts=facts,
+        build=facts.build,
+        board=facts.build.board,
+        stages=stages_of(facts),
+        strips=_strips(facts),
+        map_size=(_MAP_WIDTH, _MAP_HEIGHT),
+        use=_use(facts),
+        taken_at_all=taken,
+        memories=totals(facts.memories),
+        largest=_largest(facts),
+        fifo_tables=_fifo_tables(facts),
+        roof=facts.roofline,
+        roof_chart=None if facts.roofline is None else roofline_chart(facts.roofline),
+        checks=None if facts.verification is None else _checks(facts),
+        versions=versions(),
+        commands=_commands(facts),
     )
 
 
@@ -188,31 +180,3 @@ def _commands(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("make testbench", "the C++ with known results, without Vitis"),
         ("make synth", "C synthesis, with Vitis set up: see NEXT_STEPS.md"),
     )
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FunctionLoader(_template),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals.update(
-        RESOURCES=RESOURCES,
-        chart_size=(charts.WIDTH, charts.HEIGHT),
-        count=count,
-        share=share,
-        shortened=shortened,
-        shown=shown,
-        size=size,
-    )
-    return environment
-
-
-def _template(path: str) -> str:
-    return files("lutloom.reporting").joinpath("templates", path).read_text(encoding="utf-8")

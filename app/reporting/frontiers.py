@@ -1,0 +1,69 @@
+"""The frontier of a model on a board: how much of it each rate takes, as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from lutloom.reporting.charts import Chart, Curve, Mark, axes, curve
+from lutloom.reporting.rendering import RESOURCES, rendered
+from lutloom.reporting.versions import versions
+from lutloom.reporting.wording import count
+
+if TYPE_CHECKING:
+    from lutloom.exploration import Exploration, Point
+
+_FULL = 100.0
+_LITTLE = 0.05
+"""Per cent of the board below which nothing is drawn."""
+
+
+def frontier_page(found: Exploration) -> str:
+    """Return the frontier as a page: one file, that needs no other."""
+    resources = [usage.resource for usage in found.points[0].usages]
+    return rendered(
+        "frontier.html.j2",
+        found=found,
+        board=found.target.board,
+        chart=_chart(found, resources),
+        resources=[name for name in resources if any(_share(p, name) for p in found.points)],
+        versions=versions(),
+    )
+
+
+def _chart(found: Exploration, resources: list[str]) -> Chart:
+    """Return the chart: shares of the board, in per cent, over images a second."""
+    shares = [float(100 * point.scarcest.share) for point in found.points]
+    lowest = max(min(*shares, 100 * found.utilization), _LITTLE)
+    x, y = axes([point.fps for point in found.points], [lowest, _FULL, *shares])
+
+    def curves() -> Iterator[Curve]:
+        for limit, text in ((_FULL, "all of it"), (100 * found.utilization, "LUT limit")):
+            yield curve([(x.low, limit), (x.high, limit)], x, y, text, "limit")
+        for name in resources:
+            line = [(p.fps, float(100 * _share(p, name))) for p in found.points]
+            drawn = [(rate, share) for rate, share in line if share >= y.low]
+            if drawn:
+                yield curve(drawn, x, y, RESOURCES[name], name)
+
+    marks = tuple(
+        Mark(
+            x.at(point.fps),
+            y.at(share),
+            f"{count(point.fps)} images/s: {share:.3g} % of {RESOURCES[point.scarcest.resource]}",
+            "fits" if point.fits else "exceeds",
+        )
+        for point, share in zip(found.points, shares, strict=True)
+    )
+    fastest = found.fastest
+    text = (
+        "No point fits the board."
+        if fastest is None
+        else f"Up to {count(fastest.fps)} images a second fit the board."
+    )
+    return Chart(x, y, "images a second", "% of the board", tuple(curves()), marks, text)
+
+
+def _share(point: Point, name: str) -> Fraction:
+    return next(usage.share for usage in point.usages if usage.resource == name)
