@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from lutloom.core.errors import LutloomError
     from lutloom.demonstration import demo
     from lutloom.engines import Engine
+    from lutloom.exploration import Exploration, explore
     from lutloom.frame_rates import Throughput, throughput
     from lutloom.image_folder import Pixels
     from lutloom.inspection import Inspection, inspect
+    from lutloom.reporting.writing import report
     from lutloom.simulation import Simulation, simulate
     from lutloom.simulator import Simulator, load_simulator
     from lutloom.training import train
@@ -30,6 +32,7 @@ _HOMES = {
     "Build": "lutloom.build",
     "Check": "lutloom.verification",
     "Engine": "lutloom.engines",
+    "Exploration": "lutloom.exploration",
     "Inspection": "lutloom.inspection",
     "LutloomError": "lutloom.core.errors",
     "Pixels": "lutloom.image_folder",
@@ -40,10 +43,12 @@ _HOMES = {
     "Verification": "lutloom.verification",
     "compile": "lutloom.compilation",
     "demo": "lutloom.demonstration",
+    "explore": "lutloom.exploration",
     "inspect": "lutloom.inspection",
     "list_boards": "lutloom.boards",
     "load_build": "lutloom.build",
     "load_simulator": "lutloom.simulator",
+    "report": "lutloom.reporting.writing",
     "simulate": "lutloom.simulation",
     "throughput": "lutloom.frame_rates",
     "train": "lutloom.training",
@@ -54,6 +59,7 @@ __all__ = [
     "Build",
     "Check",
     "Engine",
+    "Exploration",
     "Inspection",
     "LutloomError",
     "Pixels",
@@ -65,10 +71,12 @@ __all__ = [
     "__version__",
     "compile",
     "demo",
+    "explore",
     "inspect",
     "list_boards",
     "load_build",
     "load_simulator",
+    "report",
     "simulate",
     "throughput",
     "train",

@@ -234,6 +234,52 @@ def compile_(  # noqa: PLR0913, PLR0917 - options
 
 
 @app.command()
+def explore(  # noqa: PLR0913, PLR0917 - options
+    model: _MODEL,
+    board: _TARGET = None,
+    part: _PART = None,
+    clock_mhz: _CLOCK = None,
+    max_utilization: _UTILIZATION = 0.7,
+    word_bits: _WORD_BITS = None,
+    points: Annotated[int, typer.Option(min=2, max=200, help="How many plans at most.")] = 16,
+    input_type: _INPUT_TYPE = None,
+    input_scale: _INPUT_SCALE = None,
+    input_bias: _INPUT_BIAS = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the plot goes, an HTML page.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Where the table goes, as CSV.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Where the table goes, as JSON.")] = None,
+    save_plans: Annotated[
+        Path | None, typer.Option(help="A directory to make, for a plan.json of each row.")
+    ] = None,
+) -> None:
+    """Show what rates a model can have on a board, and the least that each of them takes."""
+    import lutloom
+    from lutloom import console
+    from lutloom.input_type import by_input
+
+    console.show_exploration(
+        lutloom.explore(
+            model,
+            board=board,
+            part=part,
+            clock_mhz=clock_mhz,
+            max_utilization=max_utilization,
+            word_bits=word_bits,
+            points=points,
+            input_type=by_input(input_type),
+            input_scale=by_input(input_scale),
+            input_bias=by_input(input_bias),
+            output=output,
+            csv=csv,
+            json=json,
+            save_plans=save_plans,
+        )
+    )
+
+
+@app.command()
 def simulate(  # noqa: PLR0913, PLR0917 - options
     build: _BUILD,
     data: Annotated[
@@ -390,6 +436,20 @@ def throughput(
             build, clock_mhz=clock_mhz, minimize_fifos=minimize_fifos, on_progress=on_progress
         )
     console.show_throughput(result)
+
+
+@app.command()
+def report(
+    build: _BUILD,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The page, a .html file: report.html in the build."),
+    ] = None,
+) -> None:
+    """Write what a build is and takes, as a page and as JSON."""
+    import lutloom
+
+    typer.echo(f"report: {lutloom.report(build, output)}")
 
 
 @app.command()

@@ -10,8 +10,10 @@ from lutloom.build import GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build, manifes
 from lutloom.core.files import OutputError, whole_directory, write_file
 from lutloom.data import save_arrays
 from lutloom.data_set import open_data
+from lutloom.estimation import estimate_of, warn_if_too_large
 from lutloom.input_type import raw_input
-from lutloom.planning import UTILIZATION, make_plan, read_plan, wish_of
+from lutloom.planning import UTILIZATION, budget_of, make_plan, read_plan, wish_of
+from lutloom.reporting.writing import write_report
 from lutloom.targets import TargetError, target_of
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
         processes,
         folding,
     )
+    warn_if_too_large(estimate_of(build), budget_of(target, wish))
     with whole_directory(output, replace=force) as directory:
         write_file(directory / MODEL, whole_model(model))
         save_network(network, directory)
@@ -120,6 +123,8 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
             save_arrays(directory / SAMPLES, samples)
         _write_project(build, directory, golden)
         write_file(directory / MANIFEST, manifest_text(build, directory))
+        # Behind the manifest: `report` writes it anew when there is more to say.
+        write_report(build, directory)
     return build
 
 

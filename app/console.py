@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lutloom.build import Build
     from lutloom.core.ports import InputPort, OutputPort
     from lutloom.demonstration import Demonstration
+    from lutloom.estimation import Estimate
+    from lutloom.exploration import Exploration
     from lutloom.fifo_table import FifoRow
     from lutloom.frame_rates import Throughput
     from lutloom.inspection import Inspection, Layer
@@ -143,35 +145,95 @@ def _factors(layer: Layer) -> str:
 
 
 def show_build(build: Build) -> None:
-    """Print what was built and what to do with it."""
-    from lutloom.codegen.assembly import make_design
-    from lutloom.codegen.folding import slowest
-    from lutloom.fifo_table import fifo_rows
+    """Print what was built, what it takes and how fast it is, and what to do with it."""
+    from lutloom.estimation import estimate_of
     from lutloom.inspection import layers_of, widest_sum
     from lutloom.joins import joins_of
 
-    table = _table(("process", "PE", "SIMD", "memory", "multiplier", "comparison"))
+    estimate = estimate_of(build)
+    _show_foldings(build, estimate)
+    _show_joins(joins_of(build.network, build.plan), "in each cycle")
+    _say_widest(widest_sum(layers_of(build.network.graph)))
+    _show_estimate(estimate)
+    _say("built for", f"{build.board.name} ({build.board.part}); not yet synthesized with Vitis")
+    _say("project", str(build.directory / "hls"))
+    _say("faster", "compile with --target-fps or --fastest; lutloom explore shows what there is")
+    _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
+
+
+def _show_foldings(build: Build, estimate: Estimate) -> None:
+    """Print how each process is folded, how long it takes for an image, and what it takes."""
+    needed = {name: item.cost.resources.named() for name, item in estimate.processes.items()}
+    counted = {"lut": "LUT", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSP"}
+    taken = {key: title for key, title in counted.items() if any(n[key] for n in needed.values())}
+    table = _table(("process", "PE", "SIMD", "cycles", *taken.values(), "form"))
     for name, folding in build.plan.foldings.items():
+        forms = (folding.memory.value, folding.multiplier.value, folding.comparison.value)
         table.add_row(
             _name(name),
             str(folding.pe),
             str(folding.simd),
-            folding.memory.value,
-            folding.multiplier.value,
-            folding.comparison.value.replace("auto", ""),
+            f"{estimate.processes[name].cycles:,}",
+            *(f"{needed[name][key]:,}" for key in taken),
+            " ".join(form for form in forms if form != "auto"),
         )
     _console.print(table)
-    _show_joins(joins_of(build.network, build.plan), "in each cycle")
-    _say_widest(widest_sum(layers_of(build.network.graph)))
-    name, cycles = slowest(build.processes, build.plan)
-    rate = f"at most {build.clock_mhz * 1e6 / cycles:,.1f} images/s at {build.clock_mhz:g} MHz"
-    _say("rate", f"{rate} ({_shown(name)}: {cycles:,} cycles)")
-    names = build.port_names
-    design = make_design(build.processes, build.plan, name=build.name, port_names=names)
-    _say_fifos(fifo_rows(design))
-    _say("built for", f"{build.board.name} ({build.board.part}); not yet synthesized with Vitis")
-    _say("project", str(build.directory / "hls"))
-    _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
+
+
+def _show_estimate(estimate: Estimate) -> None:
+    """Print what a design takes of its board, and the rate that its loops allow."""
+    table = _table(("resource", "needed", "there", "share", "known"))
+    for usage in estimate.usages:
+        if usage.needed or usage.there:
+            table.add_row(
+                usage.title,
+                f"{usage.needed:,}",
+                f"{usage.there:,}",
+                f"{float(usage.share):.1%}",
+                usage.confidence.name.lower(),
+            )
+    _console.print(table)
+    slowest, port = estimate.cost.slowest, estimate.port
+    clock = f"{estimate.clock_mhz:g} MHz"
+    rate = f"at most {estimate.fps:,.1f} images/s at {clock}"
+    _say("rate", f"{rate} ({_shown(estimate.bottleneck)}: {slowest.cycles:,} cycles)")
+    most = estimate.clock_mhz * 1e6 / port.cycles
+    beats = f"{port.cycles:,} of {estimate.word_bits} bits an image on {port.name}"
+    _say("transfers", f"{beats}, at most {most:,.1f} images/s")
+    _say_fifos(estimate.fifos)
+
+
+def show_exploration(result: Exploration) -> None:
+    """Print the frontier, which part of it fits on the board, and how to get one of its plans."""
+    from lutloom.infeasibility import below, shown_rate
+
+    board = result.target.board
+    counted = {"lut": "LUT", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSP"}
+    table = _table(("images/s", "cycles", *counted.values(), "largest", "share", "fits", "slowest"))
+    for point in result.points:
+        needed = {usage.resource: usage.needed for usage in point.usages}
+        table.add_row(
+            shown_rate(point.fps),
+            f"{point.cycles:,}",
+            *(f"{needed[key]:,}" for key in counted),
+            counted.get(point.scarcest.resource, "FF"),
+            f"{float(point.scarcest.share):.0%}",
+            "yes" if point.fits else "no",
+            _name(point.bottleneck),
+        )
+    _console.print(table)
+    _say("on", f"{board.name} ({board.part}) at {result.target.clock_mhz:g} MHz")
+    of = f"all that the board has, and {result.utilization:.0%} of its LUT"
+    if result.fastest is None:
+        _say("fits", f"none of these within {of}")
+    else:
+        fastest = result.fastest.fps
+        _say("fits", f"up to {shown_rate(fastest)} images/s within {of}")
+        _say("build one", f"lutloom compile ... --target-fps {below(fastest)}, or any rate above")
+    for path in result.files:
+        _say("written", str(path))
+    if result.points[0].path is not None:
+        _say("plans", f"{result.points[0].path.parent}: compile with one of them, by --plan")
 
 
 def show_throughput(result: Throughput) -> None:
@@ -370,7 +432,9 @@ def _table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     numbers = set("from to bits weights MACs PE SIMD numbers LUT BRAM18 URAM DSP".split())
     numbers.update(("equal", "explained", "at ties", "unexplained", "bound", "nearest"))
-    numbers.update(("cycles", "awaits input", "awaits output"))
+    numbers.update(
+        ("cycles", "awaits input", "awaits output", "needed", "there", "share", "images/s")
+    )
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return table

@@ -84,10 +84,12 @@ def npz_file(path: Path, names: Sequence[str], count: int) -> Iterator[Append]:
                     shutil.copyfileobj(source, sink, 2**20)
 
 
-def check_files(paths: Iterable[Path], sources: Iterable[object], build: Path) -> None:
+def check_files(
+    paths: Iterable[Path], sources: Iterable[object], build: Path | None = None
+) -> None:
     """Raise ``OutputError`` if ``paths`` can't all be written to.
 
-    None may be a file of ``build``, or one of the ``sources`` that are paths, or there twice.
+    None may be a file of a ``build``, or one of the ``sources`` that are paths, or there twice.
     """
     known: set[Path] = set()
     for path in paths:
@@ -95,7 +97,8 @@ def check_files(paths: Iterable[Path], sources: Iterable[object], build: Path) -
             raise OutputError(f"{path} can't be written: {path.parent} is no directory")
         if any(isinstance(s, str | Path) and _is_of(path, Path(s)) for s in sources):
             raise OutputError(f"{path} is the input itself: write the outputs to another file")
-        check_output(path, build)
+        if build is not None:
+            check_output(path, build)
         check_replaceable(path)
         if path.resolve() in known:
             raise OutputError(f"{path} can't be written: two outputs should go there")

@@ -12,6 +12,7 @@ from lutloom.core.files import read_text
 from lutloom.targets import TargetError
 
 if TYPE_CHECKING:
+    from lutloom.codegen.planning.budget import Budget, Planned
     from lutloom.core.graph import Graph
     from lutloom.core.plan import Plan
     from lutloom.targets import Target
@@ -40,7 +41,11 @@ class Wish:
 
 
 def wish_of(
-    *, target_fps: float | None, fastest: bool, max_utilization: float, word_bits: int | None
+    *,
+    target_fps: float | None = None,
+    fastest: bool = False,
+    max_utilization: float,
+    word_bits: int | None,
 ) -> Wish:
     """Return what the options of the command line say.
 
@@ -65,19 +70,32 @@ def wish_of(
     return Wish(fps, fastest, Fraction(str(max_utilization)), word_bits)
 
 
-def cycles_for(fps: Fraction, clock_mhz: float) -> int:
-    """Return the most clock cycles an image may take, at least 1, at ``fps`` images a second."""
-    return max(1, math.floor(Fraction(str(clock_mhz)) * 1_000_000 / fps))
+def budget_of(target: Target, wish: Wish) -> Budget:
+    """Return what a plan may take of the board."""
+    from lutloom.codegen.planning.budget import Budget
+
+    return Budget(target.board.device, wish.utilization)
 
 
 def make_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
     """Return a plan of ``processes`` as the user wishes it; a plain one, if he does not."""
     from lutloom.codegen.folding import default_plan
+    from lutloom.codegen.planning.rates import cycles_for
     from lutloom.codegen.ultra_rams import in_ultra_rams
 
-    cycles = None if wish.fps is None else cycles_for(wish.fps, target.clock_mhz)
+    cycles = None if wish.fps is None else max(1, cycles_for(wish.fps, target.clock))
     plan = default_plan(processes, cycles=cycles, word_bits=wish.word_bits or 64)
     return in_ultra_rams(processes, plan, target.board.device.uram)
+
+
+def frontier_of(processes: Graph, target: Target, wish: Wish, points: int) -> tuple[Planned, ...]:
+    """Return at most so many plans that no other one beats, from the slowest to the fastest.
+
+    Some of them may not fit on the board.
+    """
+    from lutloom.codegen.planning import frontier
+
+    return frontier(processes, budget_of(target, wish), points=points)
 
 
 def read_plan(path: Path, processes: Graph, target: Target) -> Plan:

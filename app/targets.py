@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ class Target:
 
     board: Board
     clock_mhz: float
+
+    @property
+    def clock(self) -> Fraction:
+        """The clock in Hz."""
+        return Fraction(str(self.clock_mhz)) * 1_000_000
 
 
 def target_of(board: str | Path | None, part: str | None, clock_mhz: float | None) -> Target:

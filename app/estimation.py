@@ -1,0 +1,142 @@
+"""What a build is estimated to do and to take before any tool has seen it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from lutloom.core.errors import LutloomWarning
+from lutloom.fifo_table import fifo_rows
+
+if TYPE_CHECKING:
+    from lutloom.boards import Board
+    from lutloom.build import Build
+    from lutloom.codegen.costs.design import DesignCost, Item, Kind
+    from lutloom.codegen.costs.resources import Confidence, Cost
+    from lutloom.codegen.planning.budget import Budget
+    from lutloom.fifo_table import FifoRow
+
+RESOURCES = {
+    "lut": "look-up tables",
+    "ff": "flip-flops",
+    "bram18": "block RAMs of 18 Kbit",
+    "uram": "UltraRAMs",
+    "dsp": "DSP slices",
+}
+"""What people call the resources, by the names of the fields of ``Resources``."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How many of a resource a design takes, of how many there are; and how that is known."""
+
+    resource: str
+    needed: int
+    there: int
+    confidence: Confidence
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return RESOURCES[self.resource]
+
+    @property
+    def share(self) -> Fraction:
+        """What is taken as a share of what there is; of nothing, the number itself."""
+        return Fraction(self.needed, max(self.there, 1))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What ``cost`` says of a design on ``board`` at ``clock_mhz``; nothing of it is measured.
+
+    ``word_bits`` is the width of its streams from and to the host.
+    """
+
+    board: Board
+    clock_mhz: float
+    word_bits: int
+    cost: DesignCost
+    fifos: tuple[FifoRow, ...]
+
+    @property
+    def processes(self) -> dict[str, Item]:
+        """Each process by its name: what it takes, and its cycles."""
+        from lutloom.codegen.costs.design import Kind
+
+        return {item.name: item for item in self.cost.of(Kind.PROCESS)}
+
+    @property
+    def usages(self) -> tuple[Usage, ...]:
+        """What is taken of each resource."""
+        return usages_of(self.cost.total, self.board)
+
+    @property
+    def fps(self) -> float:
+        """The most images a second that the slowest loop allows."""
+        return self.clock_mhz * 1e6 / self.cost.slowest.cycles
+
+    @property
+    def bottleneck(self) -> str:
+        """What is slowest, in words."""
+        return _described(self.cost.slowest.kind, self.cost.slowest.name)
+
+    @property
+    def port(self) -> Item:
+        """The stream from or to the host that takes most transfers an image."""
+        from lutloom.codegen.costs.design import Kind
+
+        return max(self.cost.of(Kind.PORT), key=lambda item: item.cycles)
+
+
+def estimate_of(build: Build) -> Estimate:
+    """Return what ``build`` is estimated to take of its board, and how fast it is."""
+    from lutloom.codegen.assembly import make_design
+    from lutloom.codegen.costs.design import design_cost
+
+    names = build.port_names
+    design = make_design(build.processes, build.plan, name=build.name, port_names=names)
+    cost = design_cost(design, build.board.device)
+    return Estimate(build.board, build.clock_mhz, build.plan.word_bits, cost, fifo_rows(design))
+
+
+def warn_if_too_large(estimate: Estimate, budget: Budget) -> None:
+    """Warn, with the numbers, if the design takes more than ``budget`` allows."""
+    resource = budget.exceeded(estimate.cost.total.resources)
+    if resource is None:
+        return
+    usage = next(usage for usage in estimate.usages if usage.resource == resource)
+    limit = budget.limits.named()[resource]
+    of = f"{budget.share:.0%} of {usage.there:,}" if limit < usage.there else f"{usage.there:,}"
+    warnings.warn(
+        f"the plan does not fit on {estimate.board.name}: it takes {usage.needed:,}"
+        f" {usage.title} ({float(usage.share):.0%}) and may take {of}; --target-fps and --fastest"
+        " look for one that fits",
+        LutloomWarning,
+        stacklevel=3,
+    )
+
+
+def usages_of(cost: Cost, board: Board) -> tuple[Usage, ...]:
+    """Return what ``cost`` is of each resource of ``board``."""
+    needed, there = cost.resources.named(), board.device
+    return tuple(
+        Usage(name, needed[name], getattr(there, name), getattr(cost.confidences, name))
+        for name in RESOURCES
+    )
+
+
+def _described(kind: Kind, name: str) -> str:
+    from lutloom.codegen.costs.design import Kind
+
+    match kind:
+        case Kind.PROCESS:
+            return name
+        case Kind.PORT:
+            return f"the stream {name}"
+        case Kind.CONVERTER:
+            return f"the converter in front of {name}"
+        case Kind.FIFO:
+            return f"the FIFO {name}"
