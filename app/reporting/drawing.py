@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, starmap
 from typing import TYPE_CHECKING
 
 from lutloom.reporting.placement import Placement, place
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from lutloom.reporting.facts import Facts, ProcessFacts, StreamFacts
 
 _BOX, _PORT, _LANE, _GAP = 212, 180, 14, 16
-_HEIGHT, _PORT_HEIGHT, _BETWEEN, _MARGIN = 60, 40, 34, 3
-_TALLEST = 6
+_HEIGHT, _PORT_HEIGHT, _BETWEEN, _MARGIN = 58, 40, 30, 3
+_TALLEST = 7
 """Boxes of a column, where it may be cut."""
-_NAME, _PORT_NAME, _NOTE = 28, 24, 36
+_NAME, _PORT_NAME, _NOTE = 25, 20, 34
 """Characters that there is room for."""
 _SPREAD = 14
 """Pixels between the ends of edges at one box."""
@@ -178,11 +179,13 @@ def _cut(members: Sequence[int], edges: Sequence[_Edge]) -> Iterator[Sequence[in
         for e in edges
         if e.source in inside and e.target in inside
     ]
+    columns = -(-len(members) // _TALLEST)
+    tallest = -(-len(members) // columns)
     first = last = 0
     for border in range(1, len(members) + 1):
         if sum(source < border <= target for source, target in lengths) > 1:
             continue
-        if border - first > _TALLEST and last > first:
+        if border - first > tallest and last > first:
             yield members[first:last]
             first = last
         last = border
@@ -192,104 +195,135 @@ def _cut(members: Sequence[int], edges: Sequence[_Edge]) -> Iterator[Sequence[in
 def _column(
     members: Sequence[int], items: Sequence[_Item], edges: Sequence[_Edge], facts: Facts
 ) -> Column:
-    number = {member: index for index, member in enumerate(members)}
-    inner = [edge for edge in edges if edge.source in number and edge.target in number]
-    widths = [_PORT if items[member].process is None else _BOX for member in members]
-    pairs = [(number[edge.source], number[edge.target]) for edge in inner]
-    placement = place(widths, pairs, _GAP, _LANE)
-    entering = [edge for edge in edges if edge.source not in number and edge.target in number]
-    leaving = [edge for edge in edges if edge.source in number and edge.target not in number]
-    above = _BETWEEN if entering else _MARGIN
-    boxes = tuple(
-        _box(items[member], placement, index, above, facts) for index, member in enumerate(members)
-    )
-    ends = _Ends(boxes, number, [*inner, *entering, *leaving])
-    lines = [
-        _line(ends, edge, passes, above)
-        for edge, passes in zip(inner, placement.passes, strict=True)
+    """Draw ``members``; streams from and to other columns begin and end at its edges."""
+    inside = set(members)
+    entering = [edge for edge in edges if edge.target in inside and edge.source not in inside]
+    leaving = [edge for edge in edges if edge.source in inside and edge.target not in inside]
+    number = {member: len(entering) + index for index, member in enumerate(members)}
+    inner = [
+        _Edge(number[edge.source], number[edge.target], edge.stream)
+        for edge in edges
+        if edge.source in inside and edge.target in inside
     ]
-    bottom = above + placement.layers * (_HEIGHT + _BETWEEN) - _BETWEEN
-    lines += [_stub(ends, edge, above, bottom, is_entry=True) for edge in entering]
-    lines += [_stub(ends, edge, above, bottom, is_entry=False) for edge in leaving]
-    below = _BETWEEN if leaving else _MARGIN
-    text = "; ".join(f"{shown(e.stream.value)}, {_streamed(e.stream)}" for e in inner)
+    after = len(entering) + len(members)
+    drawn = [
+        *(_Edge(index, number[e.target], e.stream) for index, e in enumerate(entering)),
+        *inner,
+        *(_Edge(number[e.source], after + index, e.stream) for index, e in enumerate(leaving)),
+    ]
+    widths = [_PORT if items[member].process is None else _BOX for member in members]
+    placement = place(
+        [*[_LANE] * len(entering), *widths, *[_LANE] * len(leaving)],
+        [(edge.source, edge.target) for edge in drawn],
+        _GAP,
+        _LANE,
+        len(entering),
+        len(leaving),
+    )
+    rows = _rows(placement.layers, has_top=bool(entering), has_bottom=bool(leaving))
+    boxes = [
+        *(_gate(placement, index, rows) for index in range(len(entering))),
+        *(_box(items[member], placement, number[member], rows, facts) for member in members),
+        *(_gate(placement, after + index, rows) for index in range(len(leaving))),
+    ]
+    ends = _Ends(boxes, drawn)
+    text = "; ".join(_streamed(edge.stream) for edge in inner)
     return Column(
-        placement.width + 2 * _MARGIN, bottom + below, boxes, tuple(lines), text or boxes[0].title
+        placement.width + 2 * _MARGIN,
+        rows[-1].top + rows[-1].height + _MARGIN,
+        tuple(boxes[len(entering) : after]),
+        tuple(
+            _line(ends, edge, passes, rows)
+            for edge, passes in zip(drawn, placement.passes, strict=True)
+        ),
+        text or boxes[len(entering)].title,
     )
 
 
-def _box(item: _Item, placement: Placement, index: int, above: int, facts: Facts) -> Box:
-    is_port = item.process is None
-    height = _PORT_HEIGHT if is_port else _HEIGHT
-    top = above + placement.layer[index] * (_HEIGHT + _BETWEEN) + (_HEIGHT - height) // 2
+@dataclass(frozen=True)
+class _Row:
+    top: int
+    height: int
+
+
+def _rows(layers: int, *, has_top: bool, has_bottom: bool) -> list[_Row]:
+    """Return where layers are; the first and the last have no height where streams end there."""
+    rows, top = [], _MARGIN
+    for layer in range(layers):
+        is_edge = (has_top and layer == 0) or (has_bottom and layer == layers - 1)
+        rows.append(_Row(top, 0 if is_edge else _HEIGHT))
+        top += rows[-1].height + _BETWEEN
+    return rows
+
+
+def _gate(placement: Placement, index: int, rows: Sequence[_Row]) -> Box:
+    """Return where a stream from or to another column ends: a box that is not drawn."""
+    top = rows[placement.layer[index]].top
+    return Box(placement.x[index] + _MARGIN, top, _LANE, 0, (), "", 0, is_slowest=False, row=None)
+
+
+def _box(item: _Item, placement: Placement, index: int, rows: Sequence[_Row], facts: Facts) -> Box:
+    process = item.process
+    height = _PORT_HEIGHT if process is None else _HEIGHT
     return Box(
         placement.x[index] + _MARGIN,
-        top,
-        _PORT if is_port else _BOX,
+        rows[placement.layer[index]].top + (_HEIGHT - height) // 2,
+        _PORT if process is None else _BOX,
         height,
         item.lines,
         item.title,
-        0 if item.process is None else 100 * item.process.cycles // facts.slowest.cycles,
-        item.process is not None and item.process.name == facts.slowest.name,
-        item.row,
+        0 if process is None else 100 * process.cycles // facts.slowest.cycles,
+        is_slowest=process is not None and process.name == facts.slowest.name,
+        row=item.row,
     )
 
 
 class _Ends:
     """Where edges begin and end: beside each other, in the order of what they lead to."""
 
-    def __init__(
-        self, boxes: Sequence[Box], number: dict[int, int], edges: Sequence[_Edge]
-    ) -> None:
-        self.boxes, self.number = boxes, number
-        self._places: dict[tuple[int, bool], list[_Edge]] = {}
-        for is_exit in (False, True):
-            for edge in edges:
-                index = number.get(edge.source if is_exit else edge.target)
-                if index is not None:
-                    self._places.setdefault((index, is_exit), []).append(edge)
-        for (_, is_exit), places in self._places.items():
-            places.sort(key=lambda e: self._far(e.target if is_exit else e.source))
+    def __init__(self, boxes: Sequence[Box], edges: Sequence[_Edge]) -> None:
+        self._boxes = boxes
+        self._out_of: dict[int, list[_Edge]] = {}
+        self._into: dict[int, list[_Edge]] = {}
+        for edge in edges:
+            self._out_of.setdefault(edge.source, []).append(edge)
+            self._into.setdefault(edge.target, []).append(edge)
+        for places in self._out_of.values():
+            places.sort(key=lambda edge: boxes[edge.target].x)
+        for places in self._into.values():
+            places.sort(key=lambda edge: boxes[edge.source].x)
 
-    def _far(self, member: int) -> int:
-        index = self.number.get(member)
-        return -1 if index is None else self.boxes[index].x
+    def start(self, edge: _Edge) -> tuple[int, int]:
+        """Return where ``edge`` leaves its source."""
+        box = self._boxes[edge.source]
+        return box.x + _shift(self._out_of[edge.source], edge, box), box.top + box.height
 
-    def point(self, edge: _Edge, *, is_exit: bool) -> tuple[int, int]:
-        """Return where ``edge`` leaves its source, or reaches its target."""
-        index = self.number[edge.source if is_exit else edge.target]
-        box, places = self.boxes[index], self._places[index, is_exit]
-        apart = min(_SPREAD, (box.width - _SPREAD) // len(places))
-        shift = (2 * places.index(edge) - len(places) + 1) * apart // 2
-        return box.x + shift, box.top + box.height * is_exit
+    def end(self, edge: _Edge) -> tuple[int, int]:
+        """Return where ``edge`` reaches its target."""
+        box = self._boxes[edge.target]
+        return box.x + _shift(self._into[edge.target], edge, box), box.top
 
 
-def _line(ends: _Ends, edge: _Edge, passes: Sequence[tuple[int, int]], above: int) -> Line:
-    x, y = ends.point(edge, is_exit=True)
-    path = [f"M{x} {y}"]
-    first = None
-    for passed, layer in passes:
-        top = above + layer * (_HEIGHT + _BETWEEN)
-        path.append(_curve(x, y, passed + _MARGIN, top))
-        first = first or ((x + passed + _MARGIN) // 2, (y + top) // 2)
-        x, y = passed + _MARGIN, top + _HEIGHT
-        path.append(f"V{y}")
-    end = ends.point(edge, is_exit=False)
-    path.append(_curve(x, y, *end))
-    middle = first or ((x + end[0]) // 2, (y + end[1]) // 2)
-    return Line(" ".join(path), _streamed(edge.stream), _note(edge.stream), *middle)
+def _shift(places: Sequence[_Edge], edge: _Edge, box: Box) -> int:
+    apart = min(_SPREAD, (box.width - 2) // len(places))
+    return (2 * places.index(edge) - len(places) + 1) * apart // 2
 
 
-def _stub(ends: _Ends, edge: _Edge, above: int, bottom: int, *, is_entry: bool) -> Line:
-    """Return the end of a stream from another column, or the beginning of one to the next."""
-    x, y = ends.point(edge, is_exit=not is_entry)
-    title = _streamed(edge.stream)
-    if is_entry:
-        return Line(f"M{x} {_MARGIN} V{y}", title, _note(edge.stream), x, (_MARGIN + above) // 2)
-    return Line(f"M{x} {y} V{bottom + _BETWEEN - _MARGIN}", title)
+def _line(
+    ends: _Ends, edge: _Edge, passes: Sequence[tuple[int, int]], rows: Sequence[_Row]
+) -> Line:
+    points = [ends.start(edge)]
+    for x, layer in passes:
+        top, bottom = rows[layer].top, rows[layer].top + rows[layer].height
+        points += [(x + _MARGIN, top), (x + _MARGIN, bottom)]
+    points.append(ends.end(edge))
+    path = f"M{points[0][0]} {points[0][1]} " + " ".join(starmap(_curve, pairwise(points)))
+    (x, y), (to_x, to_y) = points[:2]
+    return Line(path, _streamed(edge.stream), _note(edge.stream), (x + to_x) // 2, (y + to_y) // 2)
 
 
-def _curve(x: int, y: int, to_x: int, to_y: int) -> str:
+def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
+    (x, y), (to_x, to_y) = start, end
     if x == to_x:
         return f"V{to_y}"
     half = (y + to_y) // 2

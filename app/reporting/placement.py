@@ -39,13 +39,19 @@ class _Grid:
 
 
 def place(
-    widths: Sequence[int], edges: Sequence[tuple[int, int]], gap: int, lane: int
+    widths: Sequence[int],
+    edges: Sequence[tuple[int, int]],
+    gap: int,
+    lane: int,
+    first: int = 0,
+    last: int = 0,
 ) -> Placement:
     """Place boxes of ``widths``, joined by ``edges`` from lower to higher numbers.
 
-    ``gap`` pixels are left beside each other, and an edge that passes is ``lane`` pixels wide.
+    ``gap`` pixels are left beside each other, and an edge that passes is ``lane`` pixels wide. The
+    ``first`` so many boxes lie above all others, the ``last`` so many below.
     """
-    layer = _layers(len(widths), edges)
+    layer = _layers(len(widths), edges, first, last)
     grid = _Grid(
         list(widths),
         [[] for _ in range(max(layer, default=-1) + 1)],
@@ -71,15 +77,17 @@ def place(
     )
 
 
-def _layers(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    layer = [0] * count
+def _layers(count: int, edges: Sequence[tuple[int, int]], first: int, last: int) -> list[int]:
+    layer = [int(first > 0 and box >= first) for box in range(count)]
     for source, target in sorted(edges, key=lambda edge: edge[1]):
         layer[target] = max(layer[target], layer[source] + 1)
     fed = {target for _, target in edges}
-    for box in range(count):
+    for box in range(first, count):
         readers = [layer[target] for source, target in edges if source == box]
         if box not in fed and readers:
             layer[box] = min(readers) - 1
+    below = max(layer[: count - last], default=-1) + 1
+    layer[count - last :] = [below] * last
     return layer
 
 
