@@ -180,6 +180,8 @@ def _with_board_part(board: Board, table: Table) -> Board:
 
 def _with_platform(board: Board, table: Table) -> Board:
     if "vitis" not in table.values:
+        if board.shell is Shell.VITIS:
+            raise table.refuse("vitis", "is missing, and the shell is 'vitis'", "a table [vitis]")
         return board
     vitis = table.table("vitis")
     vitis.only("platform", "platform_files", "last_vitis")
@@ -224,7 +226,9 @@ def _memory_ports(table: Table) -> MemoryPorts:
     return MemoryPorts(
         kind=table.text("kind", 'what they lead to, such as "DDR"', r"[A-Za-z0-9_ ]+"),
         name=table.text(
-            "name", 'the name of the ports, # for their number, such as "S_AXI_HP#"', r"[\w\[\]#]+"
+            "name",
+            'the name of the ports, # for their number, such as "S_AXI_HP#"',
+            r"[A-Za-z0-9_\[\]#]+",
         ),
         count=table.integer("count", 1, 64),
         width=width,

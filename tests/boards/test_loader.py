@@ -319,6 +319,17 @@ def test_what_a_file_may_leave_out_is_checked_where_it_is(
         load_board(board_file)
 
 
+def test_a_shell_of_vitis_needs_a_platform(board_file: Path) -> None:
+    text = GOOD.replace('shell = "zynq"', 'shell = "vitis"')
+    board_file.write_text(text)
+    with pytest.raises(
+        BoardError, match=r"vitis is missing, and the shell is 'vitis': give a table \[vitis\]$"
+    ):
+        load_board(board_file)
+    board_file.write_text(text + '[vitis]\nplatform = "mine"\nplatform_files = "here"\n')
+    assert load_board(board_file).platform == "mine"
+
+
 def test_memory_ports_are_tables_and_may_be_none(board_file: Path) -> None:
     before, after = GOOD.split("[[memory_ports]]")
     vivado = after[after.index("[vivado]") :]
