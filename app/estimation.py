@@ -109,11 +109,10 @@ def warn_if_too_large(estimate: Estimate, budget: Budget) -> None:
         return
     usage = next(usage for usage in estimate.usages if usage.resource == resource)
     limit = budget.limits.named()[resource]
-    of = f"{budget.share:.0%} of {usage.there:,}" if limit < usage.there else f"{usage.there:,}"
     warnings.warn(
-        f"the plan does not fit on {estimate.board.name}: it takes {usage.needed:,}"
-        f" {usage.title} ({float(usage.share):.0%}) and may take {of}; --target-fps and --fastest"
-        " look for one that fits",
+        f"the plan does not fit on {estimate.board.name}: it takes {usage.needed:,} {usage.title},"
+        f" and may take {limit:,} of {usage.there:,}; --target-fps and --fastest look for a plan"
+        " that fits",
         LutloomWarning,
         stacklevel=3,
     )

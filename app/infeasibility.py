@@ -77,7 +77,11 @@ def _reason(
     needed = (error.needed + budget.reserved).named()[error.resource]
     there = getattr(budget.device, error.resource)
     limit = budget.limits.named()[error.resource]
-    of = f"{limit:,}" if limit == there else f"{limit:,}, which is {budget.share:.0%} of {there:,}"
+    of = (
+        f"{limit:,}"
+        if limit == there
+        else f"{limit:,}, which is {float(budget.share):.0%} of {there:,}"
+    )
     lack = f"{needed:,} {RESOURCES[error.resource]} instead of {of}"
     most = f"most of them for {error.process}"
     if nearest is None:
