@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.loops import constants, counters, loop, spanning_bits
 from lutloom.codegen.costs.parts import Adder, Multiplier, Parts
-from lutloom.codegen.costs.products import constant_product
+from lutloom.codegen.costs.products import constant_product, times
 from lutloom.codegen.kernels import add
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def parts(site: Site, folding: Folding, _device: Device) -> Parts:
     for (lo, hi), x in zip(multipliers, site.inputs, strict=True):
         if lo == hi:
             # A negative one is subtracted.
-            each = constant_product(x.element.bits, abs(lo))
-            scaled += tuple((pe * count, part) for count, part in each)
+            scaled += times(pe, constant_product(x.element.bits, abs(lo)))
         else:
             bits = min(spanning_bits(lo, hi), out)
             scaled += (*constants(pe, folds, bits), (pe, Multiplier(x.element.bits, bits)))

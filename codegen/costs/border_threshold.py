@@ -36,10 +36,14 @@ def parts(site: Site, folding: Folding, _device: Device) -> Parts:
     folds = 1 if is_shared else x.channels // pe
     words = folds * places[0]
     form = open_form if folding.comparison is Comparison.AUTO else folding.comparison
-    is_parallel = form is Comparison.PARALLEL
+    lanes = 1 if is_shared else pe
+    if form is Comparison.PARALLEL:
+        compared = stairs.parallel(pe, words, lanes)
+    else:
+        compared = stairs.search(pe, words, lanes, folding.memory)
     return (
         *loop("border_threshold", x.size // pe, pe * x.element.bits, pe * y.bits),
         *counters(x.channels // pe),
         *place_parts(*places, folds),
-        *(stairs.parallel(pe, words) if is_parallel else stairs.search(pe, words, folding.memory)),
+        *compared,
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=1024)
 def _facts(site: Site) -> tuple[Products, Starts]:
     sums, out = depthwise.sums_of(site), site.outputs[0].element.bits
-    products = Products(sums.product, sums.x.bits, sums.stored.bits, sums.factor)
+    products = Products(sums.x, sums.stored, sums.factor)
     return products, Starts.of(depthwise.starts_of(site), out)
 
 
@@ -40,13 +40,12 @@ def parts(site: Site, folding: Folding, device: Device) -> Parts:
     products, starts = _facts(site)
     pe, taps, out = folding.pe, site.op.windows.taps, site.outputs[0].element.bits
     folds = site.inputs[0].channels // pe
-    lane = products.lane(1, folding, device, is_constant=taps * folds == 1)
     return (
         *_buffer(site, pe),
-        *weight_words(taps * folds, pe * products.weight_bits, folding.memory),
+        *weight_words(taps * folds, pe * products.weights.bits, folding.memory),
         *starts.parts(folds, pe),
         # A masked tap shows a constant.
-        (pe, Multiplexer(2, products.x_bits)),
-        *((pe * count, part) for count, part in lane),
+        (pe, Multiplexer(2, products.x.bits)),
+        *products.rows(pe, 1, folding, device, is_constant=taps * folds == 1),
         *accumulators(pe, out, starts, has_sums=taps > 1),
     )

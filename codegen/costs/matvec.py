@@ -10,48 +10,57 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.loops import buffer, counters, loop
-from lutloom.codegen.costs.parts import Adder, Multiplexer, Parts, Registers
+from lutloom.codegen.costs.parts import Adder, Parts, Registers
 from lutloom.codegen.costs.products import Products
 from lutloom.codegen.costs.rom_words import weight_words
 from lutloom.codegen.costs.starts import Starts
 from lutloom.codegen.kernels import matvec
+from lutloom.core.plan import Folding, Multiplier
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
     from lutloom.codegen.kernels import Site
-    from lutloom.core.plan import Folding
 
 
 @lru_cache(maxsize=1024)
-def _facts(site: Site) -> tuple[Products, Starts]:
-    sums, out = matvec.sums_of(site), site.outputs[0].element.bits
-    products = Products(sums.product, sums.x.bits, sums.stored.bits, sums.factor)
-    return products, Starts.of(matvec.starts_of(site), out)
+def _products(site: Site) -> Products:
+    sums = matvec.sums_of(site)
+    return Products(sums.x, sums.stored, sums.factor)
+
+
+@lru_cache(maxsize=1024)
+def _starts(site: Site, multiplier: Multiplier) -> Starts:
+    starts = matvec.starts_of(site, Folding(multiplier=multiplier))
+    return Starts.of(starts, site.outputs[0].element.bits)
 
 
 def parts(site: Site, folding: Folding, device: Device) -> Parts:
     """Return the parts of ``grouped_matvec``."""
-    products, starts = _facts(site)
+    products = _products(site)
+    is_packed = products.packing(folding.multiplier) is not None
+    starts = _starts(site, folding.multiplier if is_packed else Multiplier.AUTO)
     rows, columns = site.op.matrix.shape
     pe, simd, out = folding.pe, folding.simd, site.outputs[0].element.bits
     row_folds, column_folds = rows // pe, columns // simd
     words = row_folds * column_folds
-    word = simd * products.x_bits
-    lane = products.lane(simd, folding, device, is_constant=words == 1)
+    word = simd * products.x.bits
     group_folds = row_folds // site.op.groups
     return (
         *loop("matvec", matvec.KERNEL.cycles(site, folding), word, pe * out),
         *counters(row_folds, group_folds if site.op.groups > 1 else 1, column_folds),
         *(buffer(column_folds, word) if group_folds > 1 else ()),
-        *weight_words(words, pe * simd * products.weight_bits, folding.memory),
+        *weight_words(words, pe * simd * products.weight_bits(folding.multiplier), folding.memory),
         *starts.parts(row_folds, pe),
-        *((pe * count, part) for count, part in lane),
+        *products.rows(pe, simd, folding, device, is_constant=words == 1),
         *accumulators(pe, out, starts, has_sums=column_folds > 1),
     )
 
 
 def accumulators(pe: int, bits: int, starts: Starts, *, has_sums: bool) -> Parts:
-    """Return ``pe`` sums that go on from the last one, or from a start; or have but one term."""
+    """Return ``pe`` sums that go on from the last one, or from a start; or have but one term.
+
+    What chooses between the two is in the tables of the sum, which have room for four inputs.
+    """
     if has_sums:
-        return ((pe, Adder(bits)), (pe, Multiplexer(2, bits)), (pe, Registers(bits)))
+        return ((pe, Adder(bits)), (pe, Registers(bits)))
     return () if starts.is_nothing else ((pe, Adder(bits)),)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.loops import loop
 from lutloom.codegen.costs.parts import Adder, Parts
-from lutloom.codegen.costs.products import constant_product, product
+from lutloom.codegen.costs.products import constant_product, product, times
 from lutloom.codegen.kernels import multiply
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def parts(site: Site, folding: Folding, device: Device) -> Parts:
     a, b = (x.element.bits for x in site.inputs)
     products = product(a, b, pe, folding, device) if rest.of_both else ()
     terms = ((a, rest.of_a), (b, rest.of_b), (a + b, rest.of_both))
-    scaled = [entry for bits, factor in terms for entry in constant_product(bits, abs(factor))]
+    scaled = tuple(entry for bits, factor in terms for entry in constant_product(bits, abs(factor)))
     added = sum(map(bool, (rest.start, rest.of_a, rest.of_b, rest.of_both))) - 1
     return (
         *loop("multiply", site.inputs[0].size // pe, pe * a, pe * b, pe * y.bits),
         *products,
-        *((pe * count, part) for count, part in scaled),
+        *times(pe, scaled),
         (pe * max(added, 0), Adder(y.bits)),
     )

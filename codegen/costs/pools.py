@@ -31,7 +31,7 @@ def pool_parts(site: Site, folding: Folding) -> Parts:
     entries = columns.results * folds
     return (
         *shared,
-        *buffer(entries if rows.kernel > 1 else 1, out, folding.memory),
+        *buffer(entries, out, folding.memory),
         *counters(rows.size, rows.stride, columns.size, columns.stride, folds, entries),
         (1, Adder((entries - 1).bit_length())),
     )

@@ -1,8 +1,9 @@
-"""What multiplies and adds up in a lane: ``products.hpp`` as parts."""
+"""What multiplies and adds up: ``products.hpp`` and ``packed.hpp`` as parts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.boards.device import DspType
@@ -18,10 +19,15 @@ from lutloom.codegen.costs.parts import (
     Registers,
 )
 from lutloom.codegen.kernels.kernel import multiplier_policy
+from lutloom.codegen.kernels.packed import least_weight
+from lutloom.codegen.kernels.sums import packing_of, product_kind
 from lutloom.core.plan import Folding
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
+    from lutloom.codegen.kernels.packed import Packing
+    from lutloom.core.plan import Multiplier as Multipliers
+    from lutloom.core.types import IntType
 
 # Signed factors of the slice's multiplier: UG479 (DSP48E1), UG579 (DSP48E2), AM004 (DSP58).
 _FACTORS = {DspType.DSP48E1: (25, 18), DspType.DSP48E2: (27, 18), DspType.DSP58: (27, 24)}
@@ -29,54 +35,104 @@ _FACTORS = {DspType.DSP48E1: (25, 18), DspType.DSP48E2: (27, 18), DspType.DSP58:
 _AUTO_FABRIC_BITS = 10
 """Bits of both factors together up to which a tool that may choose takes look-up tables.
 
-What Vitis HLS does is not documented (UG1399); that it is about this is said by users of hls4ml.
+What Vitis HLS does is not documented (UG1399); this is a guess. A plan that says what multiplies
+does not depend on it.
 """
+
+
+def times(count: int, parts: Parts) -> Parts:
+    """Return ``parts`` so many times."""
+    return tuple((count * each, part) for each, part in parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """Products of numbers of ``x_bits`` by weights of ``weight_bits``, whose sum is one lane.
+    """Products of codes of ``x`` by stored ``weights``, whose sums are multiplied by ``factor``."""
 
-    ``kind`` is that of ``product_kind``; ``factor`` is what the sum is multiplied with.
-    """
-
-    kind: str
-    x_bits: int
-    weight_bits: int
+    x: IntType
+    weights: IntType
     factor: int = 1
+
+    @property
+    def kind(self) -> str:
+        """What a product is, as the C++ has it."""
+        return product_kind(self.x, self.weights)
+
+    def packing(self, multiplier: Multipliers) -> Packing | None:
+        """Return how products share slices, if they do."""
+        return _packing_of(self.x, self.weights, multiplier)
+
+    def weight_bits(self, multiplier: Multipliers) -> int:
+        """Return the bits of a stored weight."""
+        packed = self.packing(multiplier)
+        return self.weights.bits if packed is None else packed.weight_bits
 
     def sum_bits(self, terms: int) -> int:
         """Return the bits of a sum of ``terms`` products."""
         if self.kind == "xnor":
             return bits_for(terms)
-        one = self.x_bits + (1 if self.kind == "sign" else self.weight_bits)
+        one = self.x.bits + (1 if self.kind == "sign" else self.weights.bits)
         return one + (terms - 1).bit_length()
 
-    def lane(self, terms: int, folding: Folding, device: Device, *, is_constant: bool) -> Parts:
-        """Return what ``terms`` products and their sum are; ``is_constant``: one weight each."""
+    def rows(
+        self, pe: int, terms: int, folding: Folding, device: Device, *, is_constant: bool = False
+    ) -> Parts:
+        """Return ``terms`` products and their sum for each of ``pe`` rows.
+
+        ``is_constant``: by one weight each.
+        """
         total = self.sum_bits(terms)
-        scaled = constant_product(total, self.factor)
+        scaled = times(pe, constant_product(total, self.factor))
+        packed = self.packing(folding.multiplier)
+        if packed is not None:
+            return (*self._packed(packed, pe, terms), *scaled)
+        lane = self._lane(terms, folding, device, is_constant=is_constant)
+        return (*times(pe, (*lane, (1, Registers(total)))), *scaled)
+
+    def _lane(self, terms: int, folding: Folding, device: Device, *, is_constant: bool) -> Parts:
+        """Return products and the tree of their sums, which a tool merges where it can."""
+        x_bits, weight_bits = self.x.bits, self.weights.bits
         if self.kind == "xnor":
             # A register behind the first level of tables: three bits for each six.
-            half = Registers(terms // 2 + total)
-            return ((1, Popcount(terms, has_xnor=not is_constant)), (1, half), *scaled)
-        tree = self._tree(terms, folding, device, is_constant=is_constant)
-        return (*tree, (1, Registers(total)), *scaled)
-
-    def _tree(self, terms: int, folding: Folding, device: Device, *, is_constant: bool) -> Parts:
-        """Return products and the tree of their sums, which a tool merges where it can."""
-        bits = self.sum_bits(terms) - (terms - 1).bit_length()
+            return ((1, Popcount(terms, has_xnor=not is_constant)), (1, Registers(terms // 2)))
+        bits = self.sum_bits(1)
         registers: Parts = ((1, Registers(terms * bits)),) if terms > 1 else ()
         is_sign = self.kind == "sign"
-        in_slices = not is_sign and uses_slices(self.x_bits, self.weight_bits, folding)
-        if not is_constant and not in_slices and (is_sign or self.weight_bits > 1):
-            return ((1, DotProduct(terms, self.x_bits, self.weight_bits)), *registers)
+        in_slices = not is_sign and uses_slices(x_bits, weight_bits, folding)
+        if not is_constant and not in_slices and (is_sign or weight_bits > 1):
+            return ((1, DotProduct(terms, x_bits, weight_bits)), *registers)
+        tree = (1, AdderTree(terms, bits))
         if is_sign:
-            return ((1, AdderTree(terms, bits)), *registers)
-        products = product(
-            self.x_bits, self.weight_bits, terms, folding, device, is_constant=is_constant
+            return (tree, *registers)
+        each = product(x_bits, weight_bits, terms, folding, device, is_constant=is_constant)
+        return (*each, tree, *registers)
+
+    def _packed(self, packed: Packing, pe: int, terms: int) -> Parts:
+        """Return products of several rows in a slice, added up in chains before they are cut.
+
+        What weights are above their least one makes one sum of all codes, for all rows.
+        """
+        groups = -(-pe // packed.lanes)
+        chains = -(-terms // packed.chain)
+        sums = self.sum_bits(terms)
+        parts: Parts = (
+            (1, DspSlices(packed.slices(pe, terms))),
+            (groups * (terms - chains), Adder(packed.sum_bits)),
+            (groups * terms, Registers(packed.sum_bits)),
+            (pe, AdderTree(chains, packed.spacing)),
+            (pe, Registers(sums)),
         )
-        return (*products, (1, AdderTree(terms, bits)), *registers)
+        least = least_weight(self.weights)
+        if not least:
+            return parts
+        of_codes = self.x.bits + (terms - 1).bit_length()
+        missing = (1, AdderTree(terms, self.x.bits)), *constant_product(of_codes, -least)
+        return (*parts, *missing, (pe, Adder(sums)))
+
+
+@lru_cache(maxsize=4096)
+def _packing_of(x: IntType, weights: IntType, multiplier: Multipliers) -> Packing | None:
+    return packing_of(x, weights, multiplier)
 
 
 def product(
@@ -96,7 +152,7 @@ def product(
 
 
 def uses_slices(left: int, right: int, folding: Folding) -> bool:
-    """Return whether products of numbers of so many bits are in DSP slices."""
+    """Return whether products of numbers of so many bits are in DSP slices, one in each."""
     policy = multiplier_policy(folding, min(left, right))
     is_wide = left + right > _AUTO_FABRIC_BITS
     return policy == "DspMultiplier" or (policy == "AutoMultiplier" and is_wide)
@@ -105,7 +161,7 @@ def uses_slices(left: int, right: int, folding: Folding) -> bool:
 def slices(left: int, right: int, dsp_type: DspType) -> int:
     """Return the DSP slices of one product: of a wider one, a slice for each pair of parts.
 
-    All parts but the highest are unsigned, one bit less than a signed factor.
+    Both are taken to be signed. All parts but the highest are unsigned, one bit less.
     """
     wide, narrow = _FACTORS[dsp_type]
     high, low = max(left, right), min(left, right)

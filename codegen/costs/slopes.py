@@ -48,7 +48,7 @@ class Clamped:
             line.shift,
             site.outputs[0].element.bits,
             line.rounding is ShiftRounding.DOWN,
-            len(line.multipliers) == len(line.biases) == 1,
+            len(set(line.multipliers.tolist())) == len(set(biases)) == 1,
             len(slope.lowest) == len(slope.highest) == 1,
         )
 

@@ -41,6 +41,7 @@ class Staircases:
     out_bits: int
     height_bits: int
     base: int | None
+    has_rises: bool
     has_falls: bool
     counts_up: bool
     counts_either_way: bool
@@ -66,35 +67,42 @@ class Staircases:
             y.bits,
             min(spanning_bits(*ends), y.bits),
             int(lowest[0]) if is_one else None,
+            not bool(stairs.falls.all()),
             bool(stairs.falls.any()),
             stairs.counts_up,
             stairs.counts_either_way,
         )
 
-    def parallel(self, pe: int, folds: int) -> Parts:
-        """Return a comparison for each step; with constants where a lane has one channel."""
-        count, words = pe * self.steps, 1 if self.is_shared else folds
+    def parallel(self, pe: int, folds: int, lanes: int) -> Parts:
+        """Return a comparison for each step; with constants where a lane has one channel.
+
+        There are tables for so many ``lanes``: one for all where they share them.
+        """
+        words = 1 if self.is_shared else folds
         if words == 1 and self.counts_up:
             return ((pe, Staircase(self.limit_bits, self.steps)), *self._base(pe))
         compare: Parts = (
-            *constants(count, words, self.limit_bits),
-            (count, Comparator(self.limit_bits, is_constant=words == 1)),
-            (1, Registers(count)),
+            *constants(lanes * self.steps, words, self.limit_bits),
+            (pe * self.steps, Comparator(self.limit_bits, is_constant=words == 1)),
+            (1, Registers(pe * self.steps)),
         )
         if self.counts_up:
             return (*compare, (pe, Popcount(self.steps)), *self._base(pe))
         return (
             *compare,
-            *constants(count, words, self.height_bits),
-            *constants(pe, words, self.out_bits),
+            *constants(lanes * self.steps, words, self.height_bits),
+            *constants(lanes, words, self.out_bits),
             (pe, AdderTree(self.steps + 1, self.height_bits)),
         )
 
     def _base(self, pe: int) -> Parts:
         return ((pe, Adder(self.out_bits)),) if self.base else ()
 
-    def search(self, pe: int, folds: int, memory: Memory) -> Parts:
-        """Return a comparison and a table for each stage of the pipeline, in every lane."""
+    def search(self, pe: int, folds: int, lanes: int, memory: Memory) -> Parts:
+        """Return a comparison and a table for each stage of the pipeline, in every lane.
+
+        The lowest levels, and which way steps go, are tables for so many ``lanes``.
+        """
         stages = max(self.steps.bit_length(), 1)
         words = 1 if self.is_shared else folds
         parts: Parts = ()
@@ -109,7 +117,9 @@ class Staircases:
             size = words << stages
             return (*parts, *constants(pe, size, self.out_bits, memory_of(memory, size)))
         if self.base is None:
-            parts = (*parts, *constants(pe, words, self.out_bits))
+            parts = (*parts, *constants(lanes, words, self.out_bits))
+        if self.has_rises and self.has_falls:
+            parts = (*parts, *constants(lanes, words, 1))
         if self.base != 0 or self.has_falls:
             parts = (*parts, (pe, Adder(self.out_bits)))
         return parts

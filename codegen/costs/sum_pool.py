@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.parts import Adder, Parts
 from lutloom.codegen.costs.pools import pool_parts
-from lutloom.codegen.costs.products import constant_product
+from lutloom.codegen.costs.products import constant_product, times
 from lutloom.codegen.costs.starts import Starts
 from lutloom.codegen.kernels import sum_pool
 
@@ -29,6 +29,6 @@ def parts(site: Site, folding: Folding, _device: Device) -> Parts:
     """Return the parts of ``sum_pool`` or ``disjoint_sum_pool``."""
     factor, starts = _facts(site)
     pe, bits = folding.pe, site.inputs[0].element.bits
-    scaled = ((pe * count, part) for count, part in constant_product(bits, factor))
+    scaled = times(pe, constant_product(bits, factor))
     sums: Parts = ((pe, Adder(site.outputs[0].element.bits)),)
     return (*pool_parts(site, folding), *scaled, *sums, *starts)

@@ -47,9 +47,9 @@ def parts(site: Site, folding: Folding, device: Device) -> Parts:
     form = folding.comparison
     match _form(site, folding) if form is Comparison.AUTO else form:
         case Comparison.PARALLEL:
-            return (*loops, *_stairs(site).parallel(pe, folds))
+            return (*loops, *_stairs(site).parallel(pe, folds, pe))
         case Comparison.SEARCH:
-            return (*loops, *_stairs(site).search(pe, folds, folding.memory))
+            return (*loops, *_stairs(site).search(pe, folds, pe, folding.memory))
         case Comparison.TABLE:
             return (*loops, *_table(site, folding, folds))
         case _:
