@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.data import count_of, samples_of
-from lutloom.engines import COMPILED_BATCH, cache_of
+from lutloom.engines import COMPILED_BATCH, Engine, cache_of, runner
 from lutloom.scores import classes
 from lutloom.simulation import images_at_once
 from lutloom.verification import Check, Stage, layer_check
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from lutloom.build import Build
     from lutloom.core.types import IntArray
+    from lutloom.engines import Runner
     from lutloom.sim.csim import CSim
     from lutloom.streamline.comparison_parts import Beyond, Part
     from lutloom.streamline.executor import Executor
@@ -58,6 +59,7 @@ def compare_stages(
     network, total = build.network, count_of(images)
     encoded = network.encode_all(images)
     model = _ModelComparison.of(build, total)
+    engine = _engine_of(build)
     compiled = [_Compiled(build, adversary) for adversary in (None, seed)] if csim else []
     checks: list[Check] = []
     size = images_at_once(network.graph, build.processes, most=_MOST_IMAGES)
@@ -73,6 +75,11 @@ def compare_stages(
         if not first:
             tell(f"Running the model in qonnx's executor, {total:,} images")
         model.compare(samples_of(images, batch), integers)
+        if engine is not None:
+            checks += [
+                _compare(Stage.ENGINE, name, value, integers[name], first)
+                for name, value in engine(inputs).items()
+            ]
         checks += _process_checks(build, integers, processed, first)
         for design in compiled:
             if not first:
@@ -86,6 +93,16 @@ def compare_stages(
         found = (check for check in checks if check.stage is stage)
         whole += model_checks if stage is Stage.MODEL else _together(found)
     return whole, layers
+
+
+def _engine_of(build: Build) -> Runner | None:
+    """Return what `simulate` computes with by default; None without a compiler for it."""
+    from lutloom.sim.toolchain import CSimError
+
+    try:
+        return runner(build, Engine.COMPILED, 0)
+    except CSimError:
+        return None
 
 
 def _together(checks: Iterable[Check]) -> Iterator[Check]:

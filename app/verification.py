@@ -4,6 +4,7 @@ the model, read exactly         every value's exact numbers, if asked for
 the trained model in Brevitas   the quantizers' integers, layer by layer (``demo`` only)
 the model in qonnx's executor   the quantizers' integers, layer by layer, and the output
 the integer graph               its reference, fed the executor's integers
+the compiled engine             the graph's outputs, where a compiler makes its kernels
 the graph of processes          its reference
 the compiled C++                every stream of it; its output with bounded FIFOs, whose processes
                                 keep words back
@@ -42,6 +43,7 @@ class Stage(Enum):
     BREVITAS = "Brevitas and the integer graph"
     EXACT = "the exact interpreter of the model and the integer graph"
     MODEL = "qonnx and the integer graph"
+    ENGINE = "the integer graph and the compiled engine"
     PROCESSES = "the integer graph and the processes"
     CSIM = "the processes and the compiled C++"
     BOUNDED = "the processes and the compiled C++ with bounded FIFOs"
@@ -53,6 +55,7 @@ TITLES = {
     Stage.BREVITAS: "Brevitas",
     Stage.EXACT: "exact",
     Stage.MODEL: "integers",
+    Stage.ENGINE: "engine",
     Stage.PROCESSES: "processes",
     Stage.CSIM: "C++",
     Stage.BOUNDED: "FIFOs",

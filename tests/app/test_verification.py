@@ -50,7 +50,12 @@ def test_a_whole_build_passes(float_build: Path) -> None:
     assert result.passed
     assert result.first_failure is None
     assert result.samples == 10
-    assert {check.stage for check in result.checks} == {Stage.MODEL, Stage.PROCESSES, Stage.FILES}
+    assert {check.stage for check in result.checks} == {
+        Stage.MODEL,
+        Stage.ENGINE,
+        Stage.PROCESSES,
+        Stage.FILES,
+    }
     assert all(check.elements > 0 for check in result.checks)
 
 
