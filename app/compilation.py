@@ -112,7 +112,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
         processes,
         folding,
     )
-    warn_if_too_large(estimate_of(build), budget_of(target, wish))
+    warn_if_too_large(estimate_of(build), budget_of(processes, target, wish))
     with whole_directory(output, replace=force) as directory:
         write_file(directory / MODEL, whole_model(model))
         save_network(network, directory)

@@ -182,12 +182,13 @@ def _show_foldings(build: Build, estimate: Estimate) -> None:
 
 def _show_estimate(estimate: Estimate) -> None:
     """Print what a design takes of its board, and the rate that its loops allow."""
-    table = _table(("resource", "needed", "there", "share", "known"))
+    table = _table(("resource", "design", "shell", "there", "share", "known"))
     for usage in estimate.usages:
         if usage.needed or usage.there:
             table.add_row(
                 usage.title,
-                f"{usage.needed:,}",
+                f"{usage.needed - usage.shell:,}",
+                f"{usage.shell:,}",
                 f"{usage.there:,}",
                 f"{float(usage.share):.1%}",
                 usage.confidence.name.lower(),
@@ -432,9 +433,8 @@ def _table(columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     numbers = set("from to bits weights MACs PE SIMD numbers LUT BRAM18 URAM DSP".split())
     numbers.update(("equal", "explained", "at ties", "unexplained", "bound", "nearest"))
-    numbers.update(
-        ("cycles", "awaits input", "awaits output", "needed", "there", "share", "images/s")
-    )
+    numbers.update(("cycles", "awaits input", "awaits output", "images/s"))
+    numbers.update(("design", "shell", "there", "share"))
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return table

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lutloom.codegen.costs.design import DesignCost, Item, Kind
     from lutloom.codegen.costs.resources import Confidence, Cost
     from lutloom.codegen.planning.budget import Budget
+    from lutloom.core.graph import Graph
     from lutloom.fifo_table import FifoRow
 
 RESOURCES = {
@@ -30,10 +31,14 @@ RESOURCES = {
 
 @dataclass(frozen=True)
 class Usage:
-    """How many of a resource a design takes, of how many there are; and how that is known."""
+    """How many of a resource are taken, of how many there are; and how that is known.
+
+    ``needed`` is the design and the ``shell`` around it.
+    """
 
     resource: str
     needed: int
+    shell: int
     there: int
     confidence: Confidence
 
@@ -52,13 +57,14 @@ class Usage:
 class Estimate:
     """What ``cost`` says of a design on ``board`` at ``clock_mhz``; nothing of it is measured.
 
-    ``word_bits`` is the width of its streams from and to the host.
+    ``word_bits`` is the width of its streams from and to the host, ``shell`` what surrounds it.
     """
 
     board: Board
     clock_mhz: float
     word_bits: int
     cost: DesignCost
+    shell: Cost
     fifos: tuple[FifoRow, ...]
 
     @property
@@ -71,7 +77,7 @@ class Estimate:
     @property
     def usages(self) -> tuple[Usage, ...]:
         """What is taken of each resource."""
-        return usages_of(self.cost.total, self.board)
+        return usages_of(self.cost.total, self.shell, self.board)
 
     @property
     def fps(self) -> float:
@@ -98,8 +104,21 @@ def estimate_of(build: Build) -> Estimate:
 
     names = build.port_names
     design = make_design(build.processes, build.plan, name=build.name, port_names=names)
-    cost = design_cost(design, build.board.device)
-    return Estimate(build.board, build.clock_mhz, build.plan.word_bits, cost, fifo_rows(design))
+    return Estimate(
+        build.board,
+        build.clock_mhz,
+        build.plan.word_bits,
+        design_cost(design, build.board.device),
+        shell_of(build.processes, build.board, build.plan.word_bits),
+        fifo_rows(design),
+    )
+
+
+def shell_of(processes: Graph, board: Board, word_bits: int) -> Cost:
+    """Return what surrounds a design of ``processes`` with streams of ``word_bits`` bits."""
+    from lutloom.codegen.costs.shell import shell_cost
+
+    return shell_cost(board, len(processes.inputs) + len(processes.outputs), word_bits)
 
 
 def warn_if_too_large(estimate: Estimate, budget: Budget) -> None:
@@ -118,11 +137,17 @@ def warn_if_too_large(estimate: Estimate, budget: Budget) -> None:
     )
 
 
-def usages_of(cost: Cost, board: Board) -> tuple[Usage, ...]:
-    """Return what ``cost`` is of each resource of ``board``."""
-    needed, there = cost.resources.named(), board.device
+def usages_of(design: Cost, shell: Cost, board: Board) -> tuple[Usage, ...]:
+    """Return what a design and its shell are of each resource of ``board``."""
+    taken = design + shell
     return tuple(
-        Usage(name, needed[name], getattr(there, name), getattr(cost.confidences, name))
+        Usage(
+            name,
+            getattr(taken.resources, name),
+            getattr(shell.resources, name),
+            getattr(board.device, name),
+            getattr(taken.confidences, name),
+        )
         for name in RESOURCES
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.files import OutputError, whole_directory, write_file
-from lutloom.estimation import usages_of
+from lutloom.estimation import shell_of, usages_of
 from lutloom.input_type import raw_input
 from lutloom.output_files import check_files
 from lutloom.planning import UTILIZATION, budget_of, frontier_of, wish_of
@@ -19,7 +19,8 @@ from lutloom.targets import TargetError, target_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lutloom.codegen.planning.budget import Planned
+    from lutloom.codegen.planning.budget import Budget, Planned
+    from lutloom.core.graph import Graph
     from lutloom.core.plan import Plan
     from lutloom.estimation import Usage
     from lutloom.input_type import ByInput
@@ -113,30 +114,29 @@ def explore(  # noqa: PLR0913 - options
     target = target_of(board, part, clock_mhz)
     wish = wish_of(max_utilization=max_utilization, word_bits=word_bits)
     network = streamline(Path(model), raw_input(input_type, input_scale, input_bias))
-    planned = frontier_of(lower(network.graph), target, wish, points)
-    budget = budget_of(target, wish)
+    processes = lower(network.graph)
+    planned = frontier_of(processes, target, wish, points)
+    budget = budget_of(processes, target, wish)
     found = Exploration(
         Path(model),
         target,
         max_utilization,
-        tuple(
-            _point(entry, target, fits=budget.exceeded(entry.cost.total.resources) is None)
-            for entry in planned
-        ),
+        tuple(_point(processes, entry, target, budget) for entry in planned),
     )
     return _written(found, files, directory)
 
 
-def _point(planned: Planned, target: Target, *, fits: bool) -> Point:
+def _point(processes: Graph, planned: Planned, target: Target, budget: Budget) -> Point:
     from lutloom.codegen.planning.rates import rate_of
 
+    cost, board = planned.cost.total, target.board
     return Point(
         planned.plan,
         float(rate_of(planned.cycles, target.clock)),
         planned.cycles,
         planned.cost.slowest.name,
-        usages_of(planned.cost.total, target.board),
-        fits,
+        usages_of(cost, shell_of(processes, board, planned.plan.word_bits), board),
+        budget.exceeded(cost.resources) is None,
     )
 
 

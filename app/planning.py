@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.core.files import read_text
+from lutloom.estimation import shell_of
 from lutloom.targets import TargetError
 
 if TYPE_CHECKING:
@@ -70,11 +71,12 @@ def wish_of(
     return Wish(fps, fastest, Fraction(str(max_utilization)), word_bits)
 
 
-def budget_of(target: Target, wish: Wish) -> Budget:
-    """Return what a plan may take of the board."""
+def budget_of(processes: Graph, target: Target, wish: Wish) -> Budget:
+    """Return what a plan may take of the board, of which its shell has a part."""
     from lutloom.codegen.planning.budget import Budget
 
-    return Budget(target.board.device, wish.utilization)
+    shell = shell_of(processes, target.board, wish.word_bits or target.port_bits)
+    return Budget(target.board.device, wish.utilization, reserved=shell.resources)
 
 
 def make_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
@@ -95,7 +97,7 @@ def frontier_of(processes: Graph, target: Target, wish: Wish, points: int) -> tu
     """
     from lutloom.codegen.planning import frontier
 
-    return frontier(processes, budget_of(target, wish), points=points)
+    return frontier(processes, budget_of(processes, target, wish), points=points)
 
 
 def read_plan(path: Path, processes: Graph, target: Target) -> Plan:

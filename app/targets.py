@@ -36,6 +36,14 @@ class Target:
         """The clock in Hz."""
         return Fraction(str(self.clock_mhz)) * 1_000_000
 
+    @property
+    def port_bits(self) -> int:
+        """The width of the board's port to memory, and so the widest stream; any, without one."""
+        from lutloom.codegen.folding import WORD_BITS
+
+        ports = self.board.memory_ports
+        return ports[0].width if ports else WORD_BITS[-1]
+
 
 def target_of(board: str | Path | None, part: str | None, clock_mhz: float | None) -> Target:
     """Return what the options of the command line say.
