@@ -22,8 +22,16 @@ def popcount(bits: int) -> int:
         return 0
     if bits <= _INPUTS:
         return bits.bit_length()
-    half = bits // 2
-    return popcount(half) + popcount(bits - half) + adder((bits - half).bit_length())
+    low = popcount_split(bits)
+    return popcount(low) + popcount(bits - low) + adder(low.bit_length())
+
+
+def popcount_split(bits: int) -> int:
+    """Return how many of ``bits`` bits are one branch of the tree: full leaves, the larger part."""
+    low = _INPUTS // 2
+    while 2 * low < bits:
+        low *= 2
+    return low
 
 
 @cache
@@ -34,8 +42,8 @@ def xnor_popcount(bits: int) -> int:
     """
     if bits <= _INPUTS // 2:
         return bits.bit_length()
-    half = bits // 2
-    return xnor_popcount(half) + xnor_popcount(bits - half) + adder((bits - half).bit_length())
+    low = popcount_split(bits)
+    return xnor_popcount(low) + xnor_popcount(bits - low) + adder(low.bit_length())
 
 
 def adder(bits: int) -> int:
