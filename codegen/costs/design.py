@@ -27,6 +27,9 @@ class Kind(Enum):
     PORT = "port"
 
 
+_WEIGHT = {Kind.PROCESS: 3, Kind.PORT: 2, Kind.CONVERTER: 1, Kind.FIFO: 0}
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """Something in a design, and what it takes.
@@ -79,8 +82,11 @@ class DesignCost:
 
     @property
     def slowest(self) -> Slowest:
-        """What takes longest for an image, by its loop; the first of equals."""
-        item = max(self.items, key=lambda item: item.cycles)
+        """What takes longest for an image, by its loop.
+
+        Of equals a process, then a port: a converter is as slow as what it stands between.
+        """
+        item = max(self.items, key=lambda item: (item.cycles, _WEIGHT[item.kind]))
         return Slowest(item.kind, item.name, item.unit, item.cycles)
 
 

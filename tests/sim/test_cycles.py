@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from lutloom.boards.loader import load_board
 from lutloom.codegen import Golden, check_plan, default_plan, lower, unfolded_plan, write_project
 from lutloom.codegen.assembly import make_design
+from lutloom.codegen.costs.design import design_cost
 from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.folding import legal_choices
 from lutloom.codegen.kernels import KERNELS
@@ -65,12 +67,8 @@ def model_of(graph: Graph, plan: Plan) -> CycleModel:
 
 
 def largest(design: Design) -> int:
-    """Return the cycles that the slowest process and converter state."""
-    calls = [call for unit in design.units for call in unit.calls]
-    stated = [call.process.cycles for call in calls if call.process is not None]
-    stated += [call.converter.cycles for call in calls if call.converter is not None]
-    beats = [border.beats for unit in design.units for border in unit.borders]
-    return max(stated + beats)
+    """Return the cycles that the slowest process, converter or port states."""
+    return design_cost(design, load_board("pynq_z1").device).slowest.cycles
 
 
 class Plain:

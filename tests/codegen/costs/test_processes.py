@@ -13,11 +13,8 @@ import pytest
 from lutloom.boards.loader import load_board
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.costs import parts
-from lutloom.codegen.costs.processes import PARTS, process_cost
-from lutloom.codegen.kernels import KERNELS, Site
-from lutloom.core.ops import MatVec, TopK
-from lutloom.core.plan import Folding, Memory, Multiplier
-from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+from lutloom.codegen.costs.processes import PARTS
+from lutloom.codegen.kernels import KERNELS
 from tests.codegen.conftest import random_plan
 from tests.codegen.random_layers import random_layer
 
@@ -25,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lutloom.codegen.design import Process
-    from lutloom.codegen.kernels import Table
-    from lutloom.core.op import Op
 
 DEVICE = load_board("pynq_z1").device
 LAYERS = 6
