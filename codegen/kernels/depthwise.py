@@ -7,6 +7,7 @@ for, times the weights of the masked taps, is part of what sums start from.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from math import gcd
 
@@ -22,11 +23,17 @@ from lutloom.codegen.kernels.kernel import (
     Site,
     divisors,
 )
+from lutloom.codegen.kernels.packed import WIDER_FACTOR
 from lutloom.codegen.kernels.places import ByPlace
-from lutloom.codegen.kernels.sums import Sums
+from lutloom.codegen.kernels.sums import Sums, multipliers_of
 from lutloom.codegen.kernels.weights import weight_memory
 from lutloom.core.plan import Folding
 from lutloom.core.types import Const
+
+_BECAUSE: Mapping[object, str] = {
+    **NO_CONTENTS,
+    **dict.fromkeys(WIDER_FACTOR, "products of different channels have no factor in common"),
+}
 
 
 @lru_cache(maxsize=256)
@@ -45,8 +52,8 @@ def sums_of(site: Site) -> Sums:
 
 def _legal(site: Site, _folding: Folding) -> Legal:
     channels = site.inputs[0].channels
-    multipliers = sums_of(site).multipliers
-    return Legal(divisors(channels), (1,), CONSTANTS, multipliers, because=NO_CONTENTS)
+    multipliers = multipliers_of(sums_of(site).product)
+    return Legal(divisors(channels), (1,), CONSTANTS, multipliers, because=_BECAUSE)
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
@@ -62,7 +69,7 @@ def _operators(_site: Site, folding: Folding) -> int:
 
 
 def _weight_bits(site: Site, folding: Folding) -> int:
-    return folding.pe * sums_of(site).stored.bits
+    return folding.pe * sums_of(site).weight_bits(folding)
 
 
 def _fill(site: Site) -> tuple[int, int]:
@@ -85,7 +92,7 @@ def starts_of(site: Site) -> ByPlace:
     weights = sums.weights.data.astype(object)
     unseen = op.weights.data.reshape(weights.shape) - weights
     missing = masked @ weights * (op.fill - _fill(site)[1]) + unseen.sum(axis=0) * op.fill
-    values = sums.starts(weights.sum(axis=0), missing) - sums.counted(axis=0)
+    values = sums.starts(weights.sum(axis=0), missing) - sums.counted(0, Folding())
     rows, columns = (np.zeros(1, np.int64), *borders.classes)[-2:]
     values = values.reshape(*[1] * (2 - len(image)), *values.shape)
     return ByPlace.of(values, rows, columns, site.outputs[0].shape)
@@ -93,12 +100,11 @@ def starts_of(site: Site) -> ByPlace:
 
 def _code(site: Site, folding: Folding) -> Code:
     pe, sums = folding.pe, sums_of(site)
-    stored = sums.stored
     taps, channels = sums.weights.shape
-    tiles = stored.encode(sums.stored_weights()).reshape(taps, channels // pe, pe)
+    tiles = sums.weight_codes(folding).reshape(taps, channels // pe, pe)
     words = tiles.swapaxes(0, 1).reshape(-1, pe)
     content = f"The weights of {taps} taps of {channels} channels in words of {pe}"
-    weights, entry_bits = weight_memory(words, stored, folding.memory, content)
+    weights, entry_bits = weight_memory(words, sums.weight_bits(folding), folding.memory, content)
     starts = starts_of(site)
     rows, columns = pools.axes(site)
     walk = pools.walk(site, folding)

@@ -24,7 +24,9 @@ MOST_OPERATORS = 4096
 CONSTANTS = (Memory.AUTO, Memory.LUTRAM, Memory.BRAM)
 """What constants may lie in."""
 
-NO_CONTENTS = {Memory.URAM: "it holds constants, and UltraRAM is empty when a design starts"}
+NO_CONTENTS: Mapping[object, str] = {
+    Memory.URAM: "it holds constants, and UltraRAM is empty when a design starts"
+}
 """Why constants do not lie in UltraRAM: UG573; in Versal's Vitis HLS puts none (UG1399)."""
 
 PRODUCTS = (Multiplier.AUTO, Multiplier.FABRIC, Multiplier.DSP)

@@ -18,7 +18,14 @@ from math import gcd, prod
 from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels.bilinear import Bilinear, wrapped
 from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, storage
-from lutloom.codegen.kernels.sums import multipliers_of, product_facts, product_kind
+from lutloom.codegen.kernels.packed import least_code, least_weight
+from lutloom.codegen.kernels.sums import (
+    not_packed,
+    packing_of,
+    product_facts,
+    product_kind,
+    sharing_multipliers,
+)
 from lutloom.core.plan import Folding, Memory
 from lutloom.core.types import BIPOLAR, INT64_MAX, INT64_MIN, IntType
 
@@ -27,10 +34,12 @@ from lutloom.core.types import BIPOLAR, INT64_MAX, INT64_MIN, IntType
 class Stored:
     """How the second matrix is stored: codes of ``weights``, which count ``factor`` times.
 
-    A stored code is ``base + step * code_b``. ``rest`` is what is added to the products.
+    A stored code is ``base + step * code_b``, of ``bits`` bits. ``rest`` is what is added to the
+    products.
     """
 
     weights: IntType
+    bits: int
     factor: int
     base: int
     step: int
@@ -54,7 +63,7 @@ class Stored:
             # Agreeing lanes already count every weight that is -1.
             start, of_b = exact.start - factor * terms, exact.of_b + factor
             exact = replace(exact, start=start, of_b=of_b)
-        return cls(weights, factor, base, step, exact)
+        return cls(weights, weights.bits, factor, base, step, exact)
 
 
 def _terms(site: Site) -> int:
@@ -73,9 +82,31 @@ def stored_of(site: Site) -> Stored:
     return Stored.of(a, b, y, _terms(site))
 
 
+def stored_in(site: Site, folding: Folding) -> Stored:
+    """Return how the second matrix is stored, where products share slices as ``packed`` says."""
+    stored, a, terms = stored_of(site), site.inputs[0].element, _terms(site)
+    packed = packing_of(a, stored.weights, folding.multiplier)
+    if packed is None:
+        return stored
+    first = stored.factor * least_code(a)
+    rest = replace(
+        stored.rest,
+        start=stored.rest.start + first * terms * stored.base,
+        of_b=stored.rest.of_b + first * stored.step,
+    )
+    base = stored.base - least_weight(stored.weights)
+    return replace(stored, bits=packed.weight_bits, base=base, rest=rest)
+
+
 def _legal(site: Site, _folding: Folding) -> Legal:
-    multipliers = multipliers_of(product_kind(site.inputs[0].element, stored_of(site).weights))
-    return Legal(divisors(_rows(site)), divisors(_terms(site)), tuple(Memory), multipliers)
+    a, weights = site.inputs[0].element, stored_of(site).weights
+    return Legal(
+        divisors(_rows(site)),
+        divisors(_terms(site)),
+        tuple(Memory),
+        sharing_multipliers(a, weights),
+        because=not_packed(a, weights),
+    )
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
@@ -92,13 +123,13 @@ def _operators(_site: Site, folding: Folding) -> int:
 
 
 def _weight_bits(site: Site, folding: Folding) -> int:
-    return folding.pe * folding.simd * stored_of(site).weights.bits
+    return folding.pe * folding.simd * stored_in(site, folding).bits
 
 
 def _code(site: Site, folding: Folding) -> Code:
-    stored, terms, rows = stored_of(site), _terms(site), _rows(site)
+    stored, terms, rows = stored_in(site, folding), _terms(site), _rows(site)
     a, y = site.inputs[0], site.outputs[0].element
-    word_bits = folding.simd * stored.weights.bits
+    word_bits = folding.simd * stored.bits
     return Code(
         facts={
             "repeats": prod(a.shape[:-2]),
@@ -108,7 +139,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "depth": rows // folding.pe * (terms // folding.simd),
             "word_bits": word_bits,
             "storage": storage(folding.memory),
-            "stored_bits": stored.weights.bits,
+            "stored_bits": stored.bits,
             "base": decimal(wrapped(stored.base, 64)),
             "step": decimal(wrapped(stored.step, 64)),
             "start": decimal(wrapped(stored.rest.start, y.bits)),

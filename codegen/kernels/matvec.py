@@ -19,9 +19,12 @@ from lutloom.codegen.kernels.kernel import (
     divisors,
 )
 from lutloom.codegen.kernels.places import ByPlace
-from lutloom.codegen.kernels.sums import Sums
+from lutloom.codegen.kernels.sums import Sums, not_packed, sharing_multipliers
 from lutloom.codegen.kernels.weights import weight_memory
 from lutloom.core.plan import Folding
+
+# Products that share nothing.
+_ALONE = Folding()
 
 
 @lru_cache(maxsize=256)
@@ -33,12 +36,13 @@ def sums_of(site: Site) -> Sums:
 
 def _legal(site: Site, _folding: Folding) -> Legal:
     rows, columns = site.op.matrix.shape
+    sums = sums_of(site)
     return Legal(
         divisors(rows // site.op.groups),
         divisors(columns),
         CONSTANTS,
-        sums_of(site).multipliers,
-        because=NO_CONTENTS,
+        sharing_multipliers(sums.x, sums.stored),
+        because={**NO_CONTENTS, **not_packed(sums.x, sums.stored)},
     )
 
 
@@ -46,12 +50,12 @@ def _lanes(_site: Site, folding: Folding) -> Lanes:
     return (folding.simd,), (folding.pe,)
 
 
-def starts_of(site: Site) -> ByPlace:
+def starts_of(site: Site, folding: Folding = _ALONE) -> ByPlace:
     """Return what sums of each row start from, by place."""
     op, sums = site.op, sums_of(site)
     totals = op.sums.positive + op.sums.negative
     return ByPlace.of(
-        sums.starts(totals, op.border.data) - sums.counted(axis=1),
+        sums.starts(totals, op.border.data) - sums.counted(1, folding),
         op.rows.int64,
         op.columns.int64,
         site.inputs[0].shape,
@@ -72,19 +76,18 @@ def _operators(_site: Site, folding: Folding) -> int:
 
 
 def _weight_bits(site: Site, folding: Folding) -> int:
-    return folding.pe * folding.simd * sums_of(site).stored.bits
+    return folding.pe * folding.simd * sums_of(site).weight_bits(folding)
 
 
 def _code(site: Site, folding: Folding) -> Code:
     op, sums = site.op, sums_of(site)
     rows, columns = op.matrix.shape
     pe, simd = folding.pe, folding.simd
-    stored = sums.stored
-    tiles = stored.encode(sums.stored_weights()).reshape(rows // pe, pe, columns // simd, simd)
+    tiles = sums.weight_codes(folding).reshape(rows // pe, pe, columns // simd, simd)
     words = tiles.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
     content = f"The matrix [{rows}, {columns}] in words of {pe} x {simd}"
-    weights, entry_bits = weight_memory(words, stored, folding.memory, content)
-    starts = starts_of(site)
+    weights, entry_bits = weight_memory(words, sums.weight_bits(folding), folding.memory, content)
+    starts = starts_of(site, folding)
     return Code(
         tables=(weights, *starts.lane_tables("What sums of rows start from.", rows // pe, pe)),
         facts={

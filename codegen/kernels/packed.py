@@ -76,6 +76,11 @@ def least_weight(weights: IntType) -> int:
     return min(weights.lo, 0)
 
 
+def least_code(x: IntType) -> int:
+    """Return what codes count from where they meet packed weights."""
+    return -(1 << (x.bits - 1)) if x.is_signed else 0
+
+
 def packing(weights: IntType, x: IntType, multiplier: Multiplier) -> Packing | None:
     """Return the packing with the most lanes, then the longest chain; None without two lanes.
 

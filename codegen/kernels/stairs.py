@@ -48,14 +48,14 @@ class Stairs:
         """Which columns of ``thresholds`` are steps."""
         import numpy as np
 
-        live: NDArray[np.bool_] = np.arange(self.steps) < self.counts[:, np.newaxis]
-        return live
+        return np.asarray(np.arange(self.steps) < self.counts[:, np.newaxis])
 
     @property
     def falls(self) -> NDArray[np.bool_]:
         """Whether a channel has a step down, ``[C]``."""
-        falls: NDArray[np.bool_] = (self.levels[:, 1:] < self.levels[:, :-1]).any(axis=1)
-        return falls
+        import numpy as np
+
+        return np.asarray((self.levels[:, 1:] < self.levels[:, :-1]).any(axis=1))
 
     @property
     def counts_up(self) -> bool:

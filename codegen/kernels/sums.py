@@ -7,7 +7,8 @@ values), ``y[r] = sum of w[r, c] * x[c] + border[r]`` reads in codes
 
 where both quotients are integers: ``u`` divides all differences of results, so that it divides
 every ``s * w``, and ``code_x = 0`` gives a result that is congruent to ``y0``. What the weights
-have in common is multiplied with later.
+have in common is multiplied with later. Products that share DSP slices have other codes (see
+``packed``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import PRODUCTS, code_type, coding, multiplier_policy
+from lutloom.codegen.kernels.packed import WIDER_FACTOR, Packing, least_code, least_weight, packing
 from lutloom.core.plan import Folding, Multiplier
 from lutloom.core.types import BIPOLAR, Const, IntType
 
@@ -40,8 +42,38 @@ def multipliers_of(product: str) -> tuple[Multiplier, ...]:
     return PRODUCTS if has_products else (Multiplier.AUTO, Multiplier.FABRIC)
 
 
+def sharing_multipliers(x: IntType, weights: IntType) -> tuple[Multiplier, ...]:
+    """Return what may multiply where several ``weights`` have the same factor ``x``."""
+    alone = multipliers_of(product_kind(x, weights))
+    return (*alone, *(m for m in WIDER_FACTOR if packing_of(x, weights, m) is not None))
+
+
+def packing_of(x: IntType, weights: IntType, multiplier: Multiplier) -> Packing | None:
+    """Return how products share DSP slices; None where they don't, or are no products."""
+    has_products = product_kind(x, weights) == "multiply"
+    return packing(weights, x, multiplier) if has_products else None
+
+
+def not_packed(x: IntType, weights: IntType) -> dict[object, str]:
+    """Return why products of ``x`` do not share slices, for each way in which they don't."""
+    if product_kind(x, weights) != "multiply":
+        return dict.fromkeys(WIDER_FACTOR, "nothing is multiplied where all weights are -1 and +1")
+    return {
+        multiplier: f"sums of two products of {weights.bits} and {x.bits} bits do not fit beside"
+        f" each other in a multiplier of {bits} x 18"
+        for multiplier, bits in WIDER_FACTOR.items()
+        if packing_of(x, weights, multiplier) is None
+    }
+
+
 def product_facts(x: IntType, weights: IntType, factor: int, folding: Folding) -> dict[str, object]:
     """Return what ``product.hpp.j2`` needs to know; each product counts ``factor`` times."""
+    packed = packing_of(x, weights, folding.multiplier)
+    if packed is not None:
+        signed = "true" if x.is_signed else "false"
+        weight = f"{packed.weight_bits}, {least_weight(weights)}"
+        arguments = f"{x.bits}, {signed}, {weight}, {packed.lanes}, {packed.spacing}"
+        return {"product": "packed", "factor": factor, "packed": arguments}
     return {
         "product": product_kind(x, weights),
         "factor": factor,
@@ -106,17 +138,23 @@ class Sums:
         """What a product is."""
         return product_kind(self.x, self.stored)
 
-    @property
-    def multipliers(self) -> tuple[Multiplier, ...]:
-        """What may multiply."""
-        return multipliers_of(self.product)
-
     def facts(self, folding: Folding) -> dict[str, object]:
         """Return what the template needs to know about the products."""
         return product_facts(self.x, self.stored, self.factor, folding)
 
-    def stored_weights(self) -> IntArray:
-        """Return the weights in codes, less their ``factor``, in their shape."""
+    def weight_bits(self, folding: Folding) -> int:
+        """Return the bits of a stored weight."""
+        packed = packing_of(self.x, self.stored, folding.multiplier)
+        return self.stored.bits if packed is None else packed.weight_bits
+
+    def weight_codes(self, folding: Folding) -> IntArray:
+        """Return the weights as they are stored, less their ``factor``, in their shape."""
+        if packing_of(self.x, self.stored, folding.multiplier) is not None:
+            return self._integers - least_weight(self.stored)
+        return self.stored.encode(self._integers)
+
+    @property
+    def _integers(self) -> IntArray:
         return self.weights.int64 // (self.divisor or 1) * (1 if self.step else 0)
 
     def starts(self, totals: NDArray[np.integer], border: NDArray[np.integer]) -> IntArray:
@@ -131,12 +169,16 @@ class Sums:
         values = totals.astype(object) * self.base + border.astype(object) - offset
         return np.asarray(values // unit).astype(np.int64)
 
-    def counted(self, axis: int) -> IntArray:
+    def counted(self, axis: int, folding: Folding) -> IntArray:
         """Return what sums of products along ``axis`` have too much of.
 
-        Where products are ``xnor``, agreeing lanes already count every weight that is -1.
+        Where products are ``xnor``, agreeing lanes already count every weight that is -1. Where
+        they share slices, codes are what they are above the least one.
         """
         import numpy as np
 
+        if packing_of(self.x, self.stored, folding.multiplier) is not None:
+            totals: IntArray = self._integers.sum(axis=axis)
+            return -self.factor * least_code(self.x) * totals
         counted: IntArray = (self.weights.data < 0).sum(axis=axis, dtype=np.int64)
         return self.factor * counted if self.product == "xnor" else 0 * counted

@@ -9,19 +9,17 @@ from lutloom.codegen.packing import RomLayout, to_bits
 
 if TYPE_CHECKING:
     from lutloom.core.plan import Memory
-    from lutloom.core.types import IntArray, IntType
+    from lutloom.core.types import IntArray
 
 
-def weight_memory(
-    words: IntArray, stored: IntType, memory: Memory, content: str
-) -> tuple[Table, int]:
+def weight_memory(words: IntArray, bits: int, memory: Memory, content: str) -> tuple[Table, int]:
     """Return codes ``words [n, lanes]`` as ``lutloom::Rom`` has them, and the bits of an entry.
 
-    ``content`` begins the table's note: what is in words of how many weights.
+    A code has ``bits``. ``content`` begins the table's note: what is in words of how many weights.
     """
-    layout = RomLayout.of(words.shape[1] * stored.bits)
-    note = f"{content} weights of {stored.bits} bits, {layout.group} in an entry."
-    return _table("weights", words, stored.bits, layout, memory, note)
+    layout = RomLayout.of(words.shape[1] * bits)
+    note = f"{content} weights of {bits} bits, {layout.group} in an entry."
+    return _table("weights", words, bits, layout, memory, note)
 
 
 def word_memory(

@@ -96,12 +96,12 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
             r"^fc: pe should be a positive integer, not inf$",
         ),
         (
-            json.dumps(document(processes={"fc": {"memory": "uram"}})),
-            r"^fc: memory is 'uram': use one of \['auto', 'lutram', 'bram'\]$",
+            json.dumps(document(processes={"fc": {"memory": "disk"}})),
+            r"^fc: memory is 'disk': use one of \['auto', 'lutram', 'bram', 'uram'\]$",
         ),
         (
             json.dumps(document(processes={"fc": {"multiplier": []}})),
-            r"^fc: multiplier is \[\]: use one of \['auto', 'fabric', 'dsp'\]$",
+            r"^fc: multiplier is \[\]: use one of \['auto', 'fabric', 'dsp', 'packed', 'packed25'\]$",
         ),
         (
             json.dumps(document(processes={"fc": {"comparison": "bisect"}})),

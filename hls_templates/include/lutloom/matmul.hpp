@@ -90,15 +90,21 @@ void matmul(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in_a,
       } else {
         x = vector[column];
       }
+      ap_uint<PE * SIMD * Product::kWeightBits> weights = 0;
+      for (int lane = 0; lane < PE; ++lane) {
+#pragma HLS UNROLL
+        set_lane(weights, lane, kIsOneWord ? only[lane] : memory[lane][address]);
+      }
+      ap_int<Rows<Product, PE, SIMD>::kBits> products[PE];
+#pragma HLS ARRAY_PARTITION variable=products type=complete dim=1
+      Rows<Product, PE, SIMD>::of(x, weights, products);
       ap_uint<PE * OUT_BITS> y = 0;
       for (int lane = 0; lane < PE; ++lane) {
 #pragma HLS UNROLL
         const ap_uint<OUT_BITS> shared = START;
         const ap_uint<OUT_BITS> start = kStartsDiffer ? starts[lane][fold] : shared;
         const ap_uint<OUT_BITS> before = column == 0 ? start : sums[lane];
-        const ap_uint<SIMD * Product::kWeightBits> weights =
-            kIsOneWord ? only[lane] : memory[lane][address];
-        const ap_uint<OUT_BITS> after = before + Product::template dot<SIMD>(x, weights);
+        const ap_uint<OUT_BITS> after = before + products[lane];
         sums[lane] = after;
         set_lane(y, lane, after);
       }

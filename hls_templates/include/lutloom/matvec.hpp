@@ -18,6 +18,7 @@
 //   2^OUT_BITS, and offsets of codes, -1 weights and borders cost nothing in the loop;
 // - thresholds are a process of their own, which can be folded and built differently;
 // - weights of narrow words share an entry of the memory, which is read once for all of them;
+// - rows may share DSP slices (packed.hpp);
 // - there are no several pixels in one word (MMV): a word of several taps is the window's.
 #pragma once
 
@@ -82,14 +83,15 @@ void grouped_matvec(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in,
     }
     const ap_uint<PE * kRowWeightBits> word = reader.word(weights);
     const int start_fold = START_FOLDS == 1 ? 0 : place.first(row_starts, column_starts) + int(row);
+    ap_int<Rows<Product, PE, SIMD>::kBits> products[PE];
+#pragma HLS ARRAY_PARTITION variable=products type=complete dim=1
+    Rows<Product, PE, SIMD>::of(x, word, products);
     ap_uint<PE * OUT_BITS> y = 0;
     for (int lane = 0; lane < PE; ++lane) {
 #pragma HLS UNROLL
-      const ap_uint<kRowWeightBits> row_weights =
-          word.range((lane + 1) * kRowWeightBits - 1, lane * kRowWeightBits);
       const ap_uint<OUT_BITS> start = starts[start_fold][START_LANES == 1 ? 0 : lane];
       const ap_uint<OUT_BITS> before = column == 0 ? start : sums[lane];
-      const ap_uint<OUT_BITS> after = before + Product::template dot<SIMD>(x, row_weights);
+      const ap_uint<OUT_BITS> after = before + products[lane];
       sums[lane] = after;
       set_lane(y, lane, after);
     }

@@ -1,5 +1,5 @@
-// What matvec and depthwise multiply with: each policy says how wide its lanes are and gives the
-// sum of N products, `sum of weight[i] * code[i]`, as a tree of adders as wide as their sums.
+// What matvec, matmul and depthwise multiply with: each policy says how wide its lanes are and gives
+// the sum of N products, `sum of weight[i] * code[i]`, as a tree of adders as wide as their sums.
 #pragma once
 
 #include <ap_int.h>
@@ -154,6 +154,41 @@ struct Multiple {
 #pragma HLS INLINE
     const ap_uint<kFactorBits> factor = FACTOR;
     return factor * Product::template dot<N>(x, weights);
+  }
+};
+
+// The sums of N products of PE rows, whose weights follow one another, with the same x.
+template <typename Product, int PE, int N>
+struct Rows {
+  // As signed numbers.
+  static constexpr int kBits = SumBits<Product, N>::kBits + 1;
+  static void of(const ap_uint<N * Product::kInputBits>& x,
+                 const ap_uint<PE * N * Product::kWeightBits>& weights, ap_int<kBits> (&sums)[PE]) {
+#pragma HLS INLINE
+    constexpr int kRow = N * Product::kWeightBits;
+    for (int row = 0; row < PE; ++row) {
+#pragma HLS UNROLL
+      const ap_uint<kRow> row_weights = weights.range((row + 1) * kRow - 1, row * kRow);
+      sums[row] = Product::template dot<N>(x, row_weights);
+    }
+  }
+};
+
+template <typename Product, long long FACTOR, int PE, int N>
+struct Rows<Multiple<Product, FACTOR>, PE, N> {
+  static constexpr int kFactorBits = Multiple<Product, FACTOR>::kFactorBits;
+  static constexpr int kBits = kFactorBits + Rows<Product, PE, N>::kBits;
+  static void of(const ap_uint<N * Product::kInputBits>& x,
+                 const ap_uint<PE * N * Product::kWeightBits>& weights, ap_int<kBits> (&sums)[PE]) {
+#pragma HLS INLINE
+    ap_int<Rows<Product, PE, N>::kBits> single[PE];
+#pragma HLS ARRAY_PARTITION variable=single type=complete dim=1
+    Rows<Product, PE, N>::of(x, weights, single);
+    const ap_uint<kFactorBits> factor = FACTOR;
+    for (int row = 0; row < PE; ++row) {
+#pragma HLS UNROLL
+      sums[row] = factor * single[row];
+    }
   }
 };
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lutloom.codegen import lower, unfolded_plan
 from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.kernels import KERNELS, Site
-from lutloom.codegen.kernels.matmul import _Stored
+from lutloom.codegen.kernels.matmul import Stored
 from lutloom.codegen.streams import Wiring
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import MatMul, Reshape
@@ -34,7 +34,7 @@ def site(a: IntType, b: IntType, n: int = 5, m: int = 6, k: int = 4, heads: int 
     return Site(MatMul(), inputs, MatMul().infer(*inputs))
 
 
-def code_of(stored: _Stored, a: IntType, codes_a: IntArray, codes_b: IntArray) -> int:
+def code_of(stored: Stored, a: IntType, codes_a: IntArray, codes_b: IntArray) -> int:
     """Return the code of a sum of products as the loop makes it."""
     weights = stored.weights.decode(stored.base + stored.step * codes_b)
     if a.bits == 1 and not a.is_signed and stored.weights == BIPOLAR:
@@ -49,7 +49,7 @@ def test_stored_weights_and_the_rest_give_the_code_of_every_sum(
     a: IntType, b: IntType, terms: int, seed: int
 ) -> None:
     y = site(a, b, k=terms).outputs[0].element
-    stored = _Stored.of(a, b, y, terms)
+    stored = Stored.of(a, b, y, terms)
     rng = np.random.default_rng(seed)
     for _ in range(20):
         left, right = (rng.choice(values(element), terms) for element in (a, b))
@@ -140,7 +140,7 @@ def test_matrices_flow_through_bounded_fifos(pe: int, simd: int, agree: Callable
 
 def test_a_factor_of_64_bits_is_part_of_the_weights() -> None:
     a, b = IntType(-(2**63), 2**63 - 1, 2**64 - 1), IntType(0, 1)
-    stored = _Stored.of(a, b, site(a, b, k=1).outputs[0].element, 1)
+    stored = Stored.of(a, b, site(a, b, k=1).outputs[0].element, 1)
     assert (stored.weights.bits, stored.factor) == (64, 1)
     for code_a, code_b in ((0, 0), (0, 1), (1, 0), (1, 1)):
         code = stored.rest.start + stored.rest.of_b * code_b
