@@ -13,7 +13,7 @@ from lutloom.data_set import open_data
 from lutloom.estimation import estimate_of, warn_if_too_large
 from lutloom.input_type import raw_input
 from lutloom.planning import UTILIZATION, budget_of, make_plan, read_plan, wish_of
-from lutloom.reporting.writing import write_report
+from lutloom.reporting.writing import write_build_report
 from lutloom.targets import TargetError, target_of
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def compile(  # noqa: A001, PLR0913 - the name and the options that users expect
         _write_project(build, directory, golden)
         write_file(directory / MANIFEST, manifest_text(build, directory))
         # Behind the manifest: `report` writes it anew when there is more to say.
-        write_report(build, directory)
+        write_build_report(build, directory)
     return build
 
 

@@ -157,6 +157,7 @@ def show_build(build: Build) -> None:
     _show_estimate(estimate)
     _say("built for", f"{build.board.name} ({build.board.part}); not yet synthesized with Vitis")
     _say("project", str(build.directory / "hls"))
+    _say("report", str(build.directory / "report.html"))
     _say("faster", "compile with --target-fps or --fastest; lutloom explore shows what there is")
     _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
 
@@ -362,6 +363,7 @@ def show_demo(result: Demonstration) -> None:
     show_simulation(result.simulation)
     show_verification(result.verification)
     _say("HLS project", str(result.build.directory / "hls"))
+    _say("report", str(result.build.directory / "report.html"))
     _say("what to do next", str(result.build.directory / "NEXT_STEPS.md"))
 
 

@@ -13,6 +13,7 @@ from lutloom.compilation import compile as compile_model
 from lutloom.core.files import whole_directory
 from lutloom.data import save_array
 from lutloom.extras import require
+from lutloom.reporting.writing import report
 from lutloom.scores import classes
 from lutloom.simulation import Simulation, simulate
 from lutloom.training import train
@@ -101,6 +102,7 @@ def _demo(
     verification = verify(build, pixels, samples=len(pixels), on_step=tell)
     verification = _with_brevitas(trained, build, pixels, verification)
     write_report(verification, build.directory)
+    report(build)
     return Demonstration(trained, build, simulation, verification)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from lutloom.reporting.wording import count
 
-WIDTH, HEIGHT = 620, 400
-LEFT, RIGHT, TOP, BOTTOM = 74, 18, 18, 52
+WIDTH, HEIGHT = 520, 370
+LEFT, RIGHT, TOP, BOTTOM = 76, 14, 14, 56
 
 
 @dataclass(frozen=True)

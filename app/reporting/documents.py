@@ -41,6 +41,7 @@ def _values(facts: Facts) -> dict[str, Any]:
         "macs": facts.macs,
         "weight_bits": facts.weight_bits,
         "resources": _cost(facts.cost.total),
+        "shell": _cost(facts.shell),
         "device": {name: there for name, _, there in facts.utilisation},
         "processes": [_process(process) for process in facts.processes],
         "others": {kind.value: _cost(cost) for kind, cost in facts.others},

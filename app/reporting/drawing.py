@@ -6,7 +6,7 @@ together, and long chains go on in the next column.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, starmap
 from typing import TYPE_CHECKING
@@ -22,6 +22,8 @@ _BOX, _PORT, _LANE, _GAP = 212, 180, 14, 16
 _HEIGHT, _PORT_HEIGHT, _BETWEEN, _MARGIN = 58, 40, 30, 3
 _TALLEST = 7
 """Boxes of a column, where it may be cut."""
+_FEW = 2
+"""Boxes that are no column by themselves."""
 _NAME, _PORT_NAME, _NOTE = 25, 20, 34
 """Characters that there is room for."""
 _SPREAD = 14
@@ -171,25 +173,37 @@ def _tensor(tensor: TensorType) -> str:
     return f"{size(tensor.shape)} of {bits} bit{'s' if bits > 1 else ''}"
 
 
-def _cut(members: Sequence[int], edges: Sequence[_Edge]) -> Iterator[Sequence[int]]:
-    """Yield the columns of a unit, cut where no more than one stream goes on."""
-    inside = set(members)
+def _cut(members: Sequence[int], edges: Sequence[_Edge]) -> list[Sequence[int]]:
+    """Return the columns of a unit, cut where no more than one stream goes on."""
+    place_of = {member: index for index, member in enumerate(members)}
     lengths = [
-        (members.index(e.source), members.index(e.target))
-        for e in edges
-        if e.source in inside and e.target in inside
+        (place_of[edge.source], place_of[edge.target])
+        for edge in edges
+        if edge.source in place_of and edge.target in place_of
     ]
-    columns = -(-len(members) // _TALLEST)
-    tallest = -(-len(members) // columns)
+    tallest = -(-len(members) // -(-len(members) // _TALLEST))
+    found: list[Sequence[int]] = []
     first = last = 0
     for border in range(1, len(members) + 1):
         if sum(source < border <= target for source, target in lengths) > 1:
             continue
         if border - first > tallest and last > first:
-            yield members[first:last]
+            found.append(members[first:last])
             first = last
         last = border
-    yield members[first:]
+    found.append(members[first:])
+    return _with_few(found)
+
+
+def _with_few(columns: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+    """Return ``columns``, those of few boxes joined to the one before, or to the one behind."""
+    joined: list[Sequence[int]] = []
+    for column in columns:
+        if joined and min(len(column), len(joined[-1])) <= _FEW:
+            joined[-1] = [*joined[-1], *column]
+        else:
+            joined.append(column)
+    return joined
 
 
 def _column(

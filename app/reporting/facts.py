@@ -82,6 +82,7 @@ class StreamFacts:
 class Facts:
     """Everything that a report says.
 
+    ``cost`` is that of the design, ``shell`` that of what surrounds it on the board.
     ``weight_bits`` are those of the weights alone, as the integer graph has them.
     """
 
@@ -93,6 +94,7 @@ class Facts:
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
     cost: DesignCost
+    shell: Cost
     joins: tuple[Join, ...]
     fifos: tuple[FifoRow, ...]
     memories: tuple[MemoryFacts, ...]
@@ -124,9 +126,14 @@ class Facts:
         return sum(process.macs for process in self.processes)
 
     @property
+    def taken(self) -> Cost:
+        """What the design and its shell take together."""
+        return self.cost.total + self.shell
+
+    @property
     def utilisation(self) -> tuple[tuple[str, int, int], ...]:
         """What is used of each resource, and what there is: ``name, used, there``."""
-        used, there = self.cost.total.resources.named(), self.build.board.device
+        used, there = self.taken.resources.named(), self.build.board.device
         return tuple((name, number, getattr(there, name)) for name, number in used.items())
 
     @property
@@ -148,6 +155,7 @@ def facts_of(build: Build, directory: Path | None = None) -> Facts:
     from lutloom.codegen.assembly import make_design
     from lutloom.codegen.costs.design import design_cost
     from lutloom.codegen.streams import Wiring
+    from lutloom.estimation import shell_of
     from lutloom.fifo_table import fifo_rows
     from lutloom.inspection import layers_of
     from lutloom.joins import joins_of
@@ -168,6 +176,7 @@ def facts_of(build: Build, directory: Path | None = None) -> Facts:
         tuple(port.name for port in design.inputs),
         tuple(port.name for port in design.outputs),
         cost,
+        shell_of(build.processes, build.board, build.plan.word_bits),
         joins_of(build.network, build.plan),
         fifo_rows(design),
         memories_of(design, build.board.device),
@@ -257,5 +266,13 @@ def _roofline(facts: Facts) -> Roofline | None:
         ports[0].width // 8 if ports else 0,
         facts.images_per_second,
         facts.build.clock_mhz,
-        _part(*facts.fullest[1:]),
+        _device_share(facts),
     )
+
+
+def _device_share(facts: Facts) -> float:
+    """Return how much the design takes of what the shell leaves, of the scarcest resource."""
+    device, shell = facts.build.board.device, facts.shell.resources.named()
+    design = facts.cost.total.resources.named()
+    left = {name: max(getattr(device, name) - shell[name], 0) for name in design}
+    return max(_part(design[name], left[name]) for name in design)

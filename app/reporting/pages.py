@@ -15,6 +15,7 @@ from lutloom.reporting.rooflines import roofline_chart
 from lutloom.reporting.versions import versions
 
 if TYPE_CHECKING:
+    from lutloom.codegen.costs import Cost
     from lutloom.fifo_table import FifoRow
     from lutloom.reporting.facts import Facts
     from lutloom.reporting.memories import MemoryFacts
@@ -25,7 +26,7 @@ _MOST_MEMORIES, _MOST_OPEN = 12, 40
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a bar: what all things of a ``kind`` take of a resource."""
+    """A part of a bar: what all things of a ``kind``, or the shell, take of a resource."""
 
     kind: str
     x: float
@@ -87,6 +88,8 @@ def report_page(facts: Facts) -> str:
         roof_chart=None if facts.roofline is None else roofline_chart(facts.roofline),
         checks=None if facts.verification is None else _checks(facts),
         versions=versions(),
+        sums=_sums(facts),
+        unchecked=(*facts.build.board.silicon.unchecked, *facts.build.board.unchecked),
         commands=_commands(facts),
     )
 
@@ -95,7 +98,8 @@ def _use(facts: Facts) -> Use:
     """Return how full the device is: bars that all have the same scale."""
     from lutloom.codegen.costs.design import Kind
 
-    sums = {kind: facts.cost.sum(kind).resources.named() for kind in Kind}
+    sums = {kind.value: facts.cost.sum(kind).resources.named() for kind in Kind}
+    sums["shell"] = facts.shell.resources.named()
     fullest = max((used / there for _, used, there in facts.utilisation if there), default=0.0)
     end = 1000 / max(fullest, 1.0)
     rows = []
@@ -104,11 +108,22 @@ def _use(facts: Facts) -> Use:
         for kind, taken in sums.items():
             width = end * taken[name] / there if there else 0.0
             if width:
-                title = f"{kind.value}: {taken[name]:,}"
-                segments.append(Segment(kind.value, round(x, 1), round(width, 1), title))
+                title = f"{kind}: {taken[name]:,}"
+                segments.append(Segment(kind, round(x, 1), round(width, 1), title))
             x += width
         rows.append(Used(name, used, there, tuple(segments)))
     return Use(tuple(rows), round(end, 1), round(end * float(LUT_SHARE), 1), int(100 * LUT_SHARE))
+
+
+def _sums(facts: Facts) -> list[tuple[str, Cost]]:
+    """Return what else is taken, and the sums, in the order of an addition."""
+    names = {"converter": "width converters", "fifo": "FIFOs", "port": "ports"}
+    return [
+        *((names[kind.value], cost) for kind, cost in facts.others),
+        ("the design", facts.cost.total),
+        ("shell", facts.shell),
+        ("all together", facts.taken),
+    ]
 
 
 def _largest(facts: Facts) -> list[MemoryFacts]:

@@ -9,7 +9,7 @@ what is moved are images and results.
 * operations: a multiplication and an addition of each multiply-accumulate, taps on padding
   included; comparisons, pools and the host's part are not counted.
 * peak: two for each product that the foldings make in a cycle, times the clock.
-* device: the same arithmetic repeated until the scarcest resource of the device is used up.
+* device: the same design repeated until the scarcest resource is used up, beside one shell.
 * intensity: operations over bytes of an image on the busiest of the design's AXI streams, whole
   transfers.
 * bandwidth: bytes of one transfer on it, times the clock.
@@ -41,7 +41,7 @@ class Roofline:
     images_per_second: float
     clock_mhz: float
     device_share: float
-    """The largest utilisation: how much of the scarcest resource the design takes."""
+    """How much the design takes of what the shell leaves, of the scarcest resource."""
 
     @property
     def intensity(self) -> float:

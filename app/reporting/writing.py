@@ -40,7 +40,7 @@ def report(build: str | Path | Build, output: str | Path | None = None) -> Path:
     return page
 
 
-def write_report(build: Build, directory: Path) -> None:
+def write_build_report(build: Build, directory: Path) -> None:
     """Write the report of ``build``, whose files are in ``directory``, there."""
     from lutloom.reporting.facts import facts_of
 
