@@ -286,8 +286,14 @@ def streamed(values: int, lanes: int) -> Estimate:
     return Estimate(values // lanes)
 
 
-def streaming_max_pool(columns: int, kernel: int) -> Estimate:
-    """``StreamingMaxPool_hls``: all channels at once, ``columns^2 (1 + 1 / kernel^2)`` cycles."""
+def streaming_max_pool(image: tuple[int, int], kernel: int) -> Estimate:
+    """``StreamingMaxPool_hls`` of ``image``, rows by columns, all channels at once.
+
+    ``columns^2 (1 + 1 / kernel^2)`` cycles; of a signal, ``columns / kernel (kernel + 1)``.
+    """
+    rows, columns = image
+    if rows == 1:
+        return Estimate(columns // kernel * (kernel + 1))
     return Estimate(int(columns**2 * (1 + 1 / kernel**2)))
 
 

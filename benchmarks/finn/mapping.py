@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.finn import formulas
 from benchmarks.finn.formulas import Estimate, Operands, Product, Windowing
+from lutloom.boards.device import DspType
 from lutloom.codegen.fifos import fifo_depths
-from lutloom.codegen.folding import default_plan, settled_plan
+from lutloom.codegen.folding import default_plan, over_limit, settled_plan
 from lutloom.codegen.kernels import KERNELS
+from lutloom.codegen.kernels.kernel import divisors
+from lutloom.codegen.kernels.packed import packed_multiplier
 from lutloom.codegen.streams import Wiring, processes_of, site_of, streams_of
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 _PRODUCTS = ("matvec", "depthwise")
 _MEMORIES = {"block": Memory.BRAM, "distributed": Memory.LUTRAM}
 _MULTIPLIERS = {"dsp": Multiplier.DSP, "lut": Multiplier.FABRIC}
+# As MVAU_rtl: rows share a slice.
+_SHARED = "shared"
 # FINN has the layer of a branch before that of its shortcut, up to where their paths differ.
 _IN_BLOCK = (("branch.conv0", 0), ("shortcut", 1), ("branch", 2), ("", 3))
 
@@ -85,7 +90,7 @@ class _Walk:
     def __init__(self, graph: Graph, published: PublishedFolding, device: Device) -> None:
         self.graph, self.published = graph, published
         self.foldings: dict[str, Folding] = {}
-        self._is_versal = device.dsp_type.name == "DSP58"
+        self._dsp_type = device.dsp_type
         # Such products leave their thresholds to a node behind them.
         self._is_apart = published.count("MVAU_hls") == 0
 
@@ -212,16 +217,22 @@ class _Walk:
         rows, columns = site.op.matrix.shape
         node = self._product(name, site, settings, rows, columns)
         is_rtl = kind == "MVAU_rtl"
+        # Words of weights have a limit here, which a file may be above.
+        pe = next(
+            pe
+            for pe in reversed(divisors(node.pe))
+            if over_limit(site, Folding(pe, node.simd)) is None
+        )
         self._fold(
             name,
             site,
-            node.pe,
+            pe,
             node.simd,
             memory=node.memory,
-            multiplier="dsp" if is_rtl else node.multiplier,
+            multiplier=_SHARED if is_rtl else node.multiplier,
         )
         if is_rtl:
-            return [(kind, formulas.mvau_rtl(node, is_versal=self._is_versal))]
+            return [(kind, formulas.mvau_rtl(node, is_versal=self._dsp_type is DspType.DSP58))]
         return [(kind, formulas.mvau_hls(node))]
 
     def _depthwise(self, name: str, site: Site) -> list[tuple[str, Estimate]]:
@@ -267,8 +278,8 @@ class _Walk:
             or (taken := self.published.take("Pool_hls")) is None
         ):
             self._fold(name, site, self._lanes_before(name))
-            columns, kernel = site.inputs[0].shape[-2], site.op.windows.kernel[-1]
-            return [("StreamingMaxPool_hls", formulas.streaming_max_pool(columns, kernel))]
+            image, kernel = _two(site.inputs[0].shape[:-1]), site.op.windows.kernel[-1]
+            return [("StreamingMaxPool_hls", formulas.streaming_max_pool(image, kernel))]
         pe = int(taken[1]["PE"])
         padding = self._padding(site)
         sliding = self._sliding(name, site, is_depthwise=True)
@@ -341,6 +352,9 @@ class _Walk:
         folding = Folding(pe, simd, comparison=comparison)
         legal = KERNELS[site.op.name].legal(site, folding)
         bound, kind = _MEMORIES.get(memory), _MULTIPLIERS.get(multiplier)
+        if multiplier == _SHARED:
+            packed = packed_multiplier(self._dsp_type)
+            kind = packed if packed in legal.multiplier else Multiplier.DSP
         self.foldings[name] = Folding(
             pe,
             simd,

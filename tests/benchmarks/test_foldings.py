@@ -85,6 +85,11 @@ def test_an_rtl_product_has_no_look_up_tables_for_finn() -> None:
     assert formulas.mvau_rtl(node, is_versal=True).dsp == 16 * 8
 
 
+def test_a_pool_of_a_signal_is_not_that_of_an_image() -> None:
+    assert formulas.streaming_max_pool((28, 28), 2) == Estimate(980)
+    assert formulas.streaming_max_pool((1, 1024), 2) == Estimate(1536)
+
+
 def test_thresholds_count_where_they_are_in_a_vvau_only() -> None:
     operands = Operands(4, 4, 12, is_signed=False)
     node, bare = (Product(64, 9, 100, operands, 8, 1, output_bits=bits) for bits in (4, 0))
@@ -223,7 +228,8 @@ def test_a_separable_convolution_finds_its_paddings_windows_and_thresholds(tmp_p
         ["MVAU", "Thresholding"],
     ]
     assert on.plan.foldings["dense/window"] == Folding(1, 2, Memory.LUTRAM)
-    assert on.plan.foldings["dense"].multiplier is Multiplier.DSP
+    # rows share a slice, as in MVAU_rtl
+    assert on.plan.foldings["dense"].multiplier is Multiplier.PACKED_25
     assert on.plan.foldings["depth"] == Folding(4, 1, multiplier=Multiplier.FABRIC)
     for name, pe in (("dense", 1), ("depth", 2), ("point", 4)):
         assert on.plan.foldings[f"{name}/levels"] == Folding(pe, comparison=Search.SEARCH)
