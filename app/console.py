@@ -195,12 +195,12 @@ def _show_estimate(estimate: Estimate) -> None:
                 usage.confidence.name.lower(),
             )
     _console.print(table)
-    slowest, port = estimate.cost.slowest, estimate.port
+    slowest = estimate.cost.slowest
     clock = f"{estimate.clock_mhz:g} MHz"
     rate = f"at most {estimate.fps:,.1f} images/s at {clock}"
     _say("rate", f"{rate} ({_shown(estimate.bottleneck)}: {slowest.cycles:,} cycles)")
-    most = estimate.clock_mhz * 1e6 / port.cycles
-    beats = f"{port.cycles:,} of {estimate.word_bits} bits an image on {port.name}"
+    most = estimate.clock_mhz * 1e6 / estimate.beats
+    beats = f"{estimate.beats:,} of {estimate.word_bits} bits an image on {estimate.port}"
     _say("transfers", f"{beats}, at most {most:,.1f} images/s")
     _say_fifos(estimate.fifos)
 

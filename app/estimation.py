@@ -58,6 +58,7 @@ class Estimate:
     """What ``cost`` says of a design on ``board`` at ``clock_mhz``; nothing of it is measured.
 
     ``word_bits`` is the width of its streams from and to the host, ``shell`` what surrounds it.
+    The one of these with most transfers an image is ``port``, and takes ``beats``.
     """
 
     board: Board
@@ -65,6 +66,8 @@ class Estimate:
     word_bits: int
     cost: DesignCost
     shell: Cost
+    port: str
+    beats: int
     fifos: tuple[FifoRow, ...]
 
     @property
@@ -89,13 +92,6 @@ class Estimate:
         """What is slowest, in words."""
         return _described(self.cost.slowest.kind, self.cost.slowest.name)
 
-    @property
-    def port(self) -> Item:
-        """The stream from or to the host that takes most transfers an image."""
-        from lutloom.codegen.costs.design import Kind
-
-        return max(self.cost.of(Kind.PORT), key=lambda item: item.cycles)
-
 
 def estimate_of(build: Build) -> Estimate:
     """Return what ``build`` is estimated to take of its board, and how fast it is."""
@@ -104,12 +100,16 @@ def estimate_of(build: Build) -> Estimate:
 
     names = build.port_names
     design = make_design(build.processes, build.plan, name=build.name, port_names=names)
+    outer = [border for border in design.borders.values() if border not in design.between]
+    busiest = max(outer, key=lambda border: border.beats)
     return Estimate(
         build.board,
         build.clock_mhz,
         build.plan.word_bits,
         design_cost(design, build.board.device),
         shell_of(build.processes, build.board, build.plan.word_bits),
+        busiest.argument,
+        busiest.beats,
         fifo_rows(design),
     )
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.core.files import read_text
-from lutloom.estimation import shell_of
+from lutloom.estimation import RESOURCES, shell_of
+from lutloom.infeasibility import unreachable
 from lutloom.targets import TargetError
 
 if TYPE_CHECKING:
+    from lutloom.boards import Board
     from lutloom.codegen.planning.budget import Budget, Planned
     from lutloom.core.graph import Graph
     from lutloom.core.plan import Plan
@@ -21,13 +24,16 @@ if TYPE_CHECKING:
 UTILIZATION = 0.7
 """The share of a board's look-up tables that a plan may take unless the user says otherwise."""
 
+PLAIN_WORD_BITS = 64
+"""The width of the streams of a plain plan."""
+
 
 @dataclass(frozen=True)
 class Wish:
     """What the user asks of a plan: nothing, a rate in images a second, or the highest one.
 
     ``utilization`` is the share of the look-up tables that it may take, ``word_bits`` the width of
-    the AXI streams, None for the planner's choice.
+    the AXI streams; None leaves it to the planner.
     """
 
     fps: Fraction | None = None
@@ -80,13 +86,86 @@ def budget_of(processes: Graph, target: Target, wish: Wish) -> Budget:
 
 
 def make_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
-    """Return a plan of ``processes`` as the user wishes it; a plain one, if he does not."""
-    from lutloom.codegen.folding import default_plan
+    """Return a plan of ``processes`` as it is wished for; a plain one, if nothing is.
+
+    Raises ``UnreachableError`` if no plan is as fast as that, or none fits on the board.
+    """
+    if wish.is_plain:
+        return _plain_plan(processes, target, wish)
+    from lutloom.codegen.planning import InfeasibleError
+
+    try:
+        return planned_for(processes, target, wish).plan
+    except InfeasibleError as error:
+        raise unreachable(
+            error,
+            target=target,
+            budget=budget_of(processes, target, wish),
+            fps=wish.fps,
+            smallest=smallest_board(processes, target, wish),
+        ) from error
+
+
+def planned_for(processes: Graph, target: Target, wish: Wish) -> Planned:
+    """Return the plan for the rate that is wished for, or the fastest one.
+
+    Raises ``InfeasibleError`` if there is none.
+    """
+    from lutloom.codegen.planning import fastest_plan, least_plan
     from lutloom.codegen.planning.rates import cycles_for
+
+    budget, word_bits = budget_of(processes, target, wish), _word_bits(target, wish)
+    if wish.fps is None:
+        return fastest_plan(processes, budget, word_bits=word_bits)
+    cycles = cycles_for(wish.fps, target.clock)
+    return least_plan(processes, budget, cycles=cycles, word_bits=word_bits)
+
+
+def smallest_board(processes: Graph, target: Target, wish: Wish) -> Board | None:
+    """Return the smallest board with a plan as it is wished for; None if no known one has any.
+
+    Each board runs at its own clock, or at the one that was asked for.
+    """
+    from lutloom.boards import boards_by_size
+    from lutloom.codegen.planning import InfeasibleError
+
+    for board in boards_by_size():
+        clock = target.clock_mhz if target.is_clock_given else board.clock_mhz
+        candidate = replace(target, board=board, clock_mhz=clock)
+        if clock > board.highest_clock_mhz or _is_no_better(candidate, target):
+            continue
+        with suppress(InfeasibleError):
+            planned_for(processes, candidate, wish)
+            return board
+    return None
+
+
+def _is_no_better(candidate: Target, target: Target) -> bool:
+    """Return whether there can't be more on a board than on another one, nor faster."""
+    few, many = candidate.board.device, target.board.device
+    return (
+        candidate.clock_mhz <= target.clock_mhz
+        and candidate.port_bits <= target.port_bits
+        and few.dsp_type is many.dsp_type
+        and all(getattr(few, name) <= getattr(many, name) for name in RESOURCES)
+    )
+
+
+def _word_bits(target: Target, wish: Wish) -> tuple[int, ...]:
+    """Return how wide the streams may be: at most as the board's port to memory is."""
+    from lutloom.codegen.folding import WORD_BITS
+
+    if wish.word_bits is not None:
+        return (wish.word_bits,)
+    return tuple(bits for bits in WORD_BITS if bits <= target.port_bits)
+
+
+def _plain_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
+    from lutloom.codegen.folding import default_plan
     from lutloom.codegen.ultra_rams import in_ultra_rams
 
-    cycles = None if wish.fps is None else max(1, cycles_for(wish.fps, target.clock))
-    plan = default_plan(processes, cycles=cycles, word_bits=wish.word_bits or 64)
+    word_bits = wish.word_bits or min(PLAIN_WORD_BITS, target.port_bits)
+    plan = default_plan(processes, word_bits=word_bits)
     return in_ultra_rams(processes, plan, target.board.device.uram)
 
 
@@ -97,7 +176,12 @@ def frontier_of(processes: Graph, target: Target, wish: Wish, points: int) -> tu
     """
     from lutloom.codegen.planning import frontier
 
-    return frontier(processes, budget_of(processes, target, wish), points=points)
+    return frontier(
+        processes,
+        budget_of(processes, target, wish),
+        points=points,
+        word_bits=_word_bits(target, wish),
+    )
 
 
 def read_plan(path: Path, processes: Graph, target: Target) -> Plan:

@@ -26,10 +26,14 @@ class TargetError(LutloomError, ValueError):
 
 @dataclass(frozen=True)
 class Target:
-    """A board, or a part alone, and the fabric clock that is asked for there."""
+    """A board, or a part alone, and the fabric clock that is asked for there.
+
+    ``is_clock_given`` says whether that is the user's, and not the board's own.
+    """
 
     board: Board
     clock_mhz: float
+    is_clock_given: bool = False
 
     @property
     def clock(self) -> Fraction:
@@ -65,7 +69,7 @@ def target_of(board: str | Path | None, part: str | None, clock_mhz: float | Non
             f"the clock is {clock:g} MHz: {found.name} has designs from 1 to"
             f" {found.highest_clock_mhz} MHz, and {found.clock_mhz} MHz if you leave --clock out"
         )
-    return Target(found, clock)
+    return Target(found, clock, clock_mhz is not None)
 
 
 def check_clock(clock_mhz: float) -> float:
