@@ -42,13 +42,15 @@ def _widen(converter: Converter) -> Parts:
 def _gearbox(converter: Converter) -> Parts:
     """Return a register that is shifted by a word, into which one is put where there is room.
 
-    A bit of it is any of those of a new word that lie ``gcd`` bits apart (``gearbox.hpp``).
+    Where that is, is a multiple of ``gcd`` bits (``gearbox.hpp``): a shifter chooses one of four
+    in each of its levels.
     """
     unit = gcd(converter.in_bits, converter.out_bits)
-    places = min(converter.in_bits, converter.out_bits) // unit
+    places = converter.out_bits // unit
     fill = (converter.widest // unit).bit_length()
+    levels = -(-(places - 1).bit_length() // 2)
     return (
-        (1, Multiplexer(places + 1, converter.widest)),
+        (levels, Multiplexer(4, converter.widest)),
         (1, Multiplexer(2, converter.widest)),
         (1, Registers(converter.widest + fill)),
         (2, Adder(fill)),
