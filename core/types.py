@@ -107,10 +107,11 @@ class IntType:
     @property
     def bits(self) -> int:
         """Width of a wire that carries the type: at least one bit."""
-        if self.is_offset_coded:
+        if self.step != 1:
             return (self.count - 1).bit_length()
-        widest = max(value if value >= 0 else ~value for value in (self.lo, self.hi))
-        return max(widest.bit_length() + self.is_signed, 1)
+        if self.lo >= 0:
+            return max(self.hi.bit_length(), 1)
+        return max(self.hi, ~self.lo).bit_length() + 1
 
     def encode(self, values: IntArray) -> IntArray:
         """Return the codes that stand for ``values`` on a wire, in the same shape."""

@@ -43,7 +43,7 @@ def parts(site: Site, folding: Folding, device: Device) -> Parts:
     pe, simd, out = folding.pe, folding.simd, site.outputs[0].element.bits
     row_folds, column_folds = rows // pe, columns // simd
     words = row_folds * column_folds
-    word = simd * products.x.bits
+    word = simd * products.x_bits
     group_folds = row_folds // site.op.groups
     return (
         *loop("matvec", matvec.KERNEL.cycles(site, folding), word, pe * out),

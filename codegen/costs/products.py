@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lutloom.boards.device import DspType
@@ -19,7 +19,7 @@ from lutloom.codegen.costs.parts import (
     Registers,
 )
 from lutloom.codegen.kernels.kernel import multiplier_policy
-from lutloom.codegen.kernels.packed import least_weight
+from lutloom.codegen.kernels.packed import WIDER_FACTOR, least_weight
 from lutloom.codegen.kernels.sums import packing_of, product_kind
 from lutloom.core.plan import Folding
 
@@ -45,7 +45,7 @@ def times(count: int, parts: Parts) -> Parts:
     return tuple((count * each, part) for each, part in parts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Products:
     """Products of codes of ``x`` by stored ``weights``, whose sums are multiplied by ``factor``."""
 
@@ -53,25 +53,39 @@ class Products:
     weights: IntType
     factor: int = 1
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """What a product is, as the C++ has it."""
         return product_kind(self.x, self.weights)
 
+    @cached_property
+    def x_bits(self) -> int:
+        """Bits of a code."""
+        return self.x.bits
+
+    @cached_property
+    def stored_bits(self) -> int:
+        """Bits of a stored weight, where products do not share slices."""
+        return self.weights.bits
+
+    @cached_property
+    def _packings(self) -> dict[Multipliers, Packing | None]:
+        return {m: packing_of(self.x, self.weights, m) for m in WIDER_FACTOR}
+
     def packing(self, multiplier: Multipliers) -> Packing | None:
         """Return how products share slices, if they do."""
-        return _packing_of(self.x, self.weights, multiplier)
+        return self._packings.get(multiplier)
 
     def weight_bits(self, multiplier: Multipliers) -> int:
         """Return the bits of a stored weight."""
         packed = self.packing(multiplier)
-        return self.weights.bits if packed is None else packed.weight_bits
+        return self.stored_bits if packed is None else packed.weight_bits
 
     def sum_bits(self, terms: int) -> int:
         """Return the bits of a sum of ``terms`` products."""
         if self.kind == "xnor":
             return bits_for(terms)
-        one = self.x.bits + (1 if self.kind == "sign" else self.weights.bits)
+        one = self.x_bits + (1 if self.kind == "sign" else self.stored_bits)
         return one + (terms - 1).bit_length()
 
     def rows(
@@ -91,7 +105,7 @@ class Products:
 
     def _lane(self, terms: int, folding: Folding, device: Device, *, is_constant: bool) -> Parts:
         """Return products and the tree of their sums, which a tool merges where it can."""
-        x_bits, weight_bits = self.x.bits, self.weights.bits
+        x_bits, weight_bits = self.x_bits, self.stored_bits
         if self.kind == "xnor":
             # A register behind the first level of tables: three bits for each six.
             return ((1, Popcount(terms, has_xnor=not is_constant)), (1, Registers(terms // 2)))
@@ -128,11 +142,6 @@ class Products:
         of_codes = self.x.bits + (terms - 1).bit_length()
         missing = (1, AdderTree(terms, self.x.bits)), *constant_product(of_codes, -least)
         return (*parts, *missing, (pe, Adder(sums)))
-
-
-@lru_cache(maxsize=4096)
-def _packing_of(x: IntType, weights: IntType, multiplier: Multipliers) -> Packing | None:
-    return packing_of(x, weights, multiplier)
 
 
 def product(

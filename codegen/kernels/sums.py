@@ -14,7 +14,7 @@ have in common is multiplied with later. Products that share DSP slices have oth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import PRODUCTS, code_type, coding, multiplier_policy
@@ -48,6 +48,7 @@ def sharing_multipliers(x: IntType, weights: IntType) -> tuple[Multiplier, ...]:
     return (*alone, *(m for m in WIDER_FACTOR if packing_of(x, weights, m) is not None))
 
 
+@lru_cache(maxsize=4096)
 def packing_of(x: IntType, weights: IntType, multiplier: Multiplier) -> Packing | None:
     """Return how products share DSP slices; None where they don't, or are no products."""
     has_products = product_kind(x, weights) == "multiply"
