@@ -23,7 +23,7 @@ def compile_again(build: Build, directory: Path) -> str:
     options = [
         *("lutloom", "compile", MODEL, "--name", build.name, "--plan", PLAN),
         *(("--board", board.name) if is_known else ("--part", board.part)),
-        *("--clock", f"{build.clock_mhz:g}"),
+        *(() if build.clock_mhz == board.clock_mhz else ("--clock", f"{build.clock_mhz:g}")),
         *_input_options(build),
         *(("--data", SAMPLES) if (directory / SAMPLES).exists() else ()),
         *("-o", "../again"),

@@ -18,7 +18,7 @@ def shortened(name: str, length: int) -> str:
     """Return ``name`` in ``length`` characters at most: its middle goes, as its end tells more.
 
     >>> shortened("layers.features.quantize0.Quant", 20)
-    'layers.…tize0.Quant'
+    'layers.…ntize0.Quant'
     """
     text = shown(name)
     if len(text) <= length:

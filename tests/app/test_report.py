@@ -1,0 +1,364 @@
+"""The report of a build: whole, self-contained, true to the build, and safe with any name."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import lutloom
+from lutloom.build import changes, load_build
+from lutloom.core.errors import LutloomError
+from lutloom.reporting.facts import facts_of
+from lutloom.reporting.pages import report_page
+from lutloom.verification import Check, Stage, Verification
+from lutloom.verification_report import REPORT
+from tests.app.commands import contents
+from tests.app.test_hostile_names import DESIGN, NAMES, renamed
+from tests.app.test_joins import joined
+
+if TYPE_CHECKING:
+    from tests.app.commands import Invoke
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+_VOID = {"meta", "br"}
+_RESOURCES = {"lut": 4012, "ff": 3120, "bram18": 9, "uram": 0, "dsp": 0}
+_SYNTHESIS = {"tool": "Vitis HLS 2024.1", "stage": "synthesis", "clock_mhz": 100, **_RESOURCES}
+_BOARD = {"name": "pynq-z2", "clock_mhz": 100, "images": 10, "equal": 9}
+
+
+@dataclass
+class Page(HTMLParser):
+    """What a page consists of; it fails for tags that are not closed in order."""
+
+    source: str
+    open: list[str] = field(default_factory=list)
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), tag
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page_of(build: Path) -> Page:
+    return Page((build / "report.html").read_text(encoding="utf-8"))
+
+
+def document_of(build: Path) -> dict[str, Any]:
+    found = json.loads((build / "report.json").read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def evidence(build: Path, **parts: object) -> None:
+    (build / "evidence.json").write_text(json.dumps({"format": 1, **parts}))
+
+
+def test_every_build_has_a_report_which_is_none_of_its_data(build: Path) -> None:
+    assert changes(build).data == changes(build).sources == ()
+    (build / "report.html").write_text("another one")
+    assert load_build(build).name == "float"
+    assert not changes(build).data
+
+
+def test_the_report_is_the_same_byte_for_byte(build: Path) -> None:
+    before = contents(build)
+    assert lutloom.report(build) == build / "report.html"
+    assert contents(build) == before
+
+
+def test_the_page_is_one_file_without_scripts_or_a_network(float_build: Path) -> None:
+    page = page_of(float_build)
+    assert page.source.startswith("<!doctype html>")
+    assert {"script", "link", "img", "iframe", "object", "image", "use"}.isdisjoint(
+        tag for tag, _ in page.tags
+    )
+    assert "://" not in page.source
+    assert "url(#" in page.source
+    assert not re.search(r"url\([^#]|@import", page.source)
+    (policy,) = (m["content"] for m in page.of("meta") if "http-equiv" in m)
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+
+
+def test_every_link_leads_somewhere_and_every_name_is_there_once(float_build: Path) -> None:
+    page = page_of(float_build)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for attributes in page.of("a"):
+        assert (attributes["href"] or "").removeprefix("#") in ids
+    for _, attributes in page.tags:
+        for name in (attributes.get("aria-labelledby") or "").split():
+            assert name in ids
+
+
+def test_tables_have_headers_and_drawings_have_words(float_build: Path) -> None:
+    page = page_of(float_build)
+    assert len(page.of("table")) == len(page.of("caption")) > 4
+    assert all(header.get("scope") in {"col", "row"} for header in page.of("th"))
+    for drawing in page.of("svg"):
+        assert drawing.get("role") in {"img", "group"}
+        assert drawing.get("aria-label") or drawing.get("aria-labelledby")
+    (html,) = page.of("html")
+    assert html == {"lang": "en"}
+
+
+def test_page_and_document_say_what_the_design_takes(float_build: Path) -> None:
+    facts, found = facts_of(load_build(float_build)), document_of(float_build)
+    text = page_of(float_build).text
+    used = facts.cost.total.resources
+    assert {name: entry["value"] for name, entry in found["resources"].items()} == used.named()
+    assert found["interval"] == facts.slowest.cycles == max(p["cycles"] for p in found["processes"])
+    assert found["images_per_second"] == 100e6 / facts.slowest.cycles
+    assert f"an image every {facts.slowest.cycles:,} cycles" in text
+    for process in facts.processes:
+        assert process.name in text
+        assert f"{process.cycles:,}" in text
+    for name, used_of, there in facts.utilisation:
+        assert f"{used_of:,}" in text
+        assert found["device"][name] == there
+        assert used_of == found["resources"][name]["value"] + found["shell"][name]["value"]
+
+
+def test_every_figure_says_how_well_it_is_known(float_build: Path) -> None:
+    page, words = page_of(float_build), {"exact", "calibrated", "uncalibrated"}
+    marks = [a["title"] for a in page.of("abbr")]
+    assert set(marks) <= words
+    found = document_of(float_build)
+    for costs in (
+        found["resources"],
+        found["shell"],
+        *(p["resources"] for p in found["processes"]),
+    ):
+        assert {entry["confidence"] for entry in costs.values()} <= words
+    assert "uncalibrated: a formula that was held against nothing" in page.text
+
+
+def test_the_sums_are_those_of_their_parts(float_build: Path) -> None:
+    found = document_of(float_build)
+    for name, entry in found["resources"].items():
+        parts = [*(p["resources"] for p in found["processes"]), *found["others"].values()]
+        assert sum(part[name]["value"] for part in parts) == entry["value"]
+
+
+def test_every_block_ram_is_in_the_memory_map(float_build: Path) -> None:
+    facts = facts_of(load_build(float_build))
+    for name in ("bram18", "uram"):
+        mapped = sum(entry.cost.resources.named()[name] for entry in facts.memories)
+        ports = sum(
+            cost.resources.named()[name] for kind, cost in facts.others if kind.value == "port"
+        )
+        assert mapped + ports == facts.cost.total.resources.named()[name]
+
+
+def test_work_is_what_inspect_counts(models: Path, float_build: Path) -> None:
+    facts = facts_of(load_build(float_build))
+    assert facts.macs == lutloom.inspect(models / "float.onnx").macs
+    roof = facts.roofline
+    assert roof is not None
+    assert roof.operations == 2 * facts.macs
+    assert roof.achieved <= min(roof.peak, roof.intensity * roof.bandwidth)
+
+
+def test_documented_keys_are_those_of_the_document(float_build: Path) -> None:
+    table = DOCUMENT.split("## report.json")[1]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    assert {key for row in rows for key in re.findall("`([^`]+)`", row)} == set(
+        document_of(float_build)
+    )
+
+
+def test_joins_have_a_section_where_there_are_any(float_build: Path, tmp_path: Path) -> None:
+    lutloom.compile(joined(tmp_path, (0.3, 0.77)), tmp_path / "build")
+    assert "Where results meet" in page_of(tmp_path / "build").text
+    assert "Where results meet" not in page_of(float_build).text
+
+
+def test_what_verify_found_is_in_the_next_report(build: Path) -> None:
+    assert "Not run" in page_of(build).text
+    assert document_of(build)["verification"] is None
+    lutloom.verify(build, samples=5, csim=False)
+    lutloom.report(build)
+    assert "All stages agree on 5 images." in page_of(build).text
+    assert document_of(build)["verification"]["passed"]
+
+
+def test_a_difference_is_said_where_it_is(build: Path) -> None:
+    checks = (
+        Check(Stage.MODEL, "first", 70, 0),
+        Check(Stage.MODEL, "<b>second", 50, 9, 2),
+        Check(Stage.PROCESSES, "third", 20, 3, 3),
+    )
+    facts = replace(facts_of(load_build(build)), verification=Verification(checks, 7))
+    text = Page(report_page(facts)).text
+    assert "<b>second: qonnx and the integer graph differ in 7 of 50." in text
+    assert "7 differ" in text
+    assert "3 explained" in text
+
+
+def test_a_damaged_verification_is_refused(build: Path) -> None:
+    (build / REPORT).write_text('{"checks": [{}]}')
+    with pytest.raises(
+        LutloomError, match=r"is not as `lutloom verify` wrote it: verify the build"
+    ):
+        lutloom.report(build)
+
+
+def test_hostile_names_are_text_on_the_page(tmp_path: Path, models: Path) -> None:
+    shutil.copy(models / "float.onnx", tmp_path)
+    build = lutloom.compile(renamed(tmp_path / "float.onnx"), tmp_path / "build", name=DESIGN)
+    page = page_of(build.directory)
+    assert {"b", "i", "script"}.isdisjoint(tag for tag, _ in page.tags)
+    assert all(c.isprintable() or c == "\n" for c in page.source)
+    assert "49" not in {text.strip() for text in page.texts if "{{" in text}
+    assert any(
+        name in {p["name"] for p in document_of(build.directory)["processes"]} for name in NAMES
+    )
+
+
+def test_the_commands_make_the_very_same_build(
+    invoke: Invoke, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lutloom.compile(
+        models / "raw.onnx",
+        tmp_path / "build",
+        board="zcu104",
+        clock_mhz=150.0,
+        input_type="0..200",
+        input_scale="1/255",
+        input_bias="-1/2",
+        data=np.zeros((3, 2, 3), np.uint8),
+        name="it's",
+    )
+    command = re.findall(r"lutloom compile [^<]*", page_of(tmp_path / "build").text)[0]
+    monkeypatch.chdir(tmp_path / "build")
+    words = shlex.split(command.split(" the ")[0].split(" every ")[0])
+    end = words.index("-o") + 2
+    assert invoke(*words[1:end]).status == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "build")
+
+
+def test_evidence_fills_its_slot(build: Path) -> None:
+    assert "Not yet synthesized with Vitis." in page_of(build).text
+    board = {**_BOARD, "images_per_second": 95000, "latency_ms": 0.04, "power_w": 2.1}
+    evidence(build, synthesis={**_SYNTHESIS, "units": {"top": _RESOURCES}}, board=board)
+    lutloom.report(build)
+    text = page_of(build).text
+    assert "Not yet" not in text
+    assert "Vitis HLS 2024.1, after synthesis, for 100 MHz" in text
+    assert "9 of 10" in text
+    assert document_of(build)["synthesis"]["resources"] == _RESOURCES
+    assert document_of(build)["measured"]["equal"] == 9
+
+
+def test_the_documented_evidence_is_read(build: Path) -> None:
+    (build / "evidence.json").write_text(DOCUMENT.split("```json\n")[1].split("```")[0])
+    found = facts_of(load_build(build)).evidence
+    assert found.synthesis is not None
+    assert found.synthesis.achieved_mhz == 118.5
+    assert found.board is not None
+    assert found.board.power_w == 2.1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "can't be read as evidence"),
+        ("[]", "'it' should be an object of evidence, but is"),
+        ('{"format": 2}', "its format is 2: this version reads 1"),
+        (
+            '{"format": 1, "extra": 1}',
+            "'extra' is no entry of evidence: there may be board, format",
+        ),
+        ('{"format": 1, "board": 3}', "'board' should be an object of evidence, but is 3"),
+        (json.dumps({"format": 1, "board": {**_BOARD, "equal": 11}}), "is 11 of 10 images"),
+        (
+            json.dumps({"format": 1, "board": {**_BOARD, "clock_mhz": -1}}),
+            "'board.clock_mhz' should",
+        ),
+        (
+            json.dumps({"format": 1, "board": {**_BOARD, "images": True}}),
+            "'board.images' should be",
+        ),
+        (
+            json.dumps({"format": 1, "synthesis": {**_SYNTHESIS, "stage": "guess"}}),
+            "'synthesis.stage' should be one of synthesis, implementation of evidence, but is",
+        ),
+        (
+            json.dumps({"format": 1, "synthesis": {**_SYNTHESIS, "units": {"top": {"lut": 1}}}}),
+            "'synthesis.units.top.ff' should be a number of things of evidence, but is missing",
+        ),
+        (
+            json.dumps({"format": 1, "synthesis": {**_SYNTHESIS, "tool": 7}}),
+            "'synthesis.tool' should",
+        ),
+        ('{"format": 1, "board": {"power_w": 1e999}}', "'board.images' should be"),
+    ],
+)
+def test_evidence_that_says_something_else_is_refused(build: Path, text: str, message: str) -> None:
+    (build / "evidence.json").write_text(text)
+    with pytest.raises(LutloomError, match=re.escape(message)):
+        lutloom.report(build)
+
+
+def test_the_command_writes_the_page_where_it_is_told(
+    invoke: Invoke, float_build: Path, tmp_path: Path
+) -> None:
+    ended = invoke("report", float_build, "-o", tmp_path / "page.html")
+    assert (ended.status, ended.err) == (0, "")
+    assert "page.html" in ended.out
+    assert {path.name for path in tmp_path.iterdir()} == {"page.html", "page.json"}
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("page.txt", "should be a .html file, as every report is"),
+        ("nowhere/page.html", "should be a file in a directory"),
+        ("build/plan.html", "belongs to the build: write to another file"),
+    ],
+)
+def test_a_report_replaces_nothing_else(build: Path, output: str, message: str) -> None:
+    with pytest.raises(LutloomError, match=re.escape(message)):
+        lutloom.report(build, build.parent / output)
+
+
+def test_there_is_no_report_of_another_plan(build: Path) -> None:
+    text = (build / "plan.json").read_text()
+    (build / "plan.json").write_text(text.replace('"word_bits": 64', '"word_bits": 32'))
+    with pytest.raises(LutloomError, match="is not the plan that the C\\+\\+ was written for"):
+        lutloom.report(build)
