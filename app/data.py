@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from lutloom.core.errors import DataFileError
 from lutloom.core.files import write_file
-from lutloom.rows import DataFileError, map_npy, npz_rows
+from lutloom.rows import map_npy, npz_rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.core.errors import DataFileError
 from lutloom.image_folder import Pixels, open_folder
-from lutloom.rows import DataFileError, Rows, array_rows, npy_rows, npz_rows
+from lutloom.rows import Rows, array_rows, npy_rows, npz_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

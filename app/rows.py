@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.core.errors import LutloomError
+from lutloom.core.errors import DataFileError, LutloomError
 from lutloom.core.files import check_regular
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 
 _LARGEST_ARRAY = 2**32
-
-
-class DataFileError(LutloomError, ValueError):
-    """A file that holds no usable array."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lutloom.core.errors import DataFileError
 from lutloom.core.files import write_file
-from lutloom.rows import DataFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

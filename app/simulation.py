@@ -17,14 +17,13 @@ from lutloom.ahead import ahead
 from lutloom.build import Build, load_build
 from lutloom.cluster import cluster, shard_images
 from lutloom.collectors import Comparer, Keeper, Scorer
-from lutloom.core.errors import RangeError
+from lutloom.core.errors import DataFileError, RangeError
 from lutloom.core.files import OutputError
 from lutloom.data import load_labels
 from lutloom.data_set import open_data
 from lutloom.engines import Engine, computation, default_engine
 from lutloom.expectation import expected_batches, open_expected
 from lutloom.output_files import check_files, npy_files, npz_file
-from lutloom.rows import DataFileError
 from lutloom.scores import Scores, check_labels, told_apart, write_confusion
 from lutloom.tracing import traced
 

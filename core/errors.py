@@ -51,3 +51,7 @@ class RangeError(LutloomError, ValueError):
 
 class PlanError(LutloomError, ValueError):
     """A plan that does not fit its graph: unknown, missing or illegal entries."""
+
+
+class DataFileError(LutloomError, ValueError):
+    """A file that holds no usable array or image, or a folder without any."""

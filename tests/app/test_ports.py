@@ -11,11 +11,10 @@ import pytest
 from onnx import TensorProto
 
 import lutloom
-from lutloom.core.errors import RangeError
+from lutloom.core.errors import DataFileError, RangeError
 from lutloom.core.types import IntType
 from lutloom.data import load_data, named_source, save_arrays
 from lutloom.input_type import InputTypeError, by_input, raw_input
-from lutloom.rows import DataFileError
 from lutloom.streamline.executor import execute
 from lutloom.streamline.importer import RawInput
 from tests.models import Writer, write

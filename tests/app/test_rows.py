@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lutloom.rows import DataFileError, Rows, array_rows, npy_rows, npz_rows
+from lutloom.core.errors import DataFileError
+from lutloom.rows import Rows, array_rows, npy_rows, npz_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from lutloom.core.errors import DataFileError
 from lutloom.core.meaning import ValueMeaning
 from lutloom.core.ports import OutputPort
-from lutloom.rows import DataFileError
 from lutloom.scores import Scores, check_labels, classes, scores, write_confusion
 
 
