@@ -162,11 +162,11 @@ def _word_bits(target: Target, wish: Wish) -> tuple[int, ...]:
 
 def _plain_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
     from lutloom.codegen.folding import default_plan
-    from lutloom.codegen.ultra_rams import in_ultra_rams
+    from lutloom.codegen.on_device import on_device
 
     word_bits = wish.word_bits or min(PLAIN_WORD_BITS, target.port_bits)
     plan = default_plan(processes, word_bits=word_bits)
-    return in_ultra_rams(processes, plan, target.board.device.uram)
+    return on_device(processes, plan, target.board.device)
 
 
 def frontier_of(processes: Graph, target: Target, wish: Wish, points: int) -> tuple[Planned, ...]:
@@ -188,10 +188,10 @@ def read_plan(path: Path, processes: Graph, target: Target) -> Plan:
     """Return the plan in a file, what it leaves open chosen.
 
     Raises ``PlanError`` for what is no plan of ``processes``, and for one with more UltraRAMs than
-    the device has.
+    the device has, or products that its DSP slices can't pack.
     """
-    from lutloom.codegen.folding import check_plan, settled_plan
-    from lutloom.codegen.ultra_rams import in_ultra_rams
+    from lutloom.codegen.folding import check_plan
+    from lutloom.codegen.on_device import on_device
     from lutloom.core.errors import PlanError
     from lutloom.core.plan import parse_plan
 
@@ -202,6 +202,6 @@ def read_plan(path: Path, processes: Graph, target: Target) -> Plan:
     try:
         plan = parse_plan(text)
         check_plan(processes, plan)
-        return in_ultra_rams(processes, settled_plan(processes, plan), target.board.device.uram)
+        return on_device(processes, plan, target.board.device)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error

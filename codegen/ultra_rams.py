@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from lutloom.core.plan import Plan
 
 
-def in_ultra_rams(graph: Graph, plan: Plan, urams: int) -> Plan:
+def in_ultra_rams(graph: Graph, plan: Plan, urams: int, taken: int = 0) -> Plan:
     """Return ``plan`` with its largest FIFOs in the ``urams`` UltraRAMs that a device has.
 
-    FIFOs whose memory the plan names stay there. Raises ``PlanError`` where it names UltraRAM and
-    there are none, or fewer than it takes.
+    Processes have ``taken`` some of them. FIFOs whose memory the plan names stay there. Raises
+    ``PlanError`` where it names UltraRAM and there are none, or fewer than it takes.
     """
-    taken = 0
+    others = f", of which processes take {taken}" if taken else ""
     fits: list[tuple[int, Fifo]] = []
     for unit in make_design(graph, plan, name="plan").units:
         for fifo in unit.fifos:
@@ -34,7 +34,7 @@ def in_ultra_rams(graph: Graph, plan: Plan, urams: int) -> Plan:
                     legal = [m.value for m in FifoMemory if m is not FifoMemory.URAM]
                     raise PlanError(
                         f"fifos: the memory of {fifo.value} is 'uram', but the device has {urams}"
-                        f" UltraRAMs: use one of {legal}"
+                        f" UltraRAMs{others}: use one of {legal}"
                     )
             elif fifo.planned_bits and fifo.value not in plan.fifo_memories:
                 fits.append((count, fifo))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
@@ -43,6 +44,18 @@ class Site:
     op: Any
     inputs: tuple[TensorType, ...]
     outputs: tuple[TensorType, ...]
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Planners ask for facts of the same few processes thousands of times.
+        return hash((self.op, self.inputs, self.outputs))
+
+    def __reduce__(self) -> tuple[type[Site], tuple[Any, ...]]:
+        # Another interpreter has other hashes.
+        return Site, (self.op, self.inputs, self.outputs)
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,7 @@ class Kernel:
     settled: Callable[[Site, Folding], Folding] = lambda _site, folding: folding
 
 
+@lru_cache(maxsize=4096)
 def divisors(number: int) -> tuple[int, ...]:
     """Return the divisors of ``number``, ascending."""
     small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
@@ -182,8 +196,7 @@ def bound(table: Table, memory: Memory) -> Table:
 
 def memory_of(memory: Memory, words: int) -> Memory:
     """Return what a table of so many words is bound to: no block RAM for a few of them."""
-    is_bound = memory is Memory.LUTRAM or (memory is Memory.BRAM and words >= _BRAM_WORDS)
-    return memory if is_bound else Memory.AUTO
+    return Memory.LUTRAM if memory is Memory.BRAM and words < _BRAM_WORDS else memory
 
 
 def storage(memory: Memory) -> str:

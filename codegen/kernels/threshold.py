@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 MOST_PARALLEL = 15
 """Thresholds a channel up to which all of them are compared at once, if a plan leaves it open."""
 
-# A look-up table is a memory of so many bits, and a DSP slice is worth about so many of them.
-_LUT_BITS, _DSP_LUTS = 64, 60
+DSP_LUTS = 60
+"""Look-up tables that a DSP slice is about worth."""
+
+# A look-up table is a memory of so many bits.
+_LUT_BITS = 64
 
 _WITH_MEMORIES = (Comparison.SEARCH, Comparison.TABLE)
 
@@ -90,7 +93,7 @@ def look_up_tables(site: Site, folding: Folding) -> int:
             assert slope is not None
             wide = int(abs(slope.line.multipliers).max()).bit_length() + 1
             slices = -(-wide // 18) * -(-bits // 25)
-            product = min(wide * bits, slices * _DSP_LUTS)
+            product = min(wide * bits, slices * DSP_LUTS)
             sum_bits = slope.largest.bit_length() + 1
             return (product + sum_bits) * pe + (wide + sum_bits) * rows // _LUT_BITS
 

@@ -236,15 +236,16 @@ def test_few_codes_are_looked_up_and_many_are_not() -> None:
 def test_tables_of_a_search_are_bound_where_they_are_deep_enough() -> None:
     site = site_of_rows(np.arange(200).reshape(2, 100), [0, 5], [[1], [1]], BYTE)
 
-    def bound(memory: Memory) -> list[str]:
+    def bound(memory: Memory) -> list[Memory]:
         folding = Folding(comparison=Comparison.SEARCH, memory=memory)
         tables = KERNELS["threshold"].code(site, folding).tables
-        return [table.name for table in tables if table.memory is not Memory.AUTO]
+        # Behind the codes of the lowest levels, and whether steps go down.
+        return [table.memory for table in tables[2:]]
 
-    assert bound(Memory.AUTO) == []
-    assert bound(Memory.LUTRAM) == [f"thresholds{stage}" for stage in range(7)]
+    assert bound(Memory.AUTO) == [Memory.AUTO] * 7
+    assert bound(Memory.LUTRAM) == [Memory.LUTRAM] * 7
     # Of 2 * 2^stage words.
-    assert bound(Memory.BRAM) == ["thresholds6"]
+    assert bound(Memory.BRAM) == [Memory.LUTRAM] * 6 + [Memory.BRAM]
 
 
 @pytest.mark.parametrize(("hi", "is_bound"), [(63, False), (64, True)])
@@ -252,7 +253,7 @@ def test_a_table_of_levels_is_bound_where_it_is_deep_enough(hi: int, is_bound: b
     site = site_of_rows([[5]], [0], [[1]], IntType(0, hi))
     folding = Folding(comparison=Comparison.TABLE, memory=Memory.BRAM)
     (levels,) = KERNELS["threshold"].code(site, folding).tables
-    assert (levels.memory is Memory.BRAM) == is_bound
+    assert levels.memory is (Memory.BRAM if is_bound else Memory.LUTRAM)
 
 
 @st.composite
