@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.planning.budget import LUT_SHARE
+from lutloom.planning import UTILIZATION
 from lutloom.reporting import charts
 from lutloom.reporting.commands import compile_again
 from lutloom.reporting.drawing import stages_of
@@ -112,7 +112,7 @@ def _use(facts: Facts) -> Use:
                 segments.append(Segment(kind, round(x, 1), round(width, 1), title))
             x += width
         rows.append(Used(name, used, there, tuple(segments)))
-    return Use(tuple(rows), round(end, 1), round(end * float(LUT_SHARE), 1), int(100 * LUT_SHARE))
+    return Use(tuple(rows), round(end, 1), round(end * UTILIZATION, 1), round(100 * UTILIZATION))
 
 
 def _sums(facts: Facts) -> list[tuple[str, Cost]]:
