@@ -65,11 +65,13 @@ class Mark:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through points, as an SVG path."""
+    """A line through points, as an SVG path; a ``label`` stands above its end, at ``y``."""
 
     path: str
     text: str
     style: str
+    label: str = ""
+    y: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,12 @@ def axes(xs: Sequence[float], ys: Sequence[float]) -> tuple[Axis, Axis]:
     )
 
 
-def curve(points: Sequence[tuple[float, float]], x: Axis, y: Axis, text: str, style: str) -> Curve:
+def curve(
+    points: Sequence[tuple[float, float]], x: Axis, y: Axis, text: str, style: str, label: str = ""
+) -> Curve:
     """Return a line through ``points``, straight between them."""
     path = " L".join(f"{x.at(a):g} {y.at(b):g}" for a, b in points)
-    return Curve(f"M{path}", text, style)
+    return Curve(f"M{path}", text, style, label, y.at(points[-1][1]))
 
 
 def bars(values: Sequence[int], width: int, height: int) -> tuple[tuple[float, float, float], ...]:

@@ -39,8 +39,10 @@ def _chart(found: Exploration, resources: list[str]) -> Chart:
     x, y = axes([point.fps for point in found.points], [lowest, _FULL, *shares])
 
     def curves() -> Iterator[Curve]:
-        for limit, text in ((_FULL, "all of it"), (100 * found.utilization, "LUT limit")):
-            yield curve([(x.low, limit), (x.high, limit)], x, y, text, "limit")
+        limits = {_FULL: "all of the board"}
+        limits.setdefault(100 * found.utilization, f"{found.utilization:.0%} of the LUT")
+        for limit, text in limits.items():
+            yield curve([(x.low, limit), (x.high, limit)], x, y, text, "limit", text)
         for name in resources:
             line = [(p.fps, float(100 * _share(p, name))) for p in found.points]
             drawn = [(rate, share) for rate, share in line if share >= y.low]

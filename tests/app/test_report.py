@@ -16,9 +16,18 @@ import pytest
 
 import lutloom
 from lutloom.build import changes, load_build
+from lutloom.codegen.assembly import make_design
+from lutloom.codegen.costs.design import design_cost
+from lutloom.codegen.folding import default_plan
+from lutloom.codegen.lower import lower
 from lutloom.core.errors import LutloomError
+from lutloom.estimation import shell_of, usages_of
+from lutloom.exploration import Exploration, Point
 from lutloom.reporting.facts import facts_of
+from lutloom.reporting.frontiers import frontier_page
 from lutloom.reporting.pages import report_page
+from lutloom.streamline.pipeline import streamline
+from lutloom.targets import target_of
 from lutloom.verification import Check, Stage, Verification
 from lutloom.verification_report import REPORT
 from tests.app.commands import contents
@@ -333,6 +342,42 @@ def test_evidence_that_says_something_else_is_refused(build: Path, text: str, me
     (build / "evidence.json").write_text(text)
     with pytest.raises(LutloomError, match=re.escape(message)):
         lutloom.report(build)
+
+
+def exploration(model: Path, cycles: tuple[int, ...], utilization: float) -> Exploration:
+    """Return points of ``model`` on a board as plain plans give them."""
+    graph = lower(streamline(model).graph)
+    target, points = target_of("pynq-z2", None, None), []
+    for wanted in cycles:
+        plan = default_plan(graph, cycles=wanted)
+        cost = design_cost(make_design(graph, plan, name="frontier"), target.board.device)
+        shell = shell_of(graph, target.board, plan.word_bits)
+        usages = usages_of(cost.total, shell, target.board)
+        fits = usages[0].share <= utilization
+        slowest = cost.slowest
+        points.append(Point(plan, 1e8 / slowest.cycles, slowest.cycles, slowest.name, usages, fits))
+    return Exploration(model, target, utilization, tuple(points))
+
+
+def test_the_page_of_a_frontier_says_and_draws_every_point(models: Path) -> None:
+    found = exploration(models / "float.onnx", (96, 24, 8), 0.7)
+    page = Page(frontier_page(found))
+    circles = page.of("circle")
+    assert [circle["class"] for circle in circles] == ["fits"] * 3
+    places = [float(circle["cx"] or "") for circle in circles]
+    assert places == sorted(places)
+    assert len(page.of("tr")) == 1 + 3
+    for point in found.points:
+        assert f"{point.fps:,.1f}" in page.text
+        assert all(f"{usage.needed:,}" in page.text for usage in point.usages)
+    assert "70% of the LUT" in page.text
+    assert "://" not in page.source
+
+
+def test_a_frontier_on_a_board_without_room_says_so(models: Path) -> None:
+    page = Page(frontier_page(exploration(models / "float.onnx", (96, 8), 0.001)))
+    assert "No plan fits this board with at most 0.1 % of its look-up tables." in page.text
+    assert {circle["class"] for circle in page.of("circle")} == {"exceeds"}
 
 
 def test_the_command_writes_the_page_where_it_is_told(
