@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=4096)
 def converter_cost(converter: Converter, device: Device) -> Cost:
     """Return what a width converter takes."""
-    loops = loop(converter.kernel, converter.cycles, converter.in_bits, converter.out_bits)
+    # Words come into the register that is shifted, and leave in one of their own.
+    leaving = 0 if converter.kernel == "widen" else converter.out_bits
+    loops = loop(converter.kernel, converter.cycles, 0, leaving)
     return parts_cost((*loops, *_CONVERTERS[converter.kernel](converter)), device)
 
 
 def _narrow(converter: Converter) -> Parts:
     """Return a register that is shifted by a word (``narrow.hpp``)."""
     ratio = converter.in_bits // converter.out_bits
-    rest = converter.in_bits - converter.out_bits
-    return ((1, Multiplexer(2, converter.in_bits)), (1, Registers(rest)), *counters(ratio))
+    bits = converter.in_bits
+    return ((1, Multiplexer(2, bits)), (1, Registers(bits)), *counters(ratio))
 
 
 def _widen(converter: Converter) -> Parts:
