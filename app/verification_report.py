@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,7 @@ def totals(layers: tuple[LayerComparison, ...]) -> dict[str, int | float]:
     }
 
 
+@cache
 def version_of(package: str) -> str | None:
     """Return the version of an installed package; None if there is none."""
     try:

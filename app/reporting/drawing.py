@@ -24,7 +24,7 @@ _TALLEST = 7
 """Boxes of a column, where it may be cut."""
 _FEW = 2
 """Boxes that are no column by themselves."""
-_NAME, _PORT_NAME, _NOTE = 25, 20, 34
+_NAME, _PORT_NAME = 25, 20
 """Characters that there is room for."""
 _SPREAD = 14
 """Pixels between the ends of edges at one box."""
@@ -160,11 +160,11 @@ def _lines(process: ProcessFacts) -> tuple[str, ...]:
     lanes = f" {folding.pe}×{folding.simd}" if folding.pe * folding.simd > 1 else ""
     result = _tensor(process.outputs[0])
     if len(process.outputs) > 1:
-        result = f"{len(process.outputs)} results, first {result}"
+        result = f"{len(process.outputs)} × {result}"
     return (
         shortened(process.name, _NAME),
         f"{process.kernel}{lanes} · {process.cycles:,} cycles",
-        shortened(f"→ {result}", _NOTE),
+        f"→ {result}",
     )
 
 

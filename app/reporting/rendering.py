@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.costs.resources import Confidence
 from lutloom.reporting import charts
 from lutloom.reporting.wording import count, share, shortened, shown, size
 
@@ -34,6 +35,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals.update(
+        EXACT=Confidence.EXACT,
         RESOURCES=RESOURCES,
         chart_size=(charts.WIDTH, charts.HEIGHT),
         count=count,

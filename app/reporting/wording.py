@@ -15,16 +15,23 @@ def shown(name: str) -> str:
 
 
 def shortened(name: str, length: int) -> str:
-    """Return ``name`` in ``length`` characters at most: its middle goes, as its end tells more.
+    """Return ``name`` in ``length`` characters at most: its end, which tells more than its front.
 
-    >>> shortened("layers.features.quantize0.Quant", 20)
-    'layers.…ntize0.Quant'
+    What the exporter put behind the module's name, the operator, goes first.
+
+    >>> shortened("features.conv1.quantize.BipolarQuant", 25)
+    'features.conv1.quantize'
+    >>> shortened("stages.features.conv1.layer.Conv/window", 25)
+    '…tures.conv1.layer/window'
     """
     text = shown(name)
     if len(text) <= length:
         return text
-    front = (length - 1) // 3 + 1
-    return f"{text[:front]}…{text[front + 1 - length :]}"
+    module, _, operator = text.rpartition(".")
+    if module:
+        _, slash, of = operator.partition("/")
+        text = f"{module}{slash}{of}"
+    return text if len(text) <= length else f"…{text[1 - length :]}"
 
 
 def size(shape: Sequence[int]) -> str:
