@@ -13,15 +13,19 @@ import pytest
 from lutloom.boards.loader import load_board
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.costs import parts
-from lutloom.codegen.costs.processes import PARTS
-from lutloom.codegen.kernels import KERNELS
+from lutloom.codegen.costs.processes import PARTS, process_cost
+from lutloom.codegen.design import Process
+from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.matvec import sums_of
+from lutloom.codegen.kernels.sums import packing_of
+from lutloom.core.ops import MatVec, TopK
+from lutloom.core.plan import Folding, Memory, Multiplier
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from tests.codegen.conftest import random_plan
 from tests.codegen.random_layers import random_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from lutloom.codegen.design import Process
 
 DEVICE = load_board("pynq_z1").device
 LAYERS = 6
@@ -90,3 +94,64 @@ def test_memories_that_are_written_are_as_deep_as_the_cpp_says(kind: str) -> Non
             depth = int(str(facts.get("depth", facts.get("entries", 0))))
         if kind != "window" or facts["form"] != "whole":
             assert depth <= 1 or depth in depths
+
+
+def products_at_work(process: Process) -> int:
+    """Return how many products the parts of a process make in a cycle, one in a slice."""
+    count = 0
+    for times, part in PARTS[process.kernel](process.site, process.folding, DEVICE):
+        match part:
+            case parts.Popcount(bits):
+                count += times * bits
+            case parts.DotProduct(terms):
+                count += times * terms
+            case parts.DspSlices(slices):
+                count += times * slices
+            case parts.Multiplier(is_constant=False):
+                count += times
+    return count
+
+
+def test_a_product_makes_as_many_products_a_cycle_as_its_kernel_says() -> None:
+    rng = np.random.default_rng(1)
+    sites = []
+    for weights in ((-1, 1), (-1, 0, 1), (0, 1), tuple(range(-8, 8))):
+        for element in (BIPOLAR, IntType(0, 3), IntType(-8, 7)):
+            op = MatVec(Const(rng.choice(weights, (24, 24))))
+            x = TensorType(element, (2, 24))
+            sites.append(Site(op, (x,), op.infer(x)))
+    for site in sites:
+        legal = KERNELS["matvec"].legal(site, Folding())
+        for pe, simd in ((1, 1), (4, 6), (24, 3), (2, 24)):
+            for multiplier in legal.multiplier:
+                folding = Folding(pe, simd, Memory.BRAM, multiplier)
+                process = Process("m", "m", "matvec", site, folding, (), 0)
+                packed = packing_of(site.inputs[0].element, sums_of(site).stored, multiplier)
+                wanted = pe * simd if packed is None else -(-pe // packed.lanes) * simd
+                assert products_at_work(process) == wanted
+
+
+def test_a_matrix_in_one_word_has_no_memory_and_cheaper_products() -> None:
+    x = TensorType(IntType(0, 15), (8,))
+    op = MatVec(Const(np.arange(48).reshape(6, 8) % 15 - 7))
+    site = Site(op, (x,), op.infer(x))
+    whole, half = (
+        process_cost(site, Folding(pe, 8, Memory.BRAM, Multiplier.FABRIC), DEVICE).resources
+        for pe in (6, 3)
+    )
+    assert whole.bram18 == 0 < half.bram18
+    assert whole.lut < 2 * half.lut
+
+
+def test_places_of_a_list_are_compared_with_every_lane() -> None:
+    x = TensorType(IntType(-8, 7), (12,))
+    op = TopK(3)
+    site = Site(op, (x,), op.infer(x))
+    compared = {
+        pe: sum(n for n, part in PARTS["top_k"](site, Folding(pe), DEVICE) if part == COMPARED)
+        for pe in (1, 4, 12)
+    }
+    assert compared == {1: 3, 4: 12, 12: 36}
+
+
+COMPARED = parts.Comparator(4)
