@@ -8,6 +8,9 @@ plan.json                how the processes are folded
 golden.npz               integers at the inputs and outputs of the graph, for the testbench
 samples.npz              the model's inputs behind them, where compile was given data
 hls/, scripts/, ...      the HLS project
+report.*                 what it is and takes: written anew by ``report``
+verification.json        what ``verify`` found last
+evidence.json            what synthesis and a board gave, if somebody wrote it down
 """
 
 from __future__ import annotations
