@@ -252,7 +252,7 @@ def _candidates(site: Site) -> Iterator[Folding]:
         for simd in legal.simd:
             folding = Folding(pe, simd)
             # Words of half the limit, so that every converter stays within it.
-            if _over_limit(site, folding, WIDEST_WORD // 2) is None:
+            if over_limit(site, folding, WIDEST_WORD // 2) is None:
                 found = True
                 yield folding
     if not found:
@@ -264,7 +264,7 @@ def _parallelism(folding: Folding) -> tuple[int, int]:
     return folding.pe * folding.simd, folding.simd
 
 
-def _over_limit(site: Site, folding: Folding, widest: int = WIDEST_WORD) -> str | None:
+def over_limit(site: Site, folding: Folding, widest: int = WIDEST_WORD) -> str | None:
     """Return which limit ``folding`` exceeds by itself, as the end of a sentence, or None.
 
     ``widest`` is the limit of words in streams.
@@ -306,7 +306,7 @@ def _check_folding(name: str, site: Site, folding: Folding) -> None:
             allowed = [v if isinstance(v, int) else v.value for v in values]
             reason = f", but {legal.because[value]}" if value in legal.because else ""
             raise PlanError(f"{name}: {key} is {shown}{reason}: use one of {allowed}")
-    problem = _over_limit(site, folding)
+    problem = over_limit(site, folding)
     if problem is not None:
         raise PlanError(f"{name}: with pe {folding.pe} and simd {folding.simd} it {problem}")
 

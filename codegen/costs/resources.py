@@ -43,9 +43,14 @@ class Resources:
             self.dsp * times,
         )  # fmt: skip
 
+    @property
+    def figures(self) -> tuple[int, int, int, int, int]:
+        """The numbers in the order of the fields."""
+        return self.lut, self.ff, self.bram18, self.uram, self.dsp
+
     def named(self) -> dict[str, int]:
         """Return the numbers by the names of the fields."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return dict(zip((field.name for field in fields(self)), self.figures, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,16 +35,24 @@ class Budget:
     reserved: Resources = field(default_factory=Resources)
 
     @property
+    def there(self) -> Resources:
+        """What the device has."""
+        device = self.device
+        return Resources(device.lut, device.ff, device.bram18, device.uram, device.dsp)
+
+    @property
     def limits(self) -> Resources:
         """The most that the design and what is reserved may take together."""
-        device, other = self.device, self.other_share
-        return Resources(
-            int(device.lut * self.share),
-            int(device.ff * other),
-            int(device.bram18 * other),
-            int(device.uram * other),
-            int(device.dsp * other),
-        )
+        lut, *others = self.there.figures
+        return Resources(int(lut * self.share), *(int(n * self.other_share) for n in others))
+
+    def largest_share(self, needed: Resources) -> Fraction:
+        """Return the largest share of a resource of the device that a design takes.
+
+        With what is reserved, and not counting what the device has none of.
+        """
+        pairs = zip((needed + self.reserved).figures, self.there.figures, strict=True)
+        return max(Fraction(taken, there) for taken, there in pairs if there)
 
     def exceeded(self, needed: Resources) -> str | None:
         """Return the resource of which ``needed`` takes most beyond its limit, or None."""

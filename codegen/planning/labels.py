@@ -1,0 +1,260 @@
+"""All plans below a bound: parts of plans with what they take, resource by resource.
+
+The same elimination as in ``bounds``, with all sums that could matter in place of the least one.
+Of two parts of plans that end alike, one that takes no more of anything that matters makes the
+other needless; and a part goes where it and the least rest exceed a limit at some prices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lutloom.codegen.planning.bounds import Bounds
+    from lutloom.codegen.planning.problem import Problem, Step
+    from lutloom.core.types import IntArray
+
+_FEW = 100
+_PIVOTS = 64
+"""Parts of plans that all others are compared with: those that cost least."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Parts of plans: ``costs [labels, resources]`` and ``values [labels, handles in scope]``.
+
+    ``options`` says what the step's own variable is, ``origins`` which label of each child a
+    label is made from.
+    """
+
+    scope: tuple[int, ...]
+    values: IntArray
+    costs: IntArray
+    options: IntArray
+    origins: tuple[IntArray, ...]
+
+    def where(self, kept: IntArray) -> Labels:
+        """Return the labels ``kept``, in that order."""
+        origins = tuple(origin[kept] for origin in self.origins)
+        return Labels(self.scope, self.values[kept], self.costs[kept], self.options[kept], origins)
+
+
+@dataclass(frozen=True, eq=False)
+class Enumeration:
+    """The labels of every step; those of the last one are whole plans.
+
+    ``is_complete`` says that none was left out which may matter.
+    """
+
+    problem: Problem
+    labels: tuple[Labels, ...]
+    is_complete: bool
+
+    @property
+    def totals(self) -> IntArray:
+        """What each plan takes, ``[plans, resources]``."""
+        return self.labels[-1].costs
+
+    def plan(self, index: int) -> tuple[int, ...]:
+        """Return the options of the plan ``index``."""
+        steps, chosen = self.problem.steps, {}
+        places = {len(steps) - 1: index}
+        for place in reversed(range(len(steps))):
+            step, labels, label = steps[place], self.labels[place], places[place]
+            if step.variable is not None:
+                chosen[step.variable] = int(labels.options[label])
+            for child, origin in zip(step.children, labels.origins, strict=True):
+                places[child] = int(origin[label])
+        return tuple(chosen[v] for v in range(len(self.problem.variables)))
+
+
+def plans_within(
+    bounds: Bounds, limits: IntArray, resources: Sequence[int], most: int
+) -> Enumeration:
+    """Return the plans whose sums at the prices of ``bounds`` are within ``limits [rows]``.
+
+    All that matters is what they take of ``resources``: for each of those plans there is one here
+    that takes no more of them. But where more than ``most`` parts of plans end at some process, a
+    few of them are gone on with, the most promising ones, and plans may be missing.
+    """
+    labels: list[Labels] = []
+    is_complete = True
+    for place, step in enumerate(bounds.problem.steps):
+        rows = _Rows.of(bounds.problem, step)
+        for child in step.children:
+            rows = rows.joined(labels[child])
+        rows = rows.within(bounds, place, limits).linked(step)
+        found = _within(rows.labels(step.scope), bounds, place, limits)
+        found = _undominated(found, bounds, list(resources))
+        if len(found.costs) > most:
+            is_complete, most = False, min(most, _FEW)
+        labels.append(_most_promising(found, bounds, place, limits, most))
+    return Enumeration(bounds.problem, tuple(labels), is_complete)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Labels in the making: what is known of each, one entry a row."""
+
+    problem: Problem
+    columns: dict[int, IntArray]
+    costs: IntArray
+    options: IntArray
+    origins: tuple[IntArray, ...]
+
+    @staticmethod
+    def of(problem: Problem, step: Step) -> _Rows:
+        import numpy as np
+
+        if step.variable is None:
+            resources = problem.variables[0].costs.shape[1]
+            return _Rows(problem, {}, np.zeros((1, resources), np.int64), np.zeros(1, np.int64), ())
+        variable = problem.variables[step.variable]
+        options = np.arange(len(variable.costs), dtype=np.int64)
+        return _Rows(problem, dict(variable.handles), variable.costs, options, ())
+
+    def joined(self, child: Labels) -> _Rows:
+        """Return every row with every label of ``child`` that goes with it."""
+        import numpy as np
+
+        shared = [h for h in child.scope if h in self.columns]
+        sizes = [self.problem.sizes[h] for h in shared]
+        theirs = {h: child.values[:, i] for i, h in enumerate(child.scope)}
+        keys = _keys([theirs[h] for h in shared], sizes, len(child.costs))
+        order = np.argsort(keys, kind="stable")
+        mine = _keys([self.columns[h] for h in shared], sizes, len(self.costs))
+        first = np.searchsorted(keys[order], mine, side="left")
+        counts = np.searchsorted(keys[order], mine, side="right") - first
+        rows = np.repeat(np.arange(len(mine)), counts)
+        within = np.arange(len(rows)) - np.repeat(counts.cumsum() - counts, counts)
+        labels = order[first[rows] + within]
+        columns = {h: values[rows] for h, values in self.columns.items()}
+        columns |= {h: values[labels] for h, values in theirs.items() if h not in columns}
+        costs = self.costs[rows] + child.costs[labels]
+        origins = (*(origin[rows] for origin in self.origins), labels)
+        return _Rows(self.problem, columns, costs, self.options[rows], origins)
+
+    def within(self, bounds: Bounds, place: int, limits: IntArray) -> _Rows:
+        """Return the rows that may be part of a plan within ``limits``, whatever is behind them."""
+        import numpy as np
+
+        step, ahead = self.problem.steps[place], bounds.ahead(place)
+        sets = np.zeros(1, np.int64)
+        if step.variable is not None:
+            variable = self.problem.variables[step.variable]
+            sets = np.searchsorted(variable.starts, np.arange(len(variable.costs)), "right") - 1
+        kept = np.arange(len(self.costs))
+        for prices, least, limit in zip(bounds.prices, ahead, limits, strict=True):
+            sums = self.costs[kept] @ prices + least[sets[self.options[kept]]]
+            kept = kept[sums <= limit]
+        return self.taken(kept, {})
+
+    def linked(self, step: Step) -> _Rows:
+        """Return every row with what the links of ``step`` take, and every value behind them."""
+        import numpy as np
+
+        made = self
+        for link in step.links:
+            handle = link.first if link.first in self.columns else link.second
+            if step.variable is not None:
+                mine = self.problem.variables[step.variable].handles
+                handle = link.first if link.first in mine else link.second
+            other, costs, legal = link.seen_from(handle)
+            if other not in made.columns:
+                owner = self.problem.variables[self.problem.owner[other]]
+                there = np.unique(owner.handles[other])
+                rows = np.repeat(np.arange(len(made.costs)), len(there))
+                values = np.tile(there, len(made.costs))
+                made = made.taken(rows, {other: values})
+            pair = made.columns[handle], made.columns[other]
+            made = made.plus(costs[pair], np.flatnonzero(legal[pair]))
+        return made
+
+    def taken(self, rows: IntArray, more: dict[int, IntArray]) -> _Rows:
+        """Return the rows ``rows``, and ``more`` columns of them."""
+        columns = {h: values[rows] for h, values in self.columns.items()} | more
+        origins = tuple(origin[rows] for origin in self.origins)
+        return _Rows(self.problem, columns, self.costs[rows], self.options[rows], origins)
+
+    def plus(self, costs: IntArray, rows: IntArray) -> _Rows:
+        """Return the rows ``rows`` with ``costs [all rows, resources]`` more."""
+        made = self.taken(rows, {})
+        return _Rows(
+            self.problem, made.columns, made.costs + costs[rows], made.options, made.origins
+        )
+
+    def labels(self, scope: tuple[int, ...]) -> Labels:
+        """Return the rows as labels over ``scope``."""
+        import numpy as np
+
+        values = np.zeros((len(self.costs), len(scope)), np.int64)
+        for place, handle in enumerate(scope):
+            values[:, place] = self.columns[handle]
+        return Labels(scope, values, self.costs, self.options, self.origins)
+
+
+def _keys(columns: list[IntArray], sizes: list[int], count: int) -> IntArray:
+    """Return one number for each row of ``columns``."""
+    import numpy as np
+
+    keys = np.zeros(count, np.int64)
+    for column, size in zip(columns, sizes, strict=True):
+        keys = keys * size + column
+    return keys
+
+
+def _within(labels: Labels, bounds: Bounds, place: int, limits: IntArray) -> Labels:
+    """Return the ``labels`` of a step that may be part of a plan within ``limits``."""
+    import numpy as np
+
+    kept = np.arange(len(labels.costs))
+    # Row by row: most labels go with the first ones.
+    for prices, rest, limit in zip(bounds.prices, bounds.rest[place], limits, strict=True):
+        sums = labels.costs[kept] @ prices + rest[tuple(labels.values[kept].T)]
+        kept = kept[sums <= limit]
+    return labels.where(kept)
+
+
+def _undominated(labels: Labels, bounds: Bounds, resources: list[int]) -> Labels:
+    """Return the ``labels`` of a step but for needless ones, as far as they are easily found."""
+    import numpy as np
+
+    sizes = [bounds.problem.sizes[h] for h in labels.scope]
+    keys = _keys(list(labels.values.T), sizes, len(labels.costs))
+    # Side by side those that differ in the first resource alone, the least in front.
+    rest = [r for r in range(labels.costs.shape[1]) if r not in resources]
+    first, *others = resources
+    order = np.lexsort(
+        (*labels.costs.T[rest], labels.costs[:, first], *labels.costs.T[others], keys)
+    )
+    keys, costs = keys[order], labels.costs[order][:, resources]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (keys[1:] != keys[:-1]) | (costs[1:, 1:] != costs[:-1, 1:]).any(axis=1)
+    keys, costs, kept = keys[new], costs[new], order[new]
+    needless = np.zeros(len(kept), np.bool_)
+    sums = labels.costs[kept] @ bounds.prices[0]
+    for pivot in np.argsort(sums, kind="stable")[:_PIVOTS]:
+        if needless[pivot]:
+            continue
+        worse = (keys == keys[pivot]) & (costs >= costs[pivot]).all(axis=1)
+        worse[pivot] = False
+        needless |= worse
+    return labels.where(kept[~needless])
+
+
+def _most_promising(
+    labels: Labels, bounds: Bounds, place: int, limits: IntArray, most: int
+) -> Labels:
+    """Return ``most`` labels, or fewer: those that stay furthest below their tightest limit."""
+    import numpy as np
+
+    if len(labels.costs) <= most:
+        return labels
+    rest = bounds.rest[place][(slice(None), *labels.values.T)].reshape(len(bounds.prices), -1)
+    sums = bounds.prices @ labels.costs.T + rest
+    # As shares of the limits: where these are, in the order of plans.
+    nearness = (sums / np.maximum(limits, 1)[:, np.newaxis]).max(axis=0)
+    return labels.where(np.sort(np.argsort(nearness, kind="stable")[:most]))

@@ -1,0 +1,229 @@
+"""The plan of least resources for a number of cycles, and the fastest plan within a budget.
+
+Least means: the largest share of a resource of the device is as small as it can be, then there are
+as few look-up tables as can be. That is exact for processes, converters, FIFOs of the default depth
+and ports, as ``costs`` counts them. Deeper FIFOs and tokens of TLAST come from the plan as a whole:
+where a plan exceeds the budget with them, it is made anew with so much less.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lutloom.codegen.assembly import make_design
+from lutloom.codegen.costs.design import design_cost
+from lutloom.codegen.costs.resources import Resources
+from lutloom.codegen.fifos import fifo_depths
+from lutloom.codegen.folding import WORD_BITS
+from lutloom.codegen.lower import check_lowered
+from lutloom.codegen.planning.budget import Budget, Planned
+from lutloom.codegen.planning.formulation import Formulation
+from lutloom.codegen.planning.relaxation import Row
+from lutloom.codegen.planning.search import best
+from lutloom.codegen.streams import Wiring
+from lutloom.core.plan import Plan
+from lutloom.core.text import graph_digest
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from lutloom.codegen.planning.formulation import Model
+    from lutloom.core.graph import Graph
+
+UP_TO_64 = tuple(bits for bits in WORD_BITS if bits <= 64)
+"""Widths of ports that the memory ports of every board have room for."""
+
+_MOST_ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A plan, with FIFOs of the default depth, and what was counted for it."""
+
+    plan: Plan
+    counted: Resources
+
+
+@dataclass(frozen=True, eq=False)
+class Planner:
+    """A graph that is planned within a budget: for one number of cycles, or for many."""
+
+    formulation: Formulation
+    budget: Budget
+
+    @staticmethod
+    def of(graph: Graph, budget: Budget, word_bits: tuple[int, ...]) -> Planner:
+        """Return the planner of a lowered ``graph``."""
+        check_lowered(graph)
+        return Planner(Formulation(graph, budget.device, word_bits), budget)
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of cycles that a plan may take, ascending: those of loops.
+
+        None is below what some loop takes in every plan.
+        """
+        _, fewest = self.formulation.fewest_cycles
+        return tuple(count for count in self.formulation.counts if count >= fewest)
+
+    def least(self, cycles: int) -> Planned | None:
+        """Return the least plan that takes ``cycles`` or fewer; None if none fits the budget."""
+        unforeseen = Resources()
+        for _ in range(_MOST_ROUNDS):
+            chosen = self.choose(cycles, unforeseen)
+            if chosen is None:
+                return None
+            planned = self.planned(chosen.plan)
+            needed = planned.cost.total.resources
+            if self.budget.exceeded(needed) is None:
+                return planned
+            # The deeper FIFOs: next time they are foreseen.
+            unforeseen = _at_least(unforeseen, needed, chosen.counted)
+        return None
+
+    def fastest(self) -> Planned | None:
+        """Return the least plan of the fewest cycles within the budget; None if none fits it."""
+        counts = self.counts
+        if not self.fits(counts[-1]):
+            return None
+        start = bisect_left(counts, 1, key=lambda count: int(self.fits(count)))
+        plans = (self.least(count) for count in counts[start:])
+        return next((planned for planned in plans if planned is not None), None)
+
+    def fits(self, cycles: int) -> bool:
+        """Return whether a plan for ``cycles`` fits the budget, but for its deeper FIFOs."""
+        room = _Room.of(self.budget, Resources())
+        if room is None:
+            return False
+        model = self.formulation.model(cycles, room.present)
+        if model is None:
+            return False
+        return best(model.problem, room.limits_alone, enough=1) is not None
+
+    def choose(self, cycles: int, unforeseen: Resources) -> Chosen | None:
+        """Return the least plan for ``cycles`` beside what is ``unforeseen``, or None."""
+        room = _Room.of(self.budget, unforeseen)
+        if room is None:
+            return None
+        model = self.formulation.model(cycles, room.present)
+        if model is None:
+            return None
+        found = best(model.problem, room.shares)
+        if found is not None and room.is_exceeded(found.total.tolist()):
+            within = best(model.problem, room.limits_alone, enough=1)
+            if within is None:
+                return None
+            found = best(model.problem, (*room.shares, *room.limits), within)
+        if found is None:
+            return None
+        found = best(model.problem, room.tables_within(found.z), found)
+        assert found is not None
+        return self._chosen(model, found.options, found.total.tolist())
+
+    def planned(self, plan: Plan) -> Planned:
+        """Return ``plan`` with the FIFOs that it needs, and what all of it takes."""
+        graph, device = self.formulation.graph, self.budget.device
+        plan = replace(plan, fifos=fifo_depths(Wiring(graph, plan)))
+        cost = design_cost(make_design(graph, plan, name="plan"), device)
+        return Planned(plan, cost, cost.slowest.cycles)
+
+    def _chosen(self, model: Model, options: tuple[int, ...], total: list[int]) -> Chosen:
+        foldings = model.foldings_of(options)
+        digest = graph_digest(self.formulation.graph)
+        plan = Plan(digest, foldings, {}, model.word_bits_of(options))
+        return Chosen(plan, Resources(*total))
+
+
+def least_plan(
+    graph: Graph, budget: Budget, *, cycles: int, word_bits: tuple[int, ...] = UP_TO_64
+) -> Planned:
+    """Return the least plan of the lowered ``graph`` that takes ``cycles`` an image, or fewer.
+
+    ``word_bits`` are the widths that the design's ports may have. Raises ``InfeasibleError`` if
+    there is none within ``budget``, which says how near one comes.
+    """
+    from lutloom.codegen.planning.infeasible import infeasible
+
+    planner = Planner.of(graph, budget, word_bits)
+    planned = planner.least(cycles)
+    if planned is None:
+        raise infeasible(planner, cycles)
+    return planned
+
+
+def fastest_plan(graph: Graph, budget: Budget, *, word_bits: tuple[int, ...] = UP_TO_64) -> Planned:
+    """Return the plan of the lowered ``graph`` that takes fewest cycles an image within ``budget``.
+
+    Of several, the least. Raises ``InfeasibleError`` if no plan fits.
+    """
+    from lutloom.codegen.planning.infeasible import infeasible
+
+    planner = Planner.of(graph, budget, word_bits)
+    planned = planner.fastest()
+    if planned is None:
+        raise infeasible(planner, planner.counts[-1])
+    return planned
+
+
+def _at_least(known: Resources, needed: Resources, counted: Resources) -> Resources:
+    """Return what ``needed`` has more than ``counted``, and ``known`` where that is more."""
+    triples = zip(known.figures, needed.figures, counted.figures, strict=True)
+    return Resources(*(max(k, n - c) for k, n, c in triples))
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What a budget leaves: ``taken`` is spoken for, ``most`` is what a plan may add to it.
+
+    All are in the order of ``Resources``.
+    """
+
+    there: tuple[int, ...]
+    taken: tuple[int, ...]
+    most: tuple[int, ...]
+
+    @staticmethod
+    def of(budget: Budget, unforeseen: Resources) -> _Room | None:
+        """Return the room of ``budget`` beside what is ``unforeseen``; None if it has none."""
+        taken = (budget.reserved + unforeseen).figures
+        most = tuple(a - b for a, b in zip(budget.limits.figures, taken, strict=True))
+        return None if min(most) < 0 else _Room(budget.there.figures, taken, most)
+
+    @property
+    def present(self) -> tuple[bool, ...]:
+        """Whether a plan may take anything of each resource."""
+        return tuple(limit > 0 for limit in self.most)
+
+    @property
+    def _numbers(self) -> list[int]:
+        return [number for number, is_present in enumerate(self.present) if is_present]
+
+    @property
+    def shares(self) -> tuple[Row, ...]:
+        """Rows by which ``z`` is the largest share of the device."""
+        return tuple(Row(n, self.there[n], -self.taken[n]) for n in self._numbers)
+
+    @property
+    def limits(self) -> tuple[Row, ...]:
+        """Rows that keep the budget."""
+        return tuple(Row(n, 0, self.most[n]) for n in self._numbers)
+
+    @property
+    def limits_alone(self) -> tuple[Row, ...]:
+        """Rows by which ``z`` is the largest share of the budget: up to 1, that is kept."""
+        return tuple(Row(n, self.most[n], 0) for n in self._numbers)
+
+    def is_exceeded(self, total: list[int]) -> bool:
+        """Return whether ``total`` exceeds the budget."""
+        return any(total[n] > self.most[n] for n in self._numbers)
+
+    def tables_within(self, share: Fraction) -> tuple[Row, ...]:
+        """Return rows by which ``z`` is the look-up tables, within the budget and ``share``."""
+        limits = (
+            Row(n, 0, min(self.most[n], (share * self.there[n]).__floor__() - self.taken[n]))
+            for n in self._numbers
+        )
+        return Row(0, 1, 0), *limits

@@ -1,0 +1,173 @@
+"""The planner's problem in numbers: choices with costs, and costs of pairs of choices.
+
+    cost of a plan  =  sum of costs[v, option of v]  +  sum of costs[link, value, value]
+
+A variable is a process and its options are its foldings. What a neighbour has to know of an option
+is the value of a handle: how wide the words at some ports are. Ports whose words go together, such
+as both of a threshold, are one handle. A link is a stream: what it takes for each pair of values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lutloom.core.types import IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """Options with their ``costs [options, resources]``, and the values of ``handles`` [options].
+
+    Handles are numbered throughout a problem. Options of the same values stand side by side.
+    """
+
+    costs: IntArray
+    handles: Mapping[int, IntArray]
+
+    @cached_property
+    def starts(self) -> IntArray:
+        """Where options with other values begin."""
+        import numpy as np
+
+        changed = np.zeros(len(self.costs), np.bool_)
+        changed[:1] = True
+        for values in self.handles.values():
+            changed[1:] |= values[1:] != values[:-1]
+        return np.flatnonzero(changed)
+
+    @cached_property
+    def distinct(self) -> Mapping[int, IntArray]:
+        """The values of handles, of each set of options that have the same."""
+        return {handle: values[self.starts] for handle, values in self.handles.items()}
+
+    def where(self, kept: NDArray[np.bool_]) -> Variable:
+        """Return the variable with those options alone that are ``kept``."""
+        handles = {handle: values[kept] for handle, values in self.handles.items()}
+        return Variable(self.costs[kept], handles)
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """What values of the handles ``first`` and ``second`` take together.
+
+    ``costs [values, values, resources]``, where they are ``legal [values, values]``.
+    """
+
+    first: int
+    second: int
+    costs: IntArray
+    legal: NDArray[np.bool_]
+
+    def seen_from(self, handle: int) -> tuple[int, IntArray, NDArray[np.bool_]]:
+        """Return the other handle, and costs and legality with ``handle`` first."""
+        if handle == self.first:
+            return self.second, self.costs, self.legal
+        return self.first, self.costs.swapaxes(0, 1), self.legal.T
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A variable is eliminated: the best that it takes becomes a table over handles, its ``scope``.
+
+    ``children`` are the steps before whose tables are over its handles, among others; ``links``
+    lead to variables that are still there. The last step has no variable.
+    """
+
+    variable: int | None
+    children: tuple[int, ...]
+    links: tuple[Link, ...]
+    scope: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Variables, links between them, and how many values each handle has."""
+
+    variables: tuple[Variable, ...]
+    links: tuple[Link, ...]
+    sizes: Mapping[int, int]
+
+    @cached_property
+    def owner(self) -> Mapping[int, int]:
+        """The variable of each handle."""
+        return {h: v for v, variable in enumerate(self.variables) for h in variable.handles}
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """An order in which variables are eliminated, one with small tables."""
+        return _steps(self)
+
+    def restricted(self, kept: tuple[NDArray[np.bool_], ...]) -> Problem:
+        """Return the problem with those options alone that are ``kept``, in the same order."""
+        variables = tuple(v.where(k) for v, k in zip(self.variables, kept, strict=True))
+        problem = Problem(variables, self.links, self.sizes)
+        problem.__dict__["steps"] = self.steps
+        return problem
+
+
+def _steps(problem: Problem) -> tuple[Step, ...]:
+    owner = problem.owner
+    links = list(problem.links)
+    tables: dict[int, tuple[int, ...]] = {}
+    left = list(range(len(problem.variables)))
+    steps: list[Step] = []
+
+    def scope_of(variable: int) -> tuple[int, ...]:
+        mine = problem.variables[variable].handles
+        scopes = [(link.first, link.second) for link in links] + list(tables.values())
+        touching = [scope for scope in scopes if any(h in mine for h in scope)]
+        return tuple(sorted({h for scope in touching for h in scope if owner[h] != variable}))
+
+    def size(scope: tuple[int, ...]) -> int:
+        product = 1
+        for handle in scope:
+            product *= problem.sizes[handle]
+        return product
+
+    # Only of neighbours of the last one the scopes have changed.
+    scopes = {variable: scope_of(variable) for variable in left}
+    while left:
+        variable = min(left, key=lambda v: (size(scopes[v]), v))
+        scope = scopes.pop(variable)
+        left.remove(variable)
+        mine = problem.variables[variable].handles
+        touching = tuple(link for link in links if link.first in mine or link.second in mine)
+        children = tuple(s for s, table in tables.items() if any(h in mine for h in table))
+        links = [link for link in links if link not in touching]
+        for child in children:
+            del tables[child]
+        tables[len(steps)] = scope
+        steps.append(Step(variable, children, touching, scope))
+        for neighbour in {owner[h] for h in scope}:
+            scopes[neighbour] = scope_of(neighbour)
+    return (*steps, Step(None, tuple(tables), (), ()))
+
+
+def total_of(problem: Problem, options: Sequence[int]) -> IntArray:
+    """Return what a plan takes in all, ``[resources]``."""
+    values: dict[int, int] = {}
+    total: IntArray = 0 * problem.variables[0].costs[0]
+    for variable, option in zip(problem.variables, options, strict=True):
+        total = total + variable.costs[option]
+        values.update({h: int(v[option]) for h, v in variable.handles.items()})
+    for link in problem.links:
+        total = total + link.costs[values[link.first], values[link.second]]
+    return total
+
+
+def largest_total(problem: Problem) -> IntArray:
+    """Return more than any plan takes, ``[resources]``."""
+    total: IntArray = 0 * problem.variables[0].costs[0]
+    for variable in problem.variables:
+        total = total + variable.costs.max(axis=0)
+    for link in problem.links:
+        total = total + link.costs.max(axis=(0, 1))
+    return total

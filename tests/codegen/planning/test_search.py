@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lutloom.codegen.planning import search
+from lutloom.codegen.planning.bounds import Bounds
+from lutloom.codegen.planning.moves import improved
+from lutloom.codegen.planning.problem import Link, Problem, Variable, total_of
+from lutloom.codegen.planning.relaxation import Relaxation, Row
+from lutloom.codegen.planning.search import best
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lutloom.core.types import IntArray
+
+RESOURCES = 3
+CLOSE = 1e-9
+THERE = (1000, 60, 40)
+SHARES = tuple(Row(resource, there, 0) for resource, there in enumerate(THERE))
+# Which variables are linked: chains, a fork that meets again, a circle, two that never meet.
+SHAPES = (
+    ((0, 1),),
+    ((0, 1), (1, 2), (2, 3)),
+    ((0, 1), (0, 2), (1, 3), (2, 3)),
+    ((0, 1), (1, 2), (2, 3), (3, 0)),
+    ((0, 1), (0, 1)),
+    ((0, 2),),
+)
+
+
+def random_problem(seed: int, links: tuple[tuple[int, int], ...]) -> Problem:
+    """Return a problem whose variables have up to five options and up to two handles."""
+    rng = np.random.default_rng(seed)
+    variables, ends = [], []
+    sizes: dict[int, int] = {}
+    for _ in range(max(max(pair) for pair in links) + 1):
+        count, handles = int(rng.integers(1, 6)), {}
+        for _ in range(int(rng.integers(1, 3))):
+            handle, size = len(sizes), int(rng.integers(1, 4))
+            sizes[handle] = size
+            handles[handle] = rng.integers(0, size, count)
+        order = np.lexsort([*reversed(list(handles.values()))])
+        handles = {handle: values[order] for handle, values in handles.items()}
+        costs = rng.integers(0, (200, 20, 12), (count, RESOURCES))
+        variables.append(Variable(costs, handles))
+        ends.append(list(handles))
+    made = []
+    for first, second in links:
+        pair = int(rng.choice(ends[first])), int(rng.choice(ends[second]))
+        shape = sizes[pair[0]], sizes[pair[1]]
+        costs = rng.integers(0, (60, 6, 4), (*shape, RESOURCES))
+        made.append(Link(*pair, costs, rng.random(shape) < 0.8))
+    return Problem(tuple(variables), tuple(made), sizes)
+
+
+def legal_plans(problem: Problem) -> Iterator[tuple[tuple[int, ...], IntArray]]:
+    """Yield all plans without an illegal link, and what they take: one after the other."""
+    for options in product(*(range(len(v.costs)) for v in problem.variables)):
+        values = {
+            handle: int(column[option])
+            for variable, option in zip(problem.variables, options, strict=True)
+            for handle, column in variable.handles.items()
+        }
+        if all(link.legal[values[link.first], values[link.second]] for link in problem.links):
+            yield options, total_of(problem, options)
+
+
+def value(total: IntArray, rows: tuple[Row, ...]) -> Fraction:
+    return max(Fraction(int(total[r.resource]) - r.limit, r.scale) for r in rows if r.scale)
+
+
+def keeps(total: IntArray, rows: tuple[Row, ...]) -> bool:
+    return all(total[row.resource] <= row.limit for row in rows if not row.scale)
+
+
+seeds = st.integers(0, 2**32 - 1)
+shapes = st.sampled_from(SHAPES)
+
+
+@given(seeds, shapes)
+def test_the_plan_is_the_best_of_all_plans(seed: int, links: tuple[tuple[int, int], ...]) -> None:
+    problem = random_problem(seed, links)
+    values = [value(total, SHARES) for _, total in legal_plans(problem)]
+    found = best(problem, SHARES)
+    if not values:
+        assert found is None
+        return
+    assert found is not None
+    assert found.total.tolist() == total_of(problem, found.options).tolist()
+    assert found.options in [options for options, _ in legal_plans(problem)]
+    assert found.z == found.bound == value(found.total, SHARES) == min(values)
+
+
+@given(seeds, shapes)
+def test_parts_that_are_divided_have_the_same_best_plan(
+    seed: int, links: tuple[tuple[int, int], ...]
+) -> None:
+    problem = random_problem(seed, links)
+    with pytest.MonkeyPatch.context() as patch:
+        # Hardly anything is enumerated, so that options are divided until one is left of each.
+        patch.setattr(search, "_MOST_LABELS", 1)
+        patch.setattr(search, "_MOST_PARTS", 10_000)
+        patch.setattr(search, "improved", lambda _problem, options, _rows: options)
+        found = best(problem, SHARES)
+    values = [value(total, SHARES) for _, total in legal_plans(problem)]
+    assert (found is None) == (not values)
+    if found is not None:
+        assert found.z == found.bound == min(values)
+
+
+@given(seeds, shapes, st.integers(0, 100))
+def test_limits_are_kept_where_that_can_be(
+    seed: int, links: tuple[tuple[int, int], ...], percent: int
+) -> None:
+    problem = random_problem(seed, links)
+    limits = tuple(Row(r, there * percent // 100 + 1, 0) for r, there in enumerate(THERE))
+    fixed = tuple(Row(r, 0, row.scale) for r, row in enumerate(limits))
+    within = [total for _, total in legal_plans(problem) if keeps(total, fixed)]
+    start = best(problem, limits, enough=1)
+    assert (start is not None) == bool(within)
+    if start is None:
+        return
+    rows = (*SHARES, *fixed)
+    found = best(problem, rows, start)
+    assert found is not None
+    assert keeps(found.total, fixed)
+    assert found.z == min(value(total, rows) for total in within)
+    tables = best(problem, (Row(0, 1, 0), *fixed), start)
+    assert tables is not None
+    assert tables.z == min(int(total[0]) for total in within)
+
+
+@given(seeds, shapes)
+def test_bounds_are_the_least_sums(seed: int, links: tuple[tuple[int, int], ...]) -> None:
+    problem = random_problem(seed, links)
+    plans = list(legal_plans(problem))
+    if not plans:
+        return
+    prices = np.random.default_rng(seed).integers(0, 9, (3, RESOURCES))
+    sums = np.array([prices @ total for _, total in plans])
+    bounds = Bounds(problem, prices)
+    assert bounds.least.tolist() == sums.min(axis=0).tolist()
+    for row in range(3):
+        total = total_of(problem, bounds.cheapest(row))
+        assert int(prices[row] @ total) == bounds.least[row]
+    limits = sums.min(axis=0) + 30
+    kept = bounds.kept(limits)
+    for number, mask in enumerate(kept):
+        for option in range(len(mask)):
+            with_it = [s for (o, _), s in zip(plans, sums, strict=True) if o[number] == option]
+            each = [min((int(s[row]) for s in with_it), default=1 << 40) for row in range(3)]
+            assert mask[option] == all(e <= limit for e, limit in zip(each, limits, strict=True))
+
+
+@given(seeds, shapes)
+def test_changes_lead_to_legal_plans_that_are_no_worse(
+    seed: int, links: tuple[tuple[int, int], ...]
+) -> None:
+    problem = random_problem(seed, links)
+    plans = dict(legal_plans(problem))
+    for options, total in list(plans.items())[:3]:
+        better = improved(problem, options, SHARES)
+        assert better in plans
+        assert value(plans[better], SHARES) <= value(total, SHARES)
+
+
+@given(st.lists(st.tuples(*[st.integers(1, 50)] * RESOURCES), min_size=1, max_size=6))
+def test_prices_bound_what_shares_of_plans_reach(totals: list[tuple[int, ...]]) -> None:
+    relaxation = Relaxation(SHARES)
+    for total in totals:
+        relaxation.add(np.array(total))
+    z, prices, shares = relaxation.solve()
+    mixed = sum(share * relaxation.totals[k] for k, share in shares.items())
+    # Floats, which choose prices and decide nothing.
+    assert abs(sum(shares.values()) - 1) < CLOSE
+    assert abs(max(mixed / np.array(THERE)) - z) < CLOSE
+    assert abs(min(float(prices @ total) for total in relaxation.totals) - z) < CLOSE
+    assert abs(float(prices @ np.array(THERE)) - 1) < CLOSE
