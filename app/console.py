@@ -183,6 +183,8 @@ def _show_foldings(build: Build, estimate: Estimate) -> None:
 
 def _show_estimate(estimate: Estimate) -> None:
     """Print what a design takes of its board, and the rate that its loops allow."""
+    from lutloom.infeasibility import shown_rate
+
     table = _table(("resource", "design", "shell", "there", "share", "known"))
     for usage in estimate.usages:
         if usage.needed or usage.there:
@@ -195,13 +197,13 @@ def _show_estimate(estimate: Estimate) -> None:
                 usage.confidence.name.lower(),
             )
     _console.print(table)
-    slowest = estimate.cost.slowest
-    clock = f"{estimate.clock_mhz:g} MHz"
+    slowest, clock = estimate.cost.slowest, f"{estimate.clock_mhz:g} MHz"
     rate = f"at most {estimate.fps:,.1f} images/s at {clock}"
     _say("rate", f"{rate} ({_shown(estimate.bottleneck)}: {slowest.cycles:,} cycles)")
-    most = estimate.clock_mhz * 1e6 / estimate.beats
+    rate = shown_rate(estimate.rate(estimate.pessimistic))
+    _say("pessimistic", f"about {rate} images/s, pipelines filling anew for each")
     beats = f"{estimate.beats:,} of {estimate.word_bits} bits an image on {estimate.port}"
-    _say("transfers", f"{beats}, at most {most:,.1f} images/s")
+    _say("transfers", f"{beats}, at most {estimate.rate(estimate.beats):,.1f} images/s")
     _say_fifos(estimate.fifos)
 
 

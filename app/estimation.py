@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lutloom.build import Build
     from lutloom.codegen.costs.design import DesignCost, Item, Kind
     from lutloom.codegen.costs.resources import Confidence, Cost
+    from lutloom.codegen.design import Design
     from lutloom.codegen.planning.budget import Budget
     from lutloom.core.graph import Graph
     from lutloom.fifo_table import FifoRow
@@ -58,7 +59,8 @@ class Estimate:
     """What ``cost`` says of a design on ``board`` at ``clock_mhz``; nothing of it is measured.
 
     ``word_bits`` is the width of its streams from and to the host, ``shell`` what surrounds it.
-    The one of these with most transfers an image is ``port``, and takes ``beats``.
+    The one of these with most transfers an image is ``port``, and takes ``beats``. With pipelines
+    that fill anew for each image, on the safe side, one comes every ``pessimistic`` cycles.
     """
 
     board: Board
@@ -68,6 +70,7 @@ class Estimate:
     shell: Cost
     port: str
     beats: int
+    pessimistic: int
     fifos: tuple[FifoRow, ...]
 
     @property
@@ -85,7 +88,11 @@ class Estimate:
     @property
     def fps(self) -> float:
         """The most images a second that the slowest loop allows."""
-        return self.clock_mhz * 1e6 / self.cost.slowest.cycles
+        return self.rate(self.cost.slowest.cycles)
+
+    def rate(self, cycles: int) -> float:
+        """Return the images a second at one every so many clock cycles."""
+        return self.clock_mhz * 1e6 / cycles
 
     @property
     def bottleneck(self) -> str:
@@ -110,8 +117,25 @@ def estimate_of(build: Build) -> Estimate:
         shell_of(build.processes, build.board, build.plan.word_bits),
         busiest.argument,
         busiest.beats,
+        _pessimistic(design),
         fifo_rows(design),
     )
+
+
+def _pessimistic(design: Design) -> int:
+    """Return the cycles between images of the slowest loop, its pipeline and restart with them."""
+    from lutloom.codegen.timing import PIPELINE_DEPTH, RESTART_GAP
+
+    loops = []
+    for unit in design.units:
+        for call in unit.calls:
+            if call.process is not None:
+                loops.append((call.process.kernel, call.process.cycles))
+            if call.converter is not None:
+                loops.append((call.converter.kernel, call.converter.cycles))
+        loops += [("read_axis", border.beats) for border in unit.entries]
+        loops += [("write_axis", border.beats) for border in unit.exits]
+    return max(cycles + PIPELINE_DEPTH[kernel] for kernel, cycles in loops) + RESTART_GAP
 
 
 def shell_of(processes: Graph, board: Board, word_bits: int) -> Cost:

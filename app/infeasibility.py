@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lutloom.core.errors import LutloomError
 from lutloom.estimation import RESOURCES
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from lutloom.boards import Board
     from lutloom.codegen.planning.budget import Budget, InfeasibleError
     from lutloom.targets import Target
@@ -25,68 +26,97 @@ def unreachable(
     target: Target,
     budget: Budget,
     fps: Fraction | None,
+    port: str,
     smallest: Board | None,
 ) -> UnreachableError:
     """Return ``error`` in the words of the options: ``fps`` is the rate asked for, if one was.
 
-    ``smallest`` is the smallest board that can do it, None if none is known.
+    ``port`` says of the input or output that takes too long for that, "" if none does.
+    ``smallest`` is the smallest board that can do it, None if none is known. Where no plan fits,
+    ``error`` should be of a rate as low as can be.
     """
-    from lutloom.codegen.planning.rates import rate_of
+    from lutloom.codegen.planning import rate_of
 
-    clock, name = target.clock_mhz, target.board.name
     nearest = None if error.nearest is None else rate_of(error.nearest, target.clock)
-    sentences, remedies = [_reason(error, budget, name, clock, fps, nearest)], []
+    wanted = "it" if fps is None else f"{shown_rate(fps)} images/s"
+    sentences = [
+        _too_fast(error, target, wanted, port)
+        if error.needed is None
+        else _too_large(error, target, budget, wanted)
+    ]
     if nearest is not None:
         sentences.append(
             f"The highest rate that fits is {shown_rate(nearest)} images/s"
             f" ({error.nearest:,} cycles)"
         )
-        remedies.append(f"--target-fps {below(nearest)}")
-    wanted = "such a plan" if fps is None or nearest is None else f"{shown_rate(fps)} images/s"
     if smallest is None:
         sentences.append(f"No known board has room for {wanted}")
     else:
-        sentences.append(
-            f"The smallest board for {wanted} is {smallest.name} ({smallest.title},"
-            f" {smallest.clock_mhz} MHz)"
-        )
-        remedies.append(f"--board {smallest.name}")
-    if error.resource == "lut" and budget.share < 1:
-        remedies.append("--max-utilization for more of the look-up tables")
-    if error.resource is None and clock < target.board.highest_clock_mhz:
-        remedies.append(f"--clock-mhz, at most {target.board.highest_clock_mhz}")
-    remedies.append("a smaller model, or one of fewer bits")
-    return UnreachableError(f"{'. '.join(sentences)}. Try {', or '.join(remedies)}")
+        at = f"{smallest.clock_mhz} MHz" if not target.is_clock_given else "that clock"
+        sentences.append(f"The smallest board for {wanted} is {smallest.name}, at {at}")
+    remedies = _remedies(error, target, budget, nearest, smallest)
+    return UnreachableError(f"{'. '.join(sentences)}. Try {', '.join(remedies)}")
 
 
-def _reason(
-    error: InfeasibleError,
-    budget: Budget,
-    name: str,
-    clock: float,
-    fps: Fraction | None,
-    nearest: Fraction | None,
-) -> str:
-    asked = "" if fps is None else f"{shown_rate(fps)} images/s"
-    per_image = f"an image may take {error.wanted:,} cycles at {clock:g} MHz"
-    if error.resource is None or error.needed is None:
-        return (
-            f"{asked} can't be reached on {name}: {per_image}, and {error.process} takes more,"
-            " whatever is spent on it"
-        )
-    needed = (error.needed + budget.reserved).named()[error.resource]
-    there = getattr(budget.device, error.resource)
-    limit = budget.limits.named()[error.resource]
-    of = (
-        f"{limit:,}"
-        if limit == there
-        else f"{limit:,}, which is {float(budget.share):.0%} of {there:,}"
+def _too_fast(error: InfeasibleError, target: Target, wanted: str, port: str) -> str:
+    takes = port or f"{error.process} takes more, whatever is spent on it"
+    return (
+        f"{wanted} can't be reached on {target.board.name}: at {target.clock_mhz:g} MHz an image"
+        f" may take {error.wanted:,} clock cycles, and {takes}"
     )
-    lack = f"{needed:,} {RESOURCES[error.resource]} instead of {of}"
-    most = f"most of them for {error.process}"
-    if nearest is None:
-        return f"the model does not fit on {name} at any rate: it takes at least {lack}, {most}"
-    return f"{asked} do not fit on {name}: {per_image}, which takes {lack}, {most}"
+
+
+def _too_large(error: InfeasibleError, target: Target, budget: Budget, wanted: str) -> str:
+    lack = f"{_lack(error, budget)}, most of them for {error.process}"
+    if error.nearest is None:
+        return (
+            f"the model does not fit on {target.board.name} at any rate: the slowest plan takes"
+            f" {lack}"
+        )
+    return (
+        f"{wanted} do not fit on {target.board.name}: at {target.clock_mhz:g} MHz an image may take"
+        f" {error.wanted:,} clock cycles, and the least plan for that takes {lack}"
+    )
+
+
+def _lack(error: InfeasibleError, budget: Budget) -> str:
+    """Return what there is too little of: what is needed, and what there is of it."""
+    assert error.resource is not None
+    needed, limit, there = _counts(error, budget)
+    of = f"{limit:,}" if limit == there else f"{limit:,}, {float(budget.share):.0%} of {there:,}"
+    return f"{needed:,} {RESOURCES[error.resource]} where there are {of}"
+
+
+def _counts(error: InfeasibleError, budget: Budget) -> tuple[int, int, int]:
+    """Return what is needed of the resource that limits, may be taken, and is there."""
+    assert error.resource is not None
+    assert error.needed is not None
+    return (
+        getattr(error.needed + budget.reserved, error.resource),
+        getattr(budget.limits, error.resource),
+        getattr(budget.device, error.resource),
+    )
+
+
+def _remedies(
+    error: InfeasibleError,
+    target: Target,
+    budget: Budget,
+    nearest: Fraction | None,
+    smallest: Board | None,
+) -> list[str]:
+    found = []
+    if nearest is not None:
+        found.append(f"--target-fps {below(nearest)}")
+    if smallest is not None:
+        found.append(f"--board {smallest.name}")
+    if error.resource == "lut":
+        needed, limit, there = _counts(error, budget)
+        if limit < needed <= there:
+            found.append("a larger --max-utilization")
+    if nearest is not None and target.clock_mhz < target.board.highest_clock_mhz:
+        found.append(f"--clock-mhz up to {target.board.highest_clock_mhz}")
+    return [*found, "or a model that is smaller or of fewer bits"]
 
 
 def shown_rate(rate: Fraction | float) -> str:
@@ -97,4 +127,4 @@ def shown_rate(rate: Fraction | float) -> str:
 def below(rate: Fraction | float) -> str:
     """Return a number for ``--target-fps`` of three digits or more, and not above ``rate``."""
     places = max(0, 2 - math.floor(math.log10(rate)))
-    return f"{float(Fraction(math.floor(rate * 10**places), 10**places)):.{places}f}"
+    return f"{math.floor(rate * 10**places) / 10**places:.{places}f}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,13 +15,16 @@ from lutloom.targets import TargetError
 
 if TYPE_CHECKING:
     from lutloom.boards import Board
-    from lutloom.codegen.planning.budget import Budget, Planned
+    from lutloom.codegen.planning.budget import Budget, InfeasibleError, Planned
     from lutloom.core.graph import Graph
     from lutloom.core.plan import Plan
     from lutloom.targets import Target
 
 UTILIZATION = 0.7
 """The share of a board's look-up tables that a plan may take unless the user says otherwise."""
+
+SLOWEST = 1 << 40
+"""More clock cycles an image than any plan takes."""
 
 PLAIN_WORD_BITS = 64
 """The width of the streams of a plain plan."""
@@ -98,12 +100,43 @@ def make_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
         return planned_for(processes, target, wish).plan
     except InfeasibleError as error:
         raise unreachable(
-            error,
+            error if error.nearest else _of_slowest(error, processes, target, wish),
             target=target,
             budget=budget_of(processes, target, wish),
             fps=wish.fps,
+            port=_slow_port(processes, error.wanted, _word_bits(target, wish)[-1]),
             smallest=smallest_board(processes, target, wish),
         ) from error
+
+
+def _of_slowest(
+    error: InfeasibleError, processes: Graph, target: Target, wish: Wish
+) -> InfeasibleError:
+    """Return the error of the slowest plan, where none fits: what the model takes at least."""
+    from lutloom.codegen.planning import InfeasibleError
+
+    if wish.fps is None:
+        return error
+    slowest = replace(wish, fps=target.clock / SLOWEST)
+    try:
+        planned_for(processes, target, slowest)
+    except InfeasibleError as found:
+        return found
+    return error
+
+
+def _slow_port(processes: Graph, cycles: int, word_bits: int) -> str:
+    """Return what is to be said of an input or output that takes more than ``cycles``, if any."""
+    for what, values in (("input", processes.inputs), ("output", processes.outputs)):
+        for value in values:
+            type_ = processes.types[value]
+            bits = type_.size * type_.element.bits
+            beats = -(-bits // word_bits)
+            if beats > cycles:
+                return (
+                    f"the {what} {value} has {bits:,} bits, {beats:,} transfers of {word_bits} bits"
+                )
+    return ""
 
 
 def planned_for(processes: Graph, target: Target, wish: Wish) -> Planned:
@@ -127,17 +160,54 @@ def smallest_board(processes: Graph, target: Target, wish: Wish) -> Board | None
     Each board runs at its own clock, or at the one that was asked for.
     """
     from lutloom.boards import boards_by_size
-    from lutloom.codegen.planning import InfeasibleError
 
     for board in boards_by_size():
         clock = target.clock_mhz if target.is_clock_given else board.clock_mhz
         candidate = replace(target, board=board, clock_mhz=clock)
         if clock > board.highest_clock_mhz or _is_no_better(candidate, target):
             continue
-        with suppress(InfeasibleError):
-            planned_for(processes, candidate, wish)
+        if _has_plan(processes, candidate, wish):
             return board
     return None
+
+
+def _has_plan(processes: Graph, target: Target, wish: Wish) -> bool:
+    from lutloom.codegen.planning import cycles_for
+    from lutloom.codegen.planning.planner import Planner
+
+    budget, word_bits = budget_of(processes, target, wish), _word_bits(target, wish)
+    if _weight_bits(processes) > _memory_bits(budget):
+        return False
+    planner = Planner.of(processes, budget, word_bits)
+    cycles = SLOWEST if wish.fps is None else cycles_for(wish.fps, target.clock)
+    if cycles < planner.formulation.fewest_cycles[1]:
+        return False  # what that takes need not be found out
+    return planner.fits(cycles) and planner.least(cycles) is not None
+
+
+def _weight_bits(processes: Graph) -> int:
+    """Return how many bits the weights of all matrices have."""
+    from lutloom.codegen.kernels import KERNELS
+    from lutloom.codegen.streams import processes_of, site_of
+    from lutloom.core.ops import MatVec
+    from lutloom.core.plan import Folding
+
+    return sum(
+        KERNELS[node.op.name].weight_bits(site_of(processes, node), Folding())
+        * node.op.matrix.data.size
+        for node in processes_of(processes).values()
+        if isinstance(node.op, MatVec)
+    )
+
+
+def _memory_bits(budget: Budget) -> int:
+    """Return how many bits of constants there is room for, if nothing else takes any.
+
+    A look-up table holds 64 of them, a block RAM 18 Kbit, an UltraRAM 288 Kbit if any.
+    """
+    limits, has_contents = budget.limits, budget.device.uram_has_contents
+    ultra = 288 * limits.uram if has_contents else 0
+    return 64 * limits.lut + 1024 * (18 * limits.bram18 + ultra)
 
 
 def _is_no_better(candidate: Target, target: Target) -> bool:
