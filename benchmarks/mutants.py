@@ -571,6 +571,27 @@ MUTANTS = (
         ("tests/codegen/kernels/test_threshold.py",),
     ),
     Mutant(
+        "packed weights that count from 0, not from the least one",
+        "hls_templates/include/lutloom/packed.hpp",
+        "(cut, lane) + missing",
+        "(cut, lane)",
+        ("tests/codegen/kernels/test_packed.py",),
+    ),
+    Mutant(
+        "packed codes that count from 0, not from the least one",
+        "codegen/kernels/sums.py",
+        "return -self.factor * least_code(self.x) * totals",
+        "return 0 * totals",
+        ("tests/codegen/kernels/test_packed.py",),
+    ),
+    Mutant(
+        "packed codes of which all but the last are above the least one",
+        "hls_templates/include/lutloom/packed.hpp",
+        "IS_SIGNED && lane < N",
+        "IS_SIGNED && lane + 1 < N",
+        ("tests/codegen/kernels/test_packed.py",),
+    ),
+    Mutant(
         "agreeing lanes that don't count weights of -1",
         "codegen/kernels/matmul.py",
         "start, of_b = exact.start - factor * terms, exact.of_b + factor",

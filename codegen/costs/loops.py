@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lutloom.codegen.costs.parts import Control, Counter, Part, Parts, Ram, Registers, Rom
+from lutloom.codegen.kernels.kernel import kept_memory, memory_beside
 from lutloom.codegen.timing import PIPELINE_DEPTH
 from lutloom.core.plan import Memory
 
@@ -34,12 +35,20 @@ def counters(*states: int) -> Parts:
     return tuple((1, Counter(count)) for count in states if count > 1)
 
 
-def constants(copies: int, words: int, bits: int, memory: Memory = Memory.AUTO) -> Parts:
-    """Return ``copies`` tables of constants; one of a single word is part of what reads it."""
+def constants(copies: int, words: int, bits: int, memory: Memory | None = None) -> Parts:
+    """Return ``copies`` tables of constants; one of a single word is part of what reads it.
+
+    Without ``memory`` they stand beside the main ones.
+    """
+    memory = memory_beside(words) if memory is None else memory
     return ((copies, Rom(words, bits, memory)),) if words > 1 and bits > 0 else ()
 
 
-def buffer(words: int, bits: int, memory: Memory = Memory.AUTO) -> Parts:
-    """Return a memory that is written and read; a single word is a register."""
+def buffer(words: int, bits: int, memory: Memory | None = None) -> Parts:
+    """Return a memory that is written and read; a single word is a register.
+
+    Without ``memory`` it stands beside the main one.
+    """
+    memory = kept_memory(words, bits) if memory is None else memory
     part: Part = Ram(words, bits, memory) if words > 1 else Registers(bits)
     return ((1, part),) if words > 0 else ()

@@ -11,7 +11,7 @@ from lutloom.codegen.costs.parts import Adder, AdderTree, Multiplexer, Parts, Re
 from lutloom.codegen.costs.products import Products, constant_product, times
 from lutloom.codegen.costs.starts import Starts
 from lutloom.codegen.kernels import matmul
-from lutloom.core.plan import Folding, Multiplier
+from lutloom.core.plan import Folding, Memory, Multiplier
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
@@ -59,7 +59,7 @@ def _row_starts(stored: Stored, b: int, out: int, folding: Folding, folds: int) 
     """Return what sums up the codes of each stored row, and keeps it, where anything needs that."""
     if stored.rest.of_b == 0:
         return ()
-    kept = buffer(folds, out)
+    kept = buffer(folds, out, Memory.LUTRAM)
     return (
         (1, AdderTree(folding.simd, b)),
         *constant_product(out, stored.rest.of_b),

@@ -22,6 +22,8 @@ from lutloom.codegen.kernels.kernel import (
     Legal,
     Site,
     divisors,
+    kept_memory,
+    storage,
 )
 from lutloom.codegen.kernels.packed import WIDER_FACTOR
 from lutloom.codegen.kernels.places import ByPlace
@@ -116,7 +118,7 @@ def _code(site: Site, folding: Folding) -> Code:
             "buffer": walk.arguments,
             "beats": walk.beats,
             # The plan's memory is that of the weights.
-            "storage": "",
+            "storage": storage(kept_memory(walk.depth, pe * sums.x.bits)),
             "is_disjoint": False,
             "is_uniform": starts.is_uniform,
             "fill": decimal(_fill(site)[0]),

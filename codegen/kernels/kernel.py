@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.codegen.fifo_memory import LUTS_A_BRAM, block_rams
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 from lutloom.core.types import TensorType
 
@@ -35,6 +37,8 @@ PRODUCTS = (Multiplier.AUTO, Multiplier.FABRIC, Multiplier.DSP)
 
 # Shallower tables than this fit a look-up table a bit: no block RAM for them.
 _BRAM_WORDS = 65
+# What four look-up tables of a slice hold, and its multiplexers choose from (UG474).
+_MOST_WORDS_BESIDE = 256
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,12 @@ class Table:
     reshape: int = 0
     memory: Memory = Memory.AUTO
     is_hexadecimal: bool = False
+
+    @property
+    def words(self) -> int:
+        """How many words a memory has: all that is not read in parallel."""
+        apart = {*self.complete, self.reshape}
+        return prod(n for place, n in enumerate(self.data.shape, 1) if place not in apart)
 
 
 @dataclass(frozen=True)
@@ -166,7 +176,31 @@ def number_table(name: str, data: IntArray, note: str, complete: tuple[int, ...]
     signed = lo < 0
     needed = max(hi.bit_length(), (~lo).bit_length() if signed else 0) + signed
     bits = next(b for b in (8, 16, 32, 64) if b >= needed)
-    return Table(name, data, signed, bits, note, complete)
+    return beside(Table(name, data, signed, bits, note, complete))
+
+
+def beside(table: Table) -> Table:
+    """Return ``table``, which stands beside the main memory, bound by its depth."""
+    return replace(table, memory=memory_beside(table.words))
+
+
+def memory_beside(words: int) -> Memory:
+    """Return what so many constants beside the main ones lie in; a single one is no memory."""
+    if words == 1:
+        return Memory.AUTO
+    return Memory.LUTRAM if words <= _MOST_WORDS_BESIDE else Memory.BRAM
+
+
+def kept_memory(words: int, bits: int) -> Memory:
+    """Return what words that a process keeps beside its main memory lie in, by what wastes least.
+
+    Four look-up tables are 32 words of six bits, or 64 of three (RAM32M, RAM64M: UG474).
+    """
+    if words == 1:
+        return Memory.AUTO
+    columns = -(-bits // 6) if words <= 32 else -(-bits // 3) * -(-words // 64)
+    is_small = 4 * columns <= LUTS_A_BRAM * block_rams(bits, words)
+    return Memory.LUTRAM if is_small else Memory.BRAM
 
 
 def multiplier_policy(folding: Folding, narrower_bits: int) -> str:

@@ -17,7 +17,16 @@ from math import gcd, prod
 
 from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels.bilinear import Bilinear, wrapped
-from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, storage
+from lutloom.codegen.kernels.kernel import (
+    Code,
+    Kernel,
+    Lanes,
+    Legal,
+    Site,
+    divisors,
+    kept_memory,
+    storage,
+)
 from lutloom.codegen.kernels.packed import least_code, least_weight
 from lutloom.codegen.kernels.sums import (
     not_packed,
@@ -139,6 +148,13 @@ def _code(site: Site, folding: Folding) -> Code:
             "depth": rows // folding.pe * (terms // folding.simd),
             "word_bits": word_bits,
             "storage": storage(folding.memory),
+            "folds": terms // folding.simd,
+            "vector_bits": folding.simd * a.element.bits,
+            "vector_storage": storage(
+                kept_memory(terms // folding.simd, folding.simd * a.element.bits)
+            )
+            if rows > folding.pe
+            else "",
             "stored_bits": stored.bits,
             "base": decimal(wrapped(stored.base, 64)),
             "step": decimal(wrapped(stored.step, 64)),

@@ -17,6 +17,8 @@ from lutloom.codegen.kernels.kernel import (
     Legal,
     Site,
     divisors,
+    kept_memory,
+    storage,
 )
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.sums import Sums, not_packed, sharing_multipliers
@@ -95,6 +97,12 @@ def _code(site: Site, folding: Folding) -> Code:
             "columns": columns,
             "groups": op.groups,
             "vectors": _vectors(site),
+            "folds": columns // simd,
+            "word_bits": simd * sums.x.bits,
+            # With one word of rows a vector is read as it comes.
+            "storage": storage(kept_memory(columns // simd, simd * sums.x.bits))
+            if rows > pe * op.groups
+            else "",
             "is_uniform": starts.is_uniform,
             **sums.facts(folding),
         },

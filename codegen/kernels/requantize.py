@@ -16,6 +16,7 @@ from lutloom.codegen.kernels.kernel import (
     Legal,
     Site,
     Table,
+    beside,
     coding,
     divisors,
     no_weights,
@@ -91,17 +92,17 @@ def slope_code(site: Site, folding: Folding, slope: Slope) -> Code:
     bits, is_signed = factor_bits(line)
     factor = f"ap_{'' if is_signed else 'u'}int<{bits}>"
     sums = sum_bits(site, slope)
+
+    def bound_of(name: str, levels: IntArray, note: str) -> Table:
+        return beside(Table(name, levels, bounds.signed, bounds.bits, note, (2,)))
+
     product = f"{folding.multiplier.value.capitalize()}Multiplier"
     return Code(
         tables=(
             number_table("multipliers", factors, "What codes are multiplied with.", (2, 3)),
             number_table("biases", biases, "What is added to the products.", (2, 3)),
-            Table(
-                "lowest", lowest, bounds.signed, bounds.bits, "Codes of the lowest levels.", (2,)
-            ),
-            Table(
-                "highest", highest, bounds.signed, bounds.bits, "Codes of the highest ones.", (2,)
-            ),
+            bound_of("lowest", lowest, "Codes of the lowest levels."),
+            bound_of("highest", highest, "Codes of the highest ones."),
         ),
         facts={
             "channels": tensor.channels,

@@ -151,11 +151,12 @@ class Sums:
     def weight_codes(self, folding: Folding) -> IntArray:
         """Return the weights as they are stored, less their ``factor``, in their shape."""
         if packing_of(self.x, self.stored, folding.multiplier) is not None:
-            return self._integers - least_weight(self.stored)
-        return self.stored.encode(self._integers)
+            return self.stored_weights - least_weight(self.stored)
+        return self.stored.encode(self.stored_weights)
 
     @property
-    def _integers(self) -> IntArray:
+    def stored_weights(self) -> IntArray:
+        """The weights less their ``factor``, in their shape."""
         return self.weights.int64 // (self.divisor or 1) * (1 if self.step else 0)
 
     def starts(self, totals: NDArray[np.integer], border: NDArray[np.integer]) -> IntArray:
@@ -179,7 +180,7 @@ class Sums:
         import numpy as np
 
         if packing_of(self.x, self.stored, folding.multiplier) is not None:
-            totals: IntArray = self._integers.sum(axis=axis)
+            totals: IntArray = self.stored_weights.sum(axis=axis)
             return -self.factor * least_code(self.x) * totals
         counted: IntArray = (self.weights.data < 0).sum(axis=axis, dtype=np.int64)
         return self.factor * counted if self.product == "xnor" else 0 * counted

@@ -23,6 +23,7 @@ from lutloom.codegen.kernels.kernel import (
     Legal,
     Site,
     Table,
+    beside,
     bound,
     by_lane,
     divisors,
@@ -201,7 +202,8 @@ def parallel(site: Site, stairs: Stairs, layout: tuple[int, int]) -> Code:
             ("heights", steps, "What each step adds to the code.", (2, 3)),
         ):
             # Both are of one type in C++.
-            tables.append(Table(name, data, level.signed, level.bits, what, complete))
+            table = Table(name, data, level.signed, level.bits, what, complete)
+            tables.append(beside(table))
     return Code(
         tables=tuple(tables),
         facts={

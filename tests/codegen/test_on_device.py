@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from lutloom.boards.device import Device, Family
-from lutloom.codegen import check_plan, lower, unfolded_plan
+from lutloom.codegen import check_plan, default_plan, lower, unfolded_plan
+from lutloom.codegen.costs import Confidence
 from lutloom.codegen.costs.processes import process_cost
 from lutloom.codegen.folding import settled_plan
 from lutloom.codegen.kernels import KERNELS
+from lutloom.codegen.kernels.kernel import kept_memory, memory_beside
 from lutloom.codegen.on_device import decided, on_device
 from lutloom.codegen.streams import processes_of, site_of
 from lutloom.core.errors import PlanError
@@ -17,6 +19,7 @@ from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import MatVec, MaxPool
 from lutloom.core.plan import FifoMemory, Folding, Memory, Multiplier, Plan
 from lutloom.core.types import Const, IntType, TensorType
+from tests.codegen.conftest import image_graph
 
 ZYNQ = Device(Family.ZYNQ_7000, 53_200, 106_400, 280, 0, 220)
 MPSOC = Device(Family.ZYNQ_ULTRASCALE_PLUS, 230_400, 460_800, 624, 96, 1_728)
@@ -49,7 +52,18 @@ def test_nothing_is_left_open_on_a_device(device: Device) -> None:
         legal = KERNELS[node.op.name].legal(site, folding)
         assert folding.memory is not Memory.AUTO or legal.memory == (Memory.AUTO,)
         assert folding.multiplier is not Multiplier.AUTO or legal.multiplier == (Multiplier.AUTO,)
+        sure = process_cost(site, folding, device).confidences
+        assert {sure.bram18, sure.uram, sure.dsp} == {Confidence.EXACT}
     assert on_device(graph, plan, device) == plan
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_block_rams_and_slices_of_whole_networks_are_certain(seed: int) -> None:
+    graph = lower(image_graph(seed))
+    plan = on_device(graph, default_plan(graph, cycles=200), MPSOC)
+    for name, node in processes_of(graph).items():
+        sure = process_cost(site_of(graph, node), plan.foldings[name], MPSOC).confidences
+        assert {sure.bram18, sure.uram, sure.dsp} == {Confidence.EXACT}, (name, plan.foldings)
 
 
 def test_what_a_plan_says_stays() -> None:
@@ -139,6 +153,21 @@ def test_constants_in_ultra_ram_are_refused_with_the_reason() -> None:
     )
     with pytest.raises(PlanError, match=message):
         check_plan(graph, folded(graph, y=Folding(memory=Memory.URAM)))
+
+
+def test_what_stands_beside_the_main_memory_is_bound_by_its_size() -> None:
+    """So is what is kept: four look-up tables for 64 words of three bits, 64 a block RAM."""
+    assert [memory_beside(words) for words in (1, 2, 256, 257)] == [
+        Memory.AUTO,
+        Memory.LUTRAM,
+        Memory.LUTRAM,
+        Memory.BRAM,
+    ]
+    assert kept_memory(1, 512) is Memory.AUTO
+    for words, bits in ((32, 96), (64, 36), (1024, 3)):
+        assert kept_memory(words, bits) is Memory.LUTRAM
+    for words, bits in ((65, 36), (1024, 4), (4096, 72)):
+        assert kept_memory(words, bits) is Memory.BRAM
 
 
 def test_forms_are_chosen_as_ever() -> None:

@@ -207,7 +207,7 @@ def test_kernels_are_seen_with_their_streams() -> None:
     assert directions(functions["duplicate"], names)["others"] == {"write"}
     assert directions(functions["concat"], names) == {"out": {"write"}, "ins": {"read"}}
     assert directions(functions["split"], names) == {"in": {"read"}, "outs": {"write"}}
-    assert functions["matvec"].parameters[2].dimensions == 2
+    assert functions["matvec"].parameters[3].dimensions == 2
 
 
 # Each mutant: a text that the design holds, what it becomes, and what is said of it.

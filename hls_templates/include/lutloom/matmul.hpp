@@ -25,6 +25,7 @@ template <int REPEATS, int ROWS_A, int ROWS_B, int COLUMNS, int PE, int SIMD, ty
 void matmul(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in_a,
             hls::stream<ap_uint<SIMD * B::width> >& in_b,
             hls::stream<ap_uint<PE * OUT_BITS> >& out,
+            ap_uint<SIMD * Product::kInputBits> (&vector)[COLUMNS / SIMD],
             ap_uint<SIMD * Product::kWeightBits> (
                 &memory)[PE][(ROWS_B / PE) * (COLUMNS / SIMD)]) {
 #pragma HLS INLINE
@@ -41,9 +42,9 @@ void matmul(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in_a,
   // A bank of a single word is read in the beat after it was written: that is a register.
   ap_uint<SIMD * Product::kWeightBits> only[PE];
 #pragma HLS ARRAY_PARTITION variable=only type=complete dim=1
-  ap_uint<SIMD * Product::kInputBits> vector[kColumnFolds];
   ap_uint<OUT_BITS> starts[PE][kRowFolds];
 #pragma HLS ARRAY_PARTITION variable=starts type=complete dim=1
+#pragma HLS BIND_STORAGE variable=starts type=ram_s2p impl=lutram
   ap_uint<OUT_BITS> sums[PE];
 #pragma HLS ARRAY_PARTITION variable=sums type=complete dim=1
   ap_uint<OUT_BITS> start_so_far = 0;

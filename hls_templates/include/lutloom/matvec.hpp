@@ -33,7 +33,7 @@
 
 namespace lutloom {
 
-// COLUMNS are those of a group, ROWS those of all groups; VECTORS have parts for all groups.
+// `vector` keeps the words of a group for its other rows. COLUMNS are those of a group, ROWS those of all groups; VECTORS have parts for all groups.
 // weights: words of PE * SIMD lanes, row-major, in the order in which the loop needs them.
 // starts [classes * ROWS / PE][PE], or [1][1] if all rows and places share one; Places says where
 // those of a class begin.
@@ -42,6 +42,7 @@ template <int ROWS, int COLUMNS, int GROUPS, int VECTORS, int PE, int SIMD, type
           int START_LANES, typename RowStart, int HEIGHT, typename ColumnStart, int WIDTH>
 void grouped_matvec(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in,
                     hls::stream<ap_uint<PE * OUT_BITS> >& out,
+                    ap_uint<SIMD * Product::kInputBits> (&vector)[COLUMNS / SIMD],
                     const Entry (&weights)[ENTRIES][CHUNKS],
                     const Start (&starts)[START_FOLDS][START_LANES],
                     const RowStart (&row_starts)[HEIGHT],
@@ -61,7 +62,6 @@ void grouped_matvec(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in,
                     (START_FOLDS == 1 && START_LANES == 1),
                 "there should be one start for each row, or one for all");
 
-  ap_uint<SIMD * Product::kInputBits> vector[kColumnFolds];
   ap_uint<OUT_BITS> sums[PE];
 #pragma HLS ARRAY_PARTITION variable=sums type=complete dim=1
   Weights reader;
@@ -118,11 +118,12 @@ template <int ROWS, int COLUMNS, int VECTORS, int PE, int SIMD, typename Product
           typename Entry, int ENTRIES, int CHUNKS, typename Start, int START_FOLDS,
           int START_LANES>
 void matvec(hls::stream<ap_uint<SIMD * Product::kInputBits> >& in,
-            hls::stream<ap_uint<PE * OUT_BITS> >& out, const Entry (&weights)[ENTRIES][CHUNKS],
-            const Start (&starts)[START_FOLDS][START_LANES]) {
+            hls::stream<ap_uint<PE * OUT_BITS> >& out,
+            ap_uint<SIMD * Product::kInputBits> (&vector)[COLUMNS / SIMD],
+            const Entry (&weights)[ENTRIES][CHUNKS], const Start (&starts)[START_FOLDS][START_LANES]) {
 #pragma HLS INLINE
   grouped_matvec<ROWS, COLUMNS, 1, VECTORS, PE, SIMD, Product, OUT_BITS>(
-      in, out, weights, starts, kEverywhere, kEverywhere);
+      in, out, vector, weights, starts, kEverywhere, kEverywhere);
 }
 
 }  // namespace lutloom
