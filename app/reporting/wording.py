@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from unicodedata import east_asian_width
 
 from lutloom.core.errors import readable
 
@@ -15,7 +17,8 @@ def shown(name: str) -> str:
 
 
 def shortened(name: str, length: int) -> str:
-    """Return ``name`` in ``length`` characters at most: its end, which tells more than its front.
+    """Return ``name`` in ``length`` characters at most, wide ones counted twice: its end, which
+    tells more than its front.
 
     What the exporter put behind the module's name, the operator, goes first.
 
@@ -25,13 +28,22 @@ def shortened(name: str, length: int) -> str:
     '…tures.conv1.layer/window'
     """
     text = shown(name)
-    if len(text) <= length:
+    if _width(text) <= length:
         return text
     module, _, operator = text.rpartition(".")
     if module:
         _, slash, of = operator.partition("/")
         text = f"{module}{slash}{of}"
-    return text if len(text) <= length else f"…{text[1 - length :]}"
+    if _width(text) <= length:
+        return text
+    widths = accumulate(map(_width, reversed(text)))
+    kept = sum(width < length for width in widths)
+    return f"…{text[len(text) - kept :]}"
+
+
+def _width(text: str) -> int:
+    """Return how many narrow characters ``text`` is as wide as."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def size(shape: Sequence[int]) -> str:

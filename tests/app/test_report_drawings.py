@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import html
+import re
+import shutil
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +26,19 @@ from lutloom.reporting.wording import shortened
 from tests.random_branches import random_branched_network
 
 _GAP, _LANE = 10, 4
+# Run in the page: how wide it is, and which texts leave their boxes.
+MEASURE = """<script>
+const outside = [];
+for (const drawn of document.querySelectorAll(".graph a, .graph .port")) {
+  const box = drawn.querySelector("rect.box").getBBox();
+  for (const text of drawn.querySelectorAll("text")) {
+    const at = text.getBBox();
+    if (at.x < box.x || at.x + at.width > box.x + box.width) outside.push(text.textContent);
+  }
+}
+parent.document.documentElement.setAttribute(
+  "data-found", document.documentElement.scrollWidth + "|" + outside.join(";"));
+</script>"""
 
 
 @st.composite
@@ -166,6 +183,34 @@ def test_shortened_names_fit_and_show_nothing_that_moves_a_cursor(name: str, len
     found = shortened(name, length)
     assert len(found) <= length
     assert found.isprintable()
+
+
+def test_wide_characters_take_the_room_of_two() -> None:
+    assert shortened("模型模型模型", 12) == "模型模型模型"
+    assert shortened("模型模型模型", 11) == "…型模型模型"
+
+
+def test_pages_fit_a_phone_and_names_their_boxes(branched: Build, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs chromium")
+    page = (branched.directory / "report.html").read_text(encoding="utf-8")
+    measured = re.sub(r"<meta http-equiv[^>]*>", "", page).replace("</body>", f"{MEASURE}</body>")
+    (tmp_path / "frame.html").write_text(
+        f'<iframe width="320" height="900" srcdoc="{html.escape(measured)}"></iframe>'
+    )
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000")
+    run = subprocess.run(
+        [chromium, *options, "--dump-dom", (tmp_path / "frame.html").as_uri()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    (found,) = re.findall(r'data-found="([^"]*)"', run.stdout)
+    width, _, outside = found.partition("|")
+    assert 200 < int(width) <= 320
+    assert outside == ""
 
 
 def test_the_examples_of_numbers_are_right() -> None:
