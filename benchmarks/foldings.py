@@ -1,11 +1,12 @@
 """Hold our cost model and our plans against the foldings that FINN publishes.
 
-    python benchmarks/foldings.py FOLDER [DESIGN ...] [--networks DIR] [--layers]
+    python benchmarks/foldings.py FOLDER [DESIGN ...] [--networks DIR] [--layers] [--plans]
 
 FOLDER has the files of finn-examples (build/*/folding_config/*.json, BSD-3-Clause), named
 EXAMPLE__FILE as ``benchmarks/finn/networks.py`` lists them. Networks have random weights: they are
 built with Brevitas, exported and streamlined, and kept in DIR if one is given. What is printed is
-Markdown.
+Markdown. With --plans our own plans are made for the rate of each folding, with no more of anything
+than it takes, and for the highest rate; it ends with an error where a plan takes more.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from benchmarks.finn.compare import (
 )
 from benchmarks.finn.mapping import mapped
 from benchmarks.finn.networks import DESIGNS, processes_of_design
+from benchmarks.finn.plans import against_table, plan_against, rate_table
 from benchmarks.finn.published import PublishedFolding
 from lutloom.boards import load_board
 
@@ -46,6 +48,7 @@ def main() -> None:
     parser.add_argument("designs", nargs="*", metavar="DESIGN", help=", ".join(DESIGNS))
     parser.add_argument("--networks", type=Path, help="where networks are kept")
     parser.add_argument("--layers", action="store_true", help="layer by layer, too")
+    parser.add_argument("--plans", action="store_true", help="our plans, too")
     arguments = parser.parse_args()
     for name in arguments.designs:
         if name not in DESIGNS:
@@ -55,16 +58,33 @@ def main() -> None:
         networks.mkdir(parents=True, exist_ok=True)
         names = arguments.designs or list(DESIGNS)
         comparisons = [compare(name, arguments.folder, networks) for name in names]
+        _print_models(comparisons, with_layers=arguments.layers)
+        if arguments.plans:
+            _print_plans(comparisons, networks)
+
+
+def _print_models(comparisons: list[Comparison], *, with_layers: bool) -> None:
     print("## Layers by both models\n")
     print(estimate_table(comparisons))
     print("## What FINN's report leaves out, by our model\n")
     print(missing_table(comparisons))
     print("## What synthesis counted\n")
     print(synthesized_table(comparisons))
-    if arguments.layers:
+    if with_layers:
         for comparison in comparisons:
             print(f"### {comparison.name}\n")
             print(layer_table(comparison))
+
+
+def _print_plans(comparisons: list[Comparison], networks: Path) -> None:
+    against = [plan_against(comparison) for comparison in comparisons]
+    print("## Our plans, within what the foldings take by our model\n")
+    print(against_table(against))
+    print("## The highest rates that we estimate to fit\n")
+    print(rate_table(comparisons, networks))
+    more = [found.published.name for found in against if not found.is_no_more]
+    if more:
+        raise SystemExit(f"more than the folding: {', '.join(more)}")
 
 
 if __name__ == "__main__":

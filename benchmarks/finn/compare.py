@@ -7,9 +7,11 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING
 
+from lutloom.boards import load_board
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.costs.design import DesignCost, Kind, design_cost
 from lutloom.codegen.costs.resources import Resources, total
+from lutloom.codegen.costs.shell import shell_cost
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.streams import processes_of, site_of
 
@@ -141,7 +143,8 @@ def _missing_row(comparison: Comparison) -> tuple[object, ...]:
 def synthesized_table(comparisons: Iterable[Comparison]) -> str:
     """Return both models beside what a synthesis tool counted.
 
-    FINN's estimate is that of its layers, ours that of the whole design without the shell.
+    FINN's estimate is that of its layers, ours that of the whole design, with the shell if what
+    was synthesized has one.
     """
     head = (
         *("design, source", "LUT", "FINN says", "ours", "ratio", "FF", "ours", "ratio"),
@@ -153,8 +156,10 @@ def synthesized_table(comparisons: Iterable[Comparison]) -> str:
 def _synthesized(comparison: Comparison) -> Iterable[tuple[object, ...]]:
     estimates = [layer.estimate for layer in comparison.mapped.layers]
     lut, bram18, dsp = (sum(getattr(e, key) for e in estimates) for key in ("lut", "bram18", "dsp"))
-    ours = comparison.cost.total.resources
+    board, streams = load_board(comparison.published.board), 2
+    shell = shell_cost(board, streams, comparison.mapped.plan.word_bits).resources
     for found in comparison.published.synthesized:
+        ours = comparison.cost.total.resources + (shell if found.has_shell else Resources())
         yield (
             f"{comparison.name}: {found.source}",
             *(found.lut, lut, ours.lut, ratio(ours.lut, found.lut)),

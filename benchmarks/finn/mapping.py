@@ -19,10 +19,11 @@ from benchmarks.finn import formulas
 from benchmarks.finn.formulas import Estimate, Operands, Product, Windowing
 from lutloom.boards.device import DspType
 from lutloom.codegen.fifos import fifo_depths
-from lutloom.codegen.folding import default_plan, over_limit, settled_plan
+from lutloom.codegen.folding import default_plan, over_limit
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.kernels.kernel import divisors
 from lutloom.codegen.kernels.packed import packed_multiplier
+from lutloom.codegen.on_device import on_device
 from lutloom.codegen.streams import Wiring, processes_of, site_of, streams_of
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 
@@ -72,16 +73,18 @@ class Mapped:
 
 
 def mapped(graph: Graph, published: PublishedFolding, device: Device) -> Mapped:
-    """Return ``published`` on the processes of ``graph``; FIFO depths are ours."""
+    """Return ``published`` on the processes of ``graph``.
+
+    What the file leaves open is chosen for ``device`` as always, and FIFOs are as deep as ours.
+    """
     walk = _Walk(graph, published, device)
     layers = tuple(walk.layers())
     interval = max(layer.estimate.cycles for layer in layers)
     plan = default_plan(graph, cycles=interval)
     for name, folding in walk.foldings.items():
         plan = plan.with_folding(name, folding)
-    plan = settled_plan(graph, plan)
     plan = replace(plan, fifos=fifo_depths(Wiring(graph, plan)))
-    return Mapped(graph, plan, layers, published.left())
+    return Mapped(graph, on_device(graph, plan, device), layers, published.left())
 
 
 class _Walk:

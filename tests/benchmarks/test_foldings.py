@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +22,12 @@ from benchmarks.finn.compare import (
 from benchmarks.finn.formulas import Estimate, Operands, Product, Windowing
 from benchmarks.finn.mapping import Mapped, mapped
 from benchmarks.finn.networks import PublishedDesign, keyword_layers
+from benchmarks.finn.plans import against_table, in_least_forms, plan_against, rate_table
 from benchmarks.finn.published import PublishedFolding, Synthesized
 from lutloom.boards import load_board
-from lutloom.codegen.costs.design import Kind
+from lutloom.codegen.costs.design import DesignCost, Kind
 from lutloom.codegen.costs.processes import process_cost
+from lutloom.codegen.costs.shell import shell_cost
 from lutloom.codegen.folding import check_plan
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.lower import lower
@@ -230,9 +234,10 @@ def test_a_separable_convolution_finds_its_paddings_windows_and_thresholds(tmp_p
     assert on.plan.foldings["dense/window"] == Folding(1, 2, Memory.LUTRAM)
     # rows share a slice, as in MVAU_rtl
     assert on.plan.foldings["dense"].multiplier is Multiplier.PACKED_25
-    assert on.plan.foldings["depth"] == Folding(4, 1, multiplier=Multiplier.FABRIC)
+    assert on.plan.foldings["depth"].multiplier is Multiplier.FABRIC
     for name, pe in (("dense", 1), ("depth", 2), ("point", 4)):
-        assert on.plan.foldings[f"{name}/levels"] == Folding(pe, comparison=Search.SEARCH)
+        levels = on.plan.foldings[f"{name}/levels"]
+        assert (levels.pe, levels.comparison) == (pe, Search.SEARCH)
     estimates = dict(on.layers[1].nodes)
     assert estimates["FMPadding_rtl"].cycles == 10 * 10 * 8 // 4
     assert estimates["VVAU_hls"].cycles == 8 * 8 * 9 * 8 // 4
@@ -304,4 +309,57 @@ def test_figures_that_nobody_published_have_no_ratio(tmp_path: Path) -> None:
     assert row[0] == "KWS: a report"
     assert row[3:5] == [f"{ours.lut:,}", f"{ours.lut / 10**6:.2f}"]
     assert row[5:8] == ["-", f"{ours.ff:,}", "-"]
+    (found,) = both.published.synthesized
+    whole = replace(both.published, synthesized=(replace(found, has_shell=True),))
+    (row,) = cells(synthesized_table([replace(both, published=whole)]))[2:]
+    ours += shell_cost(load_board("pynq-z1"), 2, both.mapped.plan.word_bits).resources
+    assert (row[3], row[6], row[10]) == (f"{ours.lut:,}", f"{ours.ff:,}", f"{ours.bram18:,}")
     assert synthesized_table([]) == "\n".join(synthesized_table([both]).splitlines()[:2]) + "\n"
+
+
+def test_the_least_forms_have_the_same_lanes_and_take_no_more(tmp_path: Path) -> None:
+    both = comparison(tmp_path)
+    least = in_least_forms(both)
+    for name, folding in both.mapped.plan.foldings.items():
+        other = least.mapped.plan.foldings[name]
+        assert (other.pe, other.simd) == (folding.pe, folding.simd)
+    ours, theirs = least.cost.total.resources, both.cost.total.resources
+    assert ours.lut < theirs.lut
+    assert (ours.bram18, ours.dsp) <= (theirs.bram18, theirs.dsp)
+
+
+def test_our_plan_is_as_fast_as_the_folding_and_takes_no_more(tmp_path: Path) -> None:
+    against = plan_against(comparison(tmp_path))
+    assert against.planned is not None
+    assert against.is_no_more
+    rows = cells(against_table([against]))[2:]
+    assert [row[1] for row in rows] == ["published", "in least forms", "ours"]
+    luts = [int(row[3].replace(",", "")) for row in rows]
+    assert luts == sorted(luts, reverse=True)
+    assert rows[2][-1] == "yes"
+    # one that is slower, takes more or is none is said to be so
+    slower = replace(against.planned, cycles=393)
+    more = replace(against.planned, cost=DesignCost(2 * against.published.cost.items))
+    for planned in (slower, more, None):
+        assert cells(against_table([replace(against, planned=planned)]))[4][-1] == "NO"
+
+
+def test_the_highest_rate_fits_and_is_that_of_the_cycle_model(tmp_path: Path) -> None:
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        pytest.skip("needs g++")
+    both = comparison(tmp_path)
+    (row,) = cells(rate_table([both], tmp_path))[2:]
+    theirs, ours = (int(entry.replace(",", "")) for entry in row[2:4])
+    folding_rate, ideal, pessimistic = (int(entry.replace(",", "")) for entry in row[4:7])
+    assert ours <= theirs == 392
+    assert folding_rate == round(10**8 / 392)
+    assert folding_rate <= ideal == round(10**8 / ours)
+    assert 0 < pessimistic <= ideal
+    assert 0 < float(row[7]) <= 70
+
+
+def test_a_design_that_fits_at_no_rate_has_none(tmp_path: Path) -> None:
+    both = comparison(tmp_path)
+    (row,) = cells(rate_table([replace(both, device=replace(DEVICE, lut=100))], tmp_path))[2:]
+    assert row[2:4] == ["392", "-"]
+    assert row[5:-1] == ["-"] * 7
