@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lutloom.codegen.costs.parts import Control, Counter, Part, Parts, Ram, Registers, Rom
 from lutloom.codegen.kernels.kernel import kept_memory, memory_beside
 from lutloom.codegen.timing import PIPELINE_DEPTH
@@ -44,6 +46,7 @@ def constants(copies: int, words: int, bits: int, memory: Memory | None = None) 
     return ((copies, Rom(words, bits, memory)),) if words > 1 and bits > 0 else ()
 
 
+@lru_cache(maxsize=8192)
 def buffer(words: int, bits: int, memory: Memory | None = None) -> Parts:
     """Return a memory that is written and read; a single word is a register.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lutloom.codegen.costs.loops import constants, counters
 from lutloom.codegen.costs.parts import Multiplexer, Parts, Registers
 from lutloom.codegen.packing import RomLayout
 from lutloom.core.plan import Memory
 
 
+@lru_cache(maxsize=8192)
 def weight_words(words: int, bits: int, memory: Memory) -> Parts:
     """Return a memory of ``words`` words of ``bits`` bits, read in order, and its reader.
 
