@@ -93,8 +93,7 @@ def part_cost(part: Part, device: Device) -> Cost:
             return Cost(Resources(ff=bits), Confidences(ff=Confidence.UNCALIBRATED))
         case Counter(states):
             bits = max(states - 1, 0).bit_length()
-            luts = logic.adder(bits) + -(-bits // 6)
-            return Cost(Resources(lut=luts, ff=bits), _GUESSED)
+            return Cost(Resources(lut=logic.counter(bits), ff=bits), _GUESSED)
         case Control(streams, stages):
             return Cost(Resources(lut=8 + 3 * streams + stages, ff=4 + streams + stages), _GUESSED)
         case ShiftRegister(depth, bits):
@@ -125,8 +124,10 @@ def _logic_luts(
             return logic.xnor_popcount(bits) if has_xnor else logic.popcount(bits)
         case AdderTree(terms, bits):
             return logic.adder_tree(terms, bits)
-        case Adder(bits) | Negation(bits):
+        case Adder(bits):
             return logic.adder(bits)
+        case Negation(bits):
+            return logic.negation(bits)
         case Multiplier(left, right, is_constant):
             luts = logic.constant_multiplier if is_constant else logic.multiplier
             return luts(left, right)

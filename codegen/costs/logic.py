@@ -53,58 +53,83 @@ def adder(bits: int) -> int:
 
 @cache
 def adder_tree(terms: int, bits: int) -> int:
-    """Return the look-up tables of sums of two, each as wide as the wider of its terms."""
+    """Return the look-up tables of sums of two signed numbers, each a bit wider than its terms."""
     if terms <= 1:
         return 0
     half = terms // 2
     widest = bits + (terms - half - 1).bit_length()
-    return adder_tree(half, bits) + adder_tree(terms - half, bits) + adder(widest)
+    return adder_tree(half, bits) + adder_tree(terms - half, bits) + adder(widest + 1)
+
+
+def negation(bits: int) -> int:
+    """Return the look-up tables of a number or its negative: what inverts it is in the chain."""
+    return adder(bits + 1)
 
 
 def multiplier(left: int, right: int) -> int:
-    """Return the look-up tables of a product of two numbers of so many bits.
+    """Return the look-up tables of a product of two signed numbers of so many bits.
 
-    Two rows of partial products are added in one carry chain, whose tables make the products, too.
+    A row of the wider one for each bit of the other. Two rows are added in a chain whose tables
+    make the products, too, and so on by halves; the bits below the higher half are there already.
     """
     wide, narrow = max(left, right), min(left, right)
-    if not narrow:
+    return _rows(wide, narrow) if narrow > 1 else wide * narrow
+
+
+@cache
+def _rows(bits: int, rows: int) -> int:
+    if rows == 1:
         return 0
-    if narrow == 1 or wide + narrow <= _INPUTS:
-        return wide if narrow == 1 else wide + narrow
-    rows = -(-narrow // 2)
-    return rows * (wide + 1) + adder_tree(rows, wide + 2)
+    half = rows // 2
+    lowest = half == 1  # the first bit of a single row is no chain's
+    return _rows(bits, half) + _rows(bits, rows - half) + bits + rows - half + lowest
 
 
 def constant_multiplier(left: int, right: int) -> int:
-    """Return the look-up tables of a product by a constant of ``right`` bits, whatever it is.
+    """Return the look-up tables of a product by a constant of ``right`` bits, its sign included.
 
-    In signed digits no two neighbours differ from zero: at most ``(right + 1) // 2`` terms.
+    In signed digits no two neighbours differ from zero; on average one in three does, and a ninth
+    more (Reitwiesner 1960). All but one of them are sums.
     """
-    if left <= 0 or right <= 0:
+    if left <= 0 or right <= 1:
         return 0
-    if left <= _INPUTS:
-        return left + right if left > 1 else 0
-    return adder_tree((right + 2) // 2, left + 1)
+    return -(-(3 * right - 5) * (4 * left + right) // 36)
 
 
 def dot_product(terms: int, left: int, right: int) -> int:
     """Return the look-up tables of products and the tree of their sums.
 
-    What adds numbers takes them inverted for nothing, and the ones that invert them are a popcount.
+    By one bit on the right, a number is added or subtracted. By one bit on the left, a number or
+    nothing is added, in the same table. The last table of another product is left to its sum.
     """
     if right == 1:
-        return adder_tree(terms, left + 1) + popcount(terms) + left + 1
-    return terms * multiplier(left, right) + adder_tree(terms, left + right)
+        return terms * negation(left) + adder_tree(terms, left + 1)
+    if left == 1:
+        return adder_tree(terms, right)
+    return terms * (multiplier(left, right) - 1) + adder_tree(terms, left + right)
 
 
 def comparator(bits: int) -> int:
-    """Return the look-up tables of ``x >= y``: the carry of a difference."""
-    return bits
+    """Return the look-up tables of ``x >= y``.
+
+    Three bits of each are one step of a carry chain: a table says that they are equal, another one
+    that those of ``x`` are greater. (Two bits a step share one table, by what five inputs allow:
+    half as many tables as bits. yosys does not build that.)
+    """
+    return -(-2 * bits // 3)
 
 
 def constant_comparator(bits: int) -> int:
     """Return the look-up tables of ``x >= constant``: five bits and what is below in each."""
     return -(-max(bits - 1, 0) // (_INPUTS - 1))
+
+
+def counter(bits: int) -> int:
+    """Return the look-up tables of a counter of ``bits`` bits.
+
+    A chain, what takes it back to zero after its last state, and what compares it with that.
+    """
+    return 2 * adder(bits) + -(-bits // 4)
 
 
 def staircase(bits: int, steps: int) -> int:

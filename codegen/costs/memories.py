@@ -63,7 +63,9 @@ def _distributed(words: int, bits: int, device: Device) -> int:
     if words <= 32:
         return group * -(-bits // wide)
     columns = -(-words // 64)
-    return group * -(-bits // narrow) * columns + multiplexer(columns, bits)
+    memory = group * -(-bits // narrow) * columns
+    # Of several columns one is written, and one is read.
+    return memory + multiplexer(columns, bits) + (columns if columns > 1 else 0)
 
 
 def fifo(depth: int, bits: int, memory: FifoMemory, device: Device) -> Cost:
