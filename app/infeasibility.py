@@ -47,7 +47,7 @@ def unreachable(
     if nearest is not None:
         sentences.append(
             f"The highest rate that fits is {shown_rate(nearest)} images/s"
-            f" ({error.nearest:,} cycles)"
+            f" ({counted(error.nearest or 0, 'cycle')})"
         )
     if smallest is None:
         sentences.append(f"No known board has room for {wanted}")
@@ -60,10 +60,14 @@ def unreachable(
 
 def _too_fast(error: InfeasibleError, target: Target, wanted: str, port: str) -> str:
     takes = port or f"{error.process} takes more, whatever is spent on it"
-    return (
-        f"{wanted} can't be reached on {target.board.name}: at {target.clock_mhz:g} MHz an image"
-        f" may take {error.wanted:,} clock cycles, and {takes}"
-    )
+    return f"{wanted} can't be reached on {target.board.name}: {_per_image(error, target)} {takes}"
+
+
+def _per_image(error: InfeasibleError, target: Target) -> str:
+    if error.wanted < 1:
+        return f"at {target.clock_mhz:g} MHz that is more than one in a clock cycle, and"
+    cycles = counted(error.wanted, "clock cycle")
+    return f"at {target.clock_mhz:g} MHz an image may take {cycles}, and"
 
 
 def _too_large(error: InfeasibleError, target: Target, budget: Budget, wanted: str) -> str:
@@ -74,8 +78,8 @@ def _too_large(error: InfeasibleError, target: Target, budget: Budget, wanted: s
             f" {lack}"
         )
     return (
-        f"{wanted} do not fit on {target.board.name}: at {target.clock_mhz:g} MHz an image may take"
-        f" {error.wanted:,} clock cycles, and the least plan for that takes {lack}"
+        f"{wanted} do not fit on {target.board.name}: {_per_image(error, target)} the least plan"
+        f" for that takes {lack}"
     )
 
 
@@ -117,6 +121,11 @@ def _remedies(
     if nearest is not None and target.clock_mhz < target.board.highest_clock_mhz:
         found.append(f"--clock-mhz up to {target.board.highest_clock_mhz}")
     return [*found, "or a model that is smaller or of fewer bits"]
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: one, or several."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def shown_rate(rate: Fraction | float) -> str:

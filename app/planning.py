@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.files import read_text
 from lutloom.estimation import RESOURCES, shell_of
-from lutloom.infeasibility import unreachable
+from lutloom.infeasibility import counted, unreachable
 from lutloom.targets import TargetError
 
 if TYPE_CHECKING:
@@ -133,9 +133,8 @@ def _slow_port(processes: Graph, cycles: int, word_bits: int) -> str:
             bits = type_.size * type_.element.bits
             beats = -(-bits // word_bits)
             if beats > cycles:
-                return (
-                    f"the {what} {value} has {bits:,} bits, {beats:,} transfers of {word_bits} bits"
-                )
+                transfers = f"{counted(beats, 'transfer')} of {word_bits} bits"
+                return f"the {what} {value} has {bits:,} bits, {transfers}"
     return ""
 
 
