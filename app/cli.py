@@ -117,7 +117,10 @@ def train(  # noqa: PLR0913, PLR0917 - options
     ],
     data: Annotated[
         str,
-        typer.Option(help="'digits' (comes with scikit-learn), or a folder of MNIST's IDX files."),
+        typer.Option(
+            help="'digits' (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100, or a"
+            " folder or .npz file."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where checkpoints and model go.")],
     epochs: Annotated[int | None, typer.Option(help="How often it sees the data.")] = None,
@@ -128,6 +131,9 @@ def train(  # noqa: PLR0913, PLR0917 - options
         Path | None, typer.Option(help="A checkpoints/last.ckpt to go on from.")
     ] = None,
     csv_log: Annotated[bool, typer.Option(help="Keep history.csv as well.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch what is missing of a named data set.")
+    ] = False,
 ) -> None:
     """Train a quantized network, and export it as QONNX."""
     import lutloom
@@ -143,6 +149,7 @@ def train(  # noqa: PLR0913, PLR0917 - options
         seed=seed,
         resume=resume,
         csv_log=csv_log,
+        download=download,
     )
     console.show_training(result)
 

@@ -23,10 +23,13 @@ def train(  # noqa: PLR0913 - each is an option of the command
     resume: str | Path | None = None,
     progress: bool = True,
     csv_log: bool = False,
+    download: bool = False,
 ) -> TrainResult:
     """Train ``model`` (``TFC_1W1A`` to ``LFC_2W2A``) and write ``output``/``model``.onnx.
 
-    ``data`` is ``digits`` or a folder with the IDX files of MNIST. See ``lutloom.qat.trainer``.
+    ``data`` is a name, ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10`` or ``cifar100``, or a
+    folder or file with a data set; with ``download``, what is missing of a named one is fetched.
+    See ``lutloom.qat.trainer`` and ``lutloom.qat.data``.
 
     Raises ``MissingExtraError`` where the extra ``qat`` is not installed, and a ``LutloomError``
     for data, settings and checkpoints that don't fit.
@@ -45,4 +48,5 @@ def train(  # noqa: PLR0913 - each is an option of the command
         resume=resume,
         progress=progress,
         csv_log=csv_log,
+        download=download,
     )

@@ -1,14 +1,55 @@
-"""A progress bar of a training run, on standard error."""
+"""Progress bars of a training run and of what is downloaded for it, on standard error."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from lutloom.qat.classifier import Classifier, best_epoch
+
+if TYPE_CHECKING:
+    from lutloom.qat.data.download import Progress as Move
+
+
+@contextmanager
+def downloading(*, shown: bool) -> Iterator[Move | None]:
+    """Yield the function that moves a bar for each file, or None if none is ``shown``.
+
+    Where standard error is no terminal, only the last bars are written; where nothing is
+    downloaded, nothing.
+    """
+    if not shown:
+        yield None
+        return
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bars = Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True))
+    tasks: dict[str, TaskID] = {}
+
+    def move(name: str, have: int, size: int) -> None:
+        if name not in tasks:
+            bars.start()
+            tasks[name] = bars.add_task(name, total=size)
+        bars.update(tasks[name], completed=have)
+
+    try:
+        yield move
+    finally:
+        if tasks:
+            bars.stop()
 
 
 class TrainingProgress(pl.Callback):

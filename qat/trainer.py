@@ -35,7 +35,7 @@ from lutloom.qat.data import Dataset, load_dataset
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
 from lutloom.qat.models import build_model, canonical_name
-from lutloom.qat.progress import TrainingProgress
+from lutloom.qat.progress import TrainingProgress, downloading
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import (
     EpochReport,
@@ -94,16 +94,17 @@ def train(  # noqa: PLR0913 (each is an option of the command line)
     resume: str | Path | None = None,
     progress: bool = True,
     csv_log: bool = False,
+    download: bool = False,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
     """Train ``model`` on ``data``, keep checkpoints in ``output`` and export the best one there.
 
-    ``data`` is ``"digits"`` or a folder of IDX files; None for ``epochs``, ``batch_size`` and the
-    highest learning rate ``lr`` is what suits the data, or what the resumed run had. ``resume`` is
-    the ``checkpoints/last.ckpt`` of a run with the same settings to go on with, into the same
-    folder or a new one; the result is that of an undisturbed run. ``csv_log``
-    also keeps ``history.csv``. ``on_epoch`` is called with the report of an epoch when its
-    checkpoint is there.
+    ``data`` and ``download`` are those of :func:`~lutloom.qat.data.loading.load_dataset`; None for
+    ``epochs``, ``batch_size`` and the highest learning rate ``lr`` is what suits the data, or what
+    the resumed run had. ``resume`` is the ``checkpoints/last.ckpt`` of a run with the same settings
+    to go on with, into the same folder or a new one; the result is that of an undisturbed run.
+    ``csv_log`` also keeps ``history.csv``. ``on_epoch`` is called with the report of an epoch when
+    its checkpoint is there.
 
     Raises :class:`~lutloom.qat.errors.DataError` for data that is missing or damaged and
     :class:`~lutloom.qat.errors.TrainingError` for a model that doesn't exist, settings that can't
@@ -116,7 +117,8 @@ def train(  # noqa: PLR0913 (each is an option of the command line)
         if number is not None and not 0 < number < inf:
             raise TrainingError(f"{what} is {number}: use a positive number")
     stored = None if resume is None else read_settings(Path(resume))
-    dataset = load_dataset(data)
+    with downloading(shown=progress) as move:
+        dataset = load_dataset(data, download=download, progress=move)
     untrained = _untrained_model(name, dataset, seed)
     settings = TrainSettings(
         model=name,

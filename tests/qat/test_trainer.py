@@ -31,6 +31,7 @@ from lutloom.qat.checkpoint import read_checkpoint
 from lutloom.qat.data import load_dataset
 from lutloom.qat.errors import DataError, TrainingError
 from lutloom.qat.models import build_model
+from lutloom.qat.progress import downloading
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import EpochReport
 from lutloom.qat.trainer import TrainResult, _held_out, train
@@ -336,3 +337,20 @@ def test_impossible_settings_are_refused_before_anything_is_written(tmp_path: Pa
     with pytest.raises(DataError, match=r"^there is no data set 'nowhere'"):
         tiny(MODEL, data="nowhere", output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_progress_of_a_download_is_a_line_for_each_file(capfd: pytest.CaptureFixture[str]) -> None:
+    with downloading(shown=True) as move:
+        assert move is not None
+        for have in (1000, 4000):
+            move("a.gz", have, 4000)
+        move("b.gz", 5, 10)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert [line.split()[0] for line in err.splitlines()] == ["a.gz", "b.gz"]
+    assert "4.0/4.0 kB" in err
+    with downloading(shown=True):
+        pass
+    with downloading(shown=False) as move:
+        assert move is None
+    assert capfd.readouterr() == ("", "")

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from lutloom.qat.data.idx import find_idx, read_idx
 from lutloom.qat.errors import DataError
-from lutloom.qat.idx import find_idx, read_idx
 
 
 def idx(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], kind: int = 8) -> bytes:

@@ -13,12 +13,46 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lutloom.qat.data.dataset import Dataset, Part, assemble
 from lutloom.qat.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
 _BYTES = 0x08
+_TRAIN, _TEST = "train", "t10k"
+_IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+STEMS = tuple(f"{part}-{what}" for part in (_TRAIN, _TEST) for what in (_IMAGES, _LABELS))
+
+
+def load_idx_folder(folder: Path) -> Dataset:
+    """Return the data set whose four files lie in ``folder`` under the names of MNIST.
+
+    ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+    ``t10k-labels-idx1-ubyte``, each plain or with the ending ``.gz``. Raises :class:`DataError` if
+    one is missing or damaged, or if they don't belong together.
+    """
+    return load_idx_files(folder, [find_idx(folder, stem) for stem in STEMS])
+
+
+def load_idx_files(folder: Path, files: Sequence[Path], name: str | None = None) -> Dataset:
+    """Return the data set in four ``files`` of ``folder``, in the order of ``STEMS``.
+
+    Raises :class:`DataError` as :func:`load_idx_folder` does.
+    """
+    train_x, train_y, test_x, test_y = files
+    return assemble(folder, _read_part(train_x, train_y), _read_part(test_x, test_y), name=name)
+
+
+def _read_part(images: Path, labels: Path) -> Part:
+    return Part(read_idx(images, 3)[:, None], read_idx(labels, 1), str(images), labels.name)
+
+
+def has_idx(folder: Path) -> bool:
+    """Return whether one of the four files of a data set lies in ``folder``."""
+    return any(path.is_file() for stem in STEMS for path in _spellings(folder, stem))
 
 
 def find_idx(folder: Path, stem: str) -> Path:
@@ -27,12 +61,16 @@ def find_idx(folder: Path, stem: str) -> Path:
     Raises :class:`DataError` if there is none. ``train-images.idx3-ubyte`` is read for
     ``train-images-idx3-ubyte``: archives differ in that.
     """
+    for path in _spellings(folder, stem):
+        if path.is_file():
+            return path
+    raise DataError(f"{folder} has no {stem} (nor {stem}.gz): put the IDX file there")
+
+
+def _spellings(folder: Path, stem: str) -> Iterator[Path]:
     for spelling in (stem, stem.replace("-idx", ".idx")):
         for ending in ("", ".gz"):
-            path = folder / (spelling + ending)
-            if path.is_file():
-                return path
-    raise DataError(f"{folder} has no {stem} (nor {stem}.gz): put the IDX file there")
+            yield folder / (spelling + ending)
 
 
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
