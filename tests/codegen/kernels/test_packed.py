@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_slices_hold_as_many_products_as_fit(
     assert products_per_slice(weights, x, DspType.DSP48E2) == (in_27.lanes if in_27 else 1)
     assert products_per_slice(weights, x, DspType.DSP58) == (in_27.lanes if in_27 else 1)
     assert products_per_slice(weights, x, DspType.DSP48E1) == (in_25.lanes if in_25 else 1)
+
+
+def test_the_table_in_the_documentation_is_that_of_the_rule() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "hardware.md").read_text(encoding="utf-8")
+    (head,) = re.findall(r"^\| products in a slice.*$", page, re.MULTILINE)
+    widths = [(int(w), int(x)) for w, x in re.findall(r"(\d+) x (\d+)", head)]
+    for multiplier in PACKED:
+        (row,) = re.findall(rf"^\| `{multiplier.value}` \|(.*)\|$", page, re.MULTILINE)
+        found = [packing(signed(w), unsigned(x), multiplier) for w, x in widths]
+        lanes = [str(made.lanes) if made is not None else "–" for made in found]
+        assert [cell.strip() for cell in row.split("|")] == lanes
 
 
 def test_a_pair_of_bytes_does_not_fit_the_slices_of_7_series() -> None:
@@ -272,15 +284,14 @@ def test_packed_products_agree_with_the_reference(
         (7, tuple(range(-8, 8)), IntType(-8, 7)),
         (12, (-1, 0, 1), IntType(-3, 3, 2)),
         (9, (0, 1, 3), IntType(0, 15)),
-        (10, (-8, -4, 0, 4), IntType(-2, 1)),
-        (8, (-3, -1, 1, 3), IntType(5, 5)),
+        (10, (-8, -4, 0, 4), IntType(5, 5)),
         (6, (-7, -5), IntType(0, 12, 4)),
     ):
         net.matvec(rows, values)
         net.threshold(element)
     graph = net.graph
     plan = packed_plan(graph, multiplier)
-    assert [f.multiplier for f in plan.foldings.values()].count(multiplier) >= 5
+    assert [f.multiplier for f in plan.foldings.values()].count(multiplier) >= 4
     agree(graph, plan)
 
 
