@@ -16,7 +16,6 @@ from lutloom.codegen.costs.parts import (
     Parts,
     Popcount,
     Registers,
-    Staircase,
 )
 from lutloom.codegen.kernels.kernel import memory_of
 from lutloom.core.plan import Memory
@@ -79,8 +78,6 @@ class Staircases:
         There are tables for so many ``lanes``: one for all where they share them.
         """
         words = 1 if self.is_shared else folds
-        if words == 1 and self.counts_up:
-            return ((pe, Staircase(self.limit_bits, self.steps)), *self._base(pe))
         compare: Parts = (
             *constants(lanes * self.steps, words, self.limit_bits),
             (pe * self.steps, Comparator(self.limit_bits, is_constant=words == 1)),
