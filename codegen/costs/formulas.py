@@ -25,15 +25,12 @@ from lutloom.codegen.costs.parts import (
     Registers,
     Rom,
     ShiftRegister,
-    Staircase,
 )
+from lutloom.codegen.costs.ranges import is_calibrated
 from lutloom.codegen.costs.resources import Confidence, Confidences, Cost, Resources
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
-
-_GUESSED_LUTS = Confidences(lut=Confidence.UNCALIBRATED)
-_GUESSED = Confidences(lut=Confidence.UNCALIBRATED, ff=Confidence.UNCALIBRATED)
 
 
 def parts_cost(parts: Parts, device: Device) -> Cost:
@@ -86,6 +83,7 @@ def part_cost(part: Part, device: Device) -> Cost:
     Flip-flops are those that a part can't be without; what a pipeline registers between parts is
     ``Registers``, which the kernel's cost model counts.
     """
+    known = Confidence.CALIBRATED if is_calibrated(part) else Confidence.UNCALIBRATED
     match part:
         case DspSlices(count):
             return Cost(Resources(dsp=count))
@@ -93,19 +91,24 @@ def part_cost(part: Part, device: Device) -> Cost:
             return Cost(Resources(ff=bits), Confidences(ff=Confidence.UNCALIBRATED))
         case Counter(states):
             bits = max(states - 1, 0).bit_length()
-            return Cost(Resources(lut=logic.counter(bits), ff=bits), _GUESSED)
+            return Cost(Resources(lut=logic.counter(bits), ff=bits), _stateful(known))
         case Control(streams, stages):
-            return Cost(Resources(lut=8 + 3 * streams + stages, ff=4 + streams + stages), _GUESSED)
+            control = Resources(lut=8 + 3 * streams + stages, ff=4 + streams + stages)
+            return Cost(control, _stateful(known))
         case ShiftRegister(depth, bits):
-            return memories.shift_register(depth, bits)
+            return memories.shift_register(depth, bits, known)
         case Rom(words, bits, memory):
-            return memories.rom(words, bits, memory)
+            return memories.rom(words, bits, memory, known)
         case Ram(words, bits, memory):
-            return memories.ram(words, bits, memory, device)
+            return memories.ram(words, bits, memory, device, known)
         case FifoBuffer(depth, bits, memory):
-            return memories.fifo(depth, bits, memory, device)
+            return memories.fifo(depth, bits, memory, device, known)
         case _:
-            return Cost(Resources(lut=_logic_luts(part)), _GUESSED_LUTS)
+            return Cost(Resources(lut=_logic_luts(part)), Confidences(lut=known))
+
+
+def _stateful(known: Confidence) -> Confidences:
+    return Confidences(lut=known, ff=Confidence.UNCALIBRATED)
 
 
 def _logic_luts(
@@ -116,7 +119,6 @@ def _logic_luts(
     | Multiplier
     | DotProduct
     | Comparator
-    | Staircase
     | Multiplexer,
 ) -> int:
     match part:
@@ -133,8 +135,6 @@ def _logic_luts(
             return luts(left, right)
         case DotProduct(terms, left, right):
             return logic.dot_product(terms, left, right)
-        case Staircase(bits, steps):
-            return logic.staircase(bits, steps)
         case Comparator(bits, is_constant):
             return logic.constant_comparator(bits) if is_constant else logic.comparator(bits)
         case Multiplexer(ways, bits):

@@ -120,7 +120,12 @@ def comparator(bits: int) -> int:
 
 
 def constant_comparator(bits: int) -> int:
-    """Return the look-up tables of ``x >= constant``: five bits and what is below in each."""
+    """Return the look-up tables of ``x >= constant``.
+
+    Up to twelve bits, five and what is below in each table; beyond, a carry chain of three a step.
+    """
+    if bits > 2 * _INPUTS:
+        return -(-bits // 3)
     return -(-max(bits - 1, 0) // (_INPUTS - 1))
 
 
@@ -130,15 +135,6 @@ def counter(bits: int) -> int:
     A chain, what takes it back to zero after its last state, and what compares it with that.
     """
     return 2 * adder(bits) + -(-bits // 4)
-
-
-def staircase(bits: int, steps: int) -> int:
-    """Return the look-up tables of ``steps`` comparisons with constants and their popcount.
-
-    Of few bits, they are those of a table of the result.
-    """
-    compared = steps * constant_comparator(bits) + popcount(steps)
-    return min(compared, rom(1 << bits, steps.bit_length())) if bits <= 12 else compared
 
 
 def multiplexer(ways: int, bits: int) -> int:

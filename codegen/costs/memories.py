@@ -11,7 +11,7 @@ above; no source binds the tool to that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from lutloom.boards.device import DspType
 from lutloom.codegen.costs.logic import multiplexer
@@ -24,38 +24,45 @@ if TYPE_CHECKING:
     from lutloom.boards.device import Device
 
 _OPEN_BITS = 1024
-_GUESSED = Confidences(lut=Confidence.UNCALIBRATED, ff=Confidence.UNCALIBRATED)
-_OPEN = Confidences(
-    lut=Confidence.UNCALIBRATED, ff=Confidence.UNCALIBRATED, bram18=Confidence.UNCALIBRATED
-)
+_UNKNOWN = Confidence.UNCALIBRATED
+_OPEN = Confidences(lut=_UNKNOWN, ff=_UNKNOWN, bram18=_UNKNOWN)
 
 
-def shift_register(depth: int, bits: int) -> Cost:
+def shift_register(depth: int, bits: int, known: Confidence) -> Cost:
     """Return the cost of ``depth`` words that move on together; the last one are flip-flops."""
     luts = shift_register_luts(bits, depth - 1) if depth > 1 else 0
-    return Cost(Resources(lut=luts, ff=bits), _GUESSED)
+    return Cost(Resources(lut=luts, ff=bits), _guessed(known))
 
 
-def rom(words: int, bits: int, memory: Memory) -> Cost:
+def rom(words: int, bits: int, memory: Memory, known: Confidence) -> Cost:
     """Return the cost of constants, one word read in a cycle."""
     in_luts = Resources(lut=rom_luts(words, bits), ff=bits)
-    return _by_memory(words, bits, memory, in_luts)
+    return _by_memory(words, bits, memory, Cost(in_luts, _guessed(known)))
 
 
-def ram(words: int, bits: int, memory: Memory, device: Device) -> Cost:
+def ram(words: int, bits: int, memory: Memory, device: Device, known: Confidence) -> Cost:
     """Return the cost of a memory, one word read and one written in a cycle."""
     in_luts = Resources(lut=_distributed(words, bits, device), ff=bits)
-    return _by_memory(words, bits, memory, in_luts)
+    return _by_memory(words, bits, memory, Cost(in_luts, _guessed(known)))
 
 
-def _by_memory(words: int, bits: int, memory: Memory, in_luts: Resources) -> Cost:
-    is_open = memory is Memory.AUTO
-    if memory is Memory.LUTRAM or (is_open and words * bits <= _OPEN_BITS):
-        return Cost(in_luts, _OPEN if is_open else _GUESSED)
-    if memory.value == "uram":
-        return Cost(Resources(uram=ultra_rams(bits, words)))
-    found = Resources(bram18=block_rams(bits, words))
-    return Cost(found, _OPEN) if is_open else Cost(found)
+def _guessed(known: Confidence) -> Confidences:
+    return Confidences(lut=known, ff=_UNKNOWN)
+
+
+def _by_memory(words: int, bits: int, memory: Memory, in_luts: Cost) -> Cost:
+    match memory:
+        case Memory.LUTRAM:
+            return in_luts
+        case Memory.BRAM:
+            return Cost(Resources(bram18=block_rams(bits, words)))
+        case Memory.URAM:
+            return Cost(Resources(uram=ultra_rams(bits, words)))
+        case Memory.AUTO:
+            bound = Memory.LUTRAM if words * bits <= _OPEN_BITS else Memory.BRAM
+            return Cost(_by_memory(words, bits, bound, in_luts).resources, _OPEN)
+        case _:
+            assert_never(memory)
 
 
 def _distributed(words: int, bits: int, device: Device) -> int:
@@ -68,19 +75,27 @@ def _distributed(words: int, bits: int, device: Device) -> int:
     return memory + multiplexer(columns, bits) + (columns if columns > 1 else 0)
 
 
-def fifo(depth: int, bits: int, memory: FifoMemory, device: Device) -> Cost:
-    """Return the cost of a FIFO of a dataflow region: its memory, two pointers and two flags."""
+def fifo(depth: int, bits: int, memory: FifoMemory, device: Device, known: Confidence) -> Cost:
+    """Return the cost of a FIFO of a dataflow region: its words, and what counts them.
+
+    A shift register has one counter, which is where the oldest word is, and two flags; F7 and F8
+    choose from up to 128 words (UG474). Another memory has two pointers and a counter, and a
+    register at its end. Both are how FIFOs are built, not what a tool was seen to write.
+    (FINN: ``2 ceil(log2 depth) + ceil(depth / 32) ceil(bits / 2)``, two shift registers of 32 bits
+    in a table, which has room for two of 16.)
+    """
     if depth <= 0 or bits <= 0:
         return Cost()
     pointer = depth.bit_length()
     if memory is FifoMemory.AUTO:
         memory = best_memory(bits, depth)
     if memory is FifoMemory.SRL:
-        luts = shift_register_luts(bits, depth) + 2 * pointer + 4
-        return Cost(Resources(lut=luts, ff=pointer + 2), _GUESSED)
+        words = shift_register_luts(bits, depth) + multiplexer(-(-depth // 128), bits)
+        return Cost(Resources(lut=words + 5 * (pointer - 1), ff=pointer + 2), _guessed(known))
     control = Resources(lut=4 * pointer + 4, ff=3 * pointer + 2 + bits)
     if memory is FifoMemory.LUTRAM:
-        return Cost(control + Resources(lut=_distributed(depth, bits, device)), _GUESSED)
+        words = _distributed(depth, bits, device)
+        return Cost(control + Resources(lut=words), _guessed(_UNKNOWN))
     if memory is FifoMemory.URAM:
-        return Cost(control + Resources(uram=ultra_rams(bits, depth)), _GUESSED)
-    return Cost(control + Resources(bram18=block_rams(bits, depth)), _GUESSED)
+        return Cost(control + Resources(uram=ultra_rams(bits, depth)), _guessed(_UNKNOWN))
+    return Cost(control + Resources(bram18=block_rams(bits, depth)), _guessed(_UNKNOWN))

@@ -78,14 +78,6 @@ class Comparator:
 
 
 @dataclass(frozen=True, slots=True)
-class Staircase:
-    """How many of ``steps`` constants a number of ``bits`` bits is at least."""
-
-    bits: int
-    steps: int
-
-
-@dataclass(frozen=True, slots=True)
 class Multiplexer:
     """One of ``ways`` numbers of ``bits`` bits."""
 
@@ -159,7 +151,6 @@ Part: TypeAlias = (
     | DotProduct
     | DspSlices
     | Comparator
-    | Staircase
     | Multiplexer
     | Counter
     | Registers
