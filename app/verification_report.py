@@ -61,11 +61,13 @@ def read_report(directory: Path) -> Verification | None:
         document = json.loads(read_text(path))
         checks = tuple(
             Check(
-                Stage[str(entry["stage"]).upper()],
-                str(entry["subject"]),
-                *(int(entry[key]) for key in ("elements", "differing", "explained")),
-                str(entry["remark"]),
-                int(entry["structural"]),
+                stage=Stage[str(entry["stage"]).upper()],
+                subject=str(entry["subject"]),
+                elements=int(entry["elements"]),
+                differing=int(entry["differing"]),
+                explained=int(entry["explained"]),
+                remark=str(entry["remark"]),
+                structural=int(entry["structural"]),
             )
             for entry in document["checks"]
         )

@@ -104,7 +104,7 @@ def counts_of(
 
     def cost(outputs: int) -> float:
         some = signs[:, : _SAMPLE // outputs * outputs]
-        return _counted(some, offsets, outputs, bits).cost / max(some.shape[1], 1)
+        return _counted(some, offsets, outputs, bits).cost / max(int(some.shape[1]), 1)
 
     return _counted(signs, offsets, min(OUTPUTS, key=cost), bits)
 
