@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _console = Console(soft_wrap=False, highlight=False)
 _LONGEST_NAME = 32
+_SHORT_NAME = 24
 _FEW_CLASSES = 10
 
 
@@ -212,18 +213,22 @@ def show_exploration(result: Exploration) -> None:
     from lutloom.infeasibility import below, shown_rate
 
     board = result.target.board
-    counted = {"lut": "LUT", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSP"}
-    table = _table(("images/s", "cycles", *counted.values(), "largest", "share", "fits", "slowest"))
+    usages = [usage for point in result.points for usage in point.usages]
+    names = {"lut": "LUT", "ff": "FF", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSP"}
+    taken = [
+        key for key in names if key != "ff" and any(u.needed for u in usages if u.resource == key)
+    ]
+    columns = ("images/s", "cycles", *(names[key] for key in taken), "largest", "fits", "slowest")
+    table = _table(columns)
     for point in result.points:
         needed = {usage.resource: usage.needed for usage in point.usages}
         table.add_row(
             shown_rate(point.fps),
             f"{point.cycles:,}",
-            *(f"{needed[key]:,}" for key in counted),
-            counted.get(point.scarcest.resource, "FF"),
-            f"{float(point.scarcest.share):.0%}",
+            *(f"{needed[key]:,}" for key in taken),
+            f"{float(point.scarcest.share):.0%} {names[point.scarcest.resource]}",
             "yes" if point.fits else "no",
-            _name(point.bottleneck),
+            escape(_ending(point.bottleneck)),
         )
     _console.print(table)
     _say("on", f"{board.name} ({board.part}) at {result.target.clock_mhz:g} MHz")
@@ -233,7 +238,9 @@ def show_exploration(result: Exploration) -> None:
     else:
         fastest = result.fastest.fps
         _say("fits", f"up to {shown_rate(fastest)} images/s within {of}")
-        _say("build one", f"lutloom compile ... --target-fps {below(fastest)}, or any rate above")
+        _say(
+            "build one", f"lutloom compile ... --target-fps {below(fastest)}, or another rate above"
+        )
     for path in result.files:
         _say("written", str(path))
     if result.points[0].path is not None:
@@ -456,6 +463,12 @@ def _name(name: str) -> str:
 def _shown(name: str) -> str:
     readable = _printable(name)
     return readable if len(readable) <= _LONGEST_NAME else readable[: _LONGEST_NAME - 3] + "..."
+
+
+def _ending(name: str) -> str:
+    """Return the end of a name, where there is room for little: it says more than the start."""
+    readable = _printable(name)
+    return readable if len(readable) <= _SHORT_NAME else "..." + readable[3 - _SHORT_NAME :]
 
 
 def _plain(text: str) -> str:

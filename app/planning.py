@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.files import read_text
 from lutloom.estimation import RESOURCES, shell_of
-from lutloom.infeasibility import counted, unreachable
+from lutloom.infeasibility import UnreachableError, counted, unreachable
 from lutloom.targets import TargetError
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 UTILIZATION = 0.7
 """The share of a board's look-up tables that a plan may take unless the user says otherwise."""
+
+BEYOND = 2
+"""How often the board would have to be there for the largest plans of a frontier."""
 
 SLOWEST = 1 << 40
 """More clock cycles an image than any plan takes."""
@@ -99,14 +102,20 @@ def make_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
     try:
         return planned_for(processes, target, wish).plan
     except InfeasibleError as error:
-        raise unreachable(
-            error if error.nearest else _of_slowest(error, processes, target, wish),
-            target=target,
-            budget=budget_of(processes, target, wish),
-            fps=wish.fps,
-            port=_slow_port(processes, error.wanted, _word_bits(target, wish)[-1]),
-            smallest=smallest_board(processes, target, wish),
-        ) from error
+        raise _explained(error, processes, target, wish) from error
+
+
+def _explained(
+    error: InfeasibleError, processes: Graph, target: Target, wish: Wish
+) -> UnreachableError:
+    return unreachable(
+        error if error.nearest else _of_slowest(error, processes, target, wish),
+        target=target,
+        budget=budget_of(processes, target, wish),
+        fps=wish.fps,
+        port=_slow_port(processes, error.wanted, _word_bits(target, wish)[-1]),
+        smallest=smallest_board(processes, target, wish),
+    )
 
 
 def _of_slowest(
@@ -239,18 +248,23 @@ def _plain_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
 
 
 def frontier_of(processes: Graph, target: Target, wish: Wish, points: int) -> tuple[Planned, ...]:
-    """Return at most so many plans that no other one beats, from the slowest to the fastest.
+    """Return about so many plans that no other one beats, from the slowest to the fastest.
 
-    Some of them may not fit on the board.
+    The fastest one that fits is among them; others may take up to ``BEYOND`` times what the board
+    has. Raises ``UnreachableError`` if no plan fits.
     """
-    from lutloom.codegen.planning import frontier
+    from lutloom.codegen.planning import InfeasibleError, frontier
 
-    return frontier(
-        processes,
-        budget_of(processes, target, wish),
-        points=points,
-        word_bits=_word_bits(target, wish),
-    )
+    fastest = replace(wish, is_fastest=True)
+    try:
+        fits = planned_for(processes, target, fastest)
+    except InfeasibleError as error:
+        raise _explained(error, processes, target, fastest) from error
+    budget = budget_of(processes, target, wish)
+    beyond = replace(budget, share=Fraction(BEYOND), other_share=Fraction(BEYOND))
+    found = frontier(processes, beyond, points=points, word_bits=_word_bits(target, wish))
+    others = (planned for planned in found if planned.cycles != fits.cycles)
+    return tuple(sorted((*others, fits), key=lambda planned: -planned.cycles))
 
 
 def read_plan(path: Path, processes: Graph, target: Target) -> Plan:

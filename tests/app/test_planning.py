@@ -148,8 +148,8 @@ def test_an_edited_plan_that_does_not_fit_is_a_warning_with_numbers(
         lutloom.compile(model, tmp_path / "b", board=board, plan=edited, max_utilization=0.5)
     (warning,) = caught
     assert re.fullmatch(
-        r"the plan does not fit on tiny300: it takes [\d,]+ look-up tables, and may take 150 of 300;"
-        r" --target-fps and --fastest look for a plan that fits",
+        r"the plan does not fit on tiny300: it takes [\d,]+ look-up tables, and may take 150 of"
+        r" 300; --target-fps and --fastest look for a plan that fits",
         str(warning.message),
     )
     assert lutloom.load_build(tmp_path / "b").plan != made.plan
