@@ -134,6 +134,9 @@ def train(  # noqa: PLR0913, PLR0917 - options
     download: Annotated[
         bool, typer.Option("--download", help="Fetch what is missing of a named data set.")
     ] = False,
+    augmentation: Annotated[
+        str | None, typer.Option(help="How images are varied: crop=4,shift=2,flip or a part of it.")
+    ] = None,
 ) -> None:
     """Train a quantized network, and export it as QONNX."""
     import lutloom
@@ -150,6 +153,7 @@ def train(  # noqa: PLR0913, PLR0917 - options
         resume=resume,
         csv_log=csv_log,
         download=download,
+        augmentation=augmentation,
     )
     console.show_training(result)
 

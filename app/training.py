@@ -24,11 +24,13 @@ def train(  # noqa: PLR0913 - each is an option of the command
     progress: bool = True,
     csv_log: bool = False,
     download: bool = False,
+    augmentation: str | None = None,
 ) -> TrainResult:
     """Train ``model`` (``TFC_1W1A`` to ``LFC_2W2A``) and write ``output``/``model``.onnx.
 
     ``data`` is a name, ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10`` or ``cifar100``, or a
     folder or file with a data set; with ``download``, what is missing of a named one is fetched.
+    ``augmentation`` is how images are varied: ``crop=4,flip``.
     See ``lutloom.qat.trainer`` and ``lutloom.qat.data``.
 
     Raises ``MissingExtraError`` where the extra ``qat`` is not installed, and a ``LutloomError``
@@ -49,4 +51,5 @@ def train(  # noqa: PLR0913 - each is an option of the command
         progress=progress,
         csv_log=csv_log,
         download=download,
+        augmentation=augmentation,
     )

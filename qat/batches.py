@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from fractions import Fraction
 
 import torch
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+
+def as_stored(images: torch.Tensor, batch: int) -> torch.Tensor:
+    """Return images as they are."""
+    del batch
+    return images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batches:
-    """Pixels (N, C, H, W) float32 and labels (N,) int64, ``size`` at a time.
+    """Images (N, C, H, W) and labels (N,), ``size`` at a time.
 
-    ``order`` is the sequence of images (a permutation of N), None the stored one. ``full`` leaves
-    out an incomplete batch at the end, which a batch norm would be misled by.
+    What a model takes is ``prepare(images, number)`` of the batch of that number. ``order`` is the
+    sequence of images (a permutation of N), None the stored one. ``full`` leaves out an incomplete
+    batch at the end, which a batch norm would be misled by.
     """
 
-    pixels: torch.Tensor
+    images: torch.Tensor
     labels: torch.Tensor
     size: int
     order: torch.Tensor | None = None
     full: bool = False
+    prepare: Callable[[torch.Tensor, int], torch.Tensor] = as_stored
 
     def __len__(self) -> int:
         images = len(self.labels)
@@ -32,17 +38,30 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for number in range(len(self)):
             chosen = slice(number * self.size, (number + 1) * self.size)
-            if self.order is None:
-                yield self.pixels[chosen], self.labels[chosen]
-            else:
-                index = self.order[chosen]
-                yield self.pixels[index], self.labels[index]
+            index = chosen if self.order is None else self.order[chosen]
+            yield self.prepare(self.images[index], number), self.labels[index]
+
+
+def float_pixels(images: torch.Tensor, scale: Fraction) -> torch.Tensor:
+    """Return the float32 nearest to ``scale * byte``, as :meth:`Dataset.pixels` computes them.
+
+    Numerator and denominator of ``scale`` are below 2^16, so that all integers here are exact.
+    """
+    assert max(scale.numerator, scale.denominator) < 2**16
+    # Divided by a plain number, a GPU multiplies by its reciprocal, which is rounded twice.
+    below = torch.tensor(scale.denominator, dtype=torch.float32, device=images.device)
+    return images.to(torch.float32).mul_(scale.numerator).div_(below)
 
 
 def shuffled_order(images: int, seed: int, epoch: int) -> torch.Tensor:
     """Return the order of the images in an epoch: a function of the seed and the epoch alone."""
     generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
     return torch.randperm(images, generator=generator)
+
+
+def batch_seed(seed: int, epoch: int, batch: int) -> int:
+    """Return the seed of everything that is drawn for the images of a batch of an epoch."""
+    return ((epoch_seed(seed, epoch) + 1) * 2_147_483_659 + batch) % 2**63
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -17,11 +17,20 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from lutloom.qat.batches import Batches, epoch_seed, shuffled_order
+from lutloom.qat.augmentation import augment, parse_augmentation
+from lutloom.qat.batches import (
+    Batches,
+    batch_seed,
+    epoch_seed,
+    float_pixels,
+    shuffled_order,
+)
 from lutloom.qat.quantizers import quantized_weights
 from lutloom.qat.settings import EpochReport, TrainSettings
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
     Pair = tuple[torch.Tensor, torch.Tensor]
@@ -30,7 +39,11 @@ _WARM_UP = 0.05
 
 
 class Classifier(pl.LightningModule):
-    """A model with the way it is trained; ``history`` has a report of each finished epoch."""
+    """A model with the way it is trained; ``history`` has a report of each finished epoch.
+
+    ``training`` and ``validation`` are images as bytes and labels; a model takes
+    ``input_scale * byte``.
+    """
 
     def __init__(
         self,
@@ -39,6 +52,7 @@ class Classifier(pl.LightningModule):
         training: Pair,
         validation: Pair,
         classes: int,
+        input_scale: Fraction,
     ) -> None:
         super().__init__()
         self.model = model
@@ -48,18 +62,32 @@ class Classifier(pl.LightningModule):
         self._clipped = quantized_weights(model)
         self._training = training
         self._validation = validation
+        self._input_scale = input_scale
+        self._augmentation = parse_augmentation(settings.augmentation)
         self._loss = MeanMetric()
         self._accuracy = MulticlassAccuracy(classes, average="micro")
 
     def train_dataloader(self) -> Batches:
         """Return the batches of the coming epoch; Lightning asks anew for each."""
-        pixels, labels = self._training
-        order = shuffled_order(len(labels), self.settings.seed, self.current_epoch)
-        return Batches(pixels, labels, self.settings.batch_size, order, full=True)
+        images, labels = self._training
+        epoch = self.current_epoch
+        order = shuffled_order(len(labels), self.settings.seed, epoch)
+
+        def prepare(chosen: torch.Tensor, batch: int) -> torch.Tensor:
+            seed = batch_seed(self.settings.seed, epoch, batch)
+            generator = torch.Generator().manual_seed(seed)
+            return float_pixels(augment(chosen, self._augmentation, generator), self._input_scale)
+
+        size = self.settings.batch_size
+        return Batches(images, labels, size, order, full=True, prepare=prepare)
 
     def val_dataloader(self) -> Batches:
         """Return the validation images."""
-        return Batches(*self._validation, size=1000)
+        return Batches(
+            *self._validation,
+            size=1000,
+            prepare=lambda images, _: float_pixels(images, self._input_scale),
+        )
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return Adam and the schedule of its learning rate, step by step."""

@@ -13,7 +13,8 @@ class TrainSettings:
     """The settings of a run: with the data, they decide every bit of its weights.
 
     ``model`` is a registered name, ``dataset`` the name of a data set; ``lr`` the highest learning
-    rate; ``threads`` the threads of torch, since sums are split between them.
+    rate; ``threads`` the threads of torch, since sums are split between them; ``augmentation`` what
+    :func:`~lutloom.qat.augmentation.parse_augmentation` takes.
     """
 
     model: str
@@ -24,6 +25,7 @@ class TrainSettings:
     lr: float
     seed: int
     threads: int
+    augmentation: str
 
 
 @dataclass(frozen=True, slots=True)

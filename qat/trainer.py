@@ -22,6 +22,7 @@ import lightning.pytorch as pl
 import torch
 
 from lutloom.core.files import write_file
+from lutloom.qat.augmentation import parse_augmentation
 from lutloom.qat.checkpoint import (
     BEST,
     LAST,
@@ -95,13 +96,16 @@ def train(  # noqa: PLR0913 (each is an option of the command line)
     progress: bool = True,
     csv_log: bool = False,
     download: bool = False,
+    augmentation: str | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
     """Train ``model`` on ``data``, keep checkpoints in ``output`` and export the best one there.
 
     ``data`` and ``download`` are those of :func:`~lutloom.qat.data.loading.load_dataset`; None for
     ``epochs``, ``batch_size`` and the highest learning rate ``lr`` is what suits the data, or what
-    the resumed run had. ``resume`` is the ``checkpoints/last.ckpt`` of a run with the same settings
+    the resumed run had. ``augmentation`` is how images are varied, as ``"crop=4,flip"`` for
+    :func:`~lutloom.qat.augmentation.parse_augmentation`: not at all, or as in the resumed run,
+    where it is None. ``resume`` is the ``checkpoints/last.ckpt`` of a run with the same settings
     to go on with, into the same folder or a new one; the result is that of an undisturbed run.
     ``csv_log`` also keeps ``history.csv``. ``on_epoch`` is called with the report of an epoch when
     its checkpoint is there.
@@ -116,9 +120,12 @@ def train(  # noqa: PLR0913 (each is an option of the command line)
     for what, number in (("epochs", epochs), ("batch_size", batch_size), ("lr", lr)):
         if number is not None and not 0 < number < inf:
             raise TrainingError(f"{what} is {number}: use a positive number")
+    varied = None if augmentation is None else parse_augmentation(augmentation)
     stored = None if resume is None else read_settings(Path(resume))
     with downloading(shown=progress) as move:
         dataset = load_dataset(data, download=download, progress=move)
+    if varied is not None:
+        varied.check(dataset.input_shape)
     untrained = _untrained_model(name, dataset, seed)
     settings = TrainSettings(
         model=name,
@@ -130,6 +137,7 @@ def train(  # noqa: PLR0913 (each is an option of the command line)
         lr=lr or (stored.lr if stored else DEFAULT_LR),
         seed=seed,
         threads=stored.threads if stored else _threads(untrained),
+        augmentation=stored.augmentation if stored and varied is None else str(varied or ""),
     )
     module = _classifier(untrained, settings, dataset)
     if resume is not None and stored is not None:
@@ -180,17 +188,19 @@ def _threads(model: torch.nn.Module) -> int:
 
 
 def _classifier(model: torch.nn.Module, settings: TrainSettings, dataset: Dataset) -> Classifier:
-    pixels = torch.from_numpy(dataset.pixels(dataset.train_x))
     labels = torch.from_numpy(dataset.train_y.astype("int64"))
     held_out = _held_out(labels)
-    training = pixels[~held_out], labels[~held_out]
+    parts = [
+        (torch.from_numpy(dataset.train_x[part.numpy()]), labels[part])
+        for part in (~held_out, held_out)
+    ]
+    training, validation = parts
     if settings.batch_size > len(training[1]):
         raise TrainingError(
             f"batch_size is {settings.batch_size}, but there are {len(training[1])} images "
             "to train with: use at most that"
         )
-    validation = pixels[held_out], labels[held_out]
-    return Classifier(model, settings, training, validation, dataset.classes)
+    return Classifier(model, settings, training, validation, dataset.classes, dataset.input_scale)
 
 
 def _held_out(labels: torch.Tensor) -> torch.Tensor:

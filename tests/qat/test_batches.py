@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +13,14 @@ pytest.importorskip("torch", reason="needs torch")
 
 import torch
 
-from lutloom.qat.batches import Batches, epoch_seed, shuffled_order
+from lutloom.qat.batches import (
+    Batches,
+    batch_seed,
+    epoch_seed,
+    float_pixels,
+    shuffled_order,
+)
+from lutloom.qat.data import Dataset
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.booleans(), st.integers(0, 2**63 - 1))
@@ -39,6 +49,28 @@ def test_an_epoch_is_shuffled_the_same_way_again_and_another_way_from_the_others
     again = [shuffled_order(100, seed, epoch).tolist() for seed in (0, 1) for epoch in (0, 1)]
     assert orders == again
     assert len({tuple(order) for order in orders}) == 4
+
+
+def test_a_batch_is_prepared_with_its_number() -> None:
+    labels = torch.arange(5)
+    batches = Batches(labels, labels, 2, prepare=lambda images, number: 10 * images + number)
+    assert [part.tolist() for part, _ in batches] == [[0, 10], [21, 31], [42]]
+
+
+@pytest.mark.parametrize("scale", [Fraction(1, 255), Fraction(1, 16), Fraction(3, 257)])
+def test_pixels_of_a_batch_are_those_of_the_data_set(scale: Fraction) -> None:
+    every = np.arange(256, dtype=np.uint8)
+    none = every[:0]
+    wanted = Dataset("", none, none, none, none, 1, scale).pixels(every)
+    found = float_pixels(torch.from_numpy(every), scale)
+    assert found.dtype == torch.float32
+    assert np.array_equal(found.numpy(), wanted)
+
+
+def test_every_batch_of_every_epoch_has_a_seed_of_its_own() -> None:
+    seeds = {batch_seed(s, e, b) for s in range(3) for e in range(20) for b in range(50)}
+    assert len(seeds) == 3 * 20 * 50
+    assert seeds.isdisjoint(epoch_seed(s, e) for s in range(3) for e in range(20))
 
 
 def test_seeds_of_epochs_are_what_a_generator_takes() -> None:

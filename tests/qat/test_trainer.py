@@ -27,7 +27,7 @@ pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
 
 import torch
 
-from lutloom.qat.checkpoint import read_checkpoint
+from lutloom.qat.checkpoint import read_checkpoint, read_settings
 from lutloom.qat.data import load_dataset
 from lutloom.qat.errors import DataError, TrainingError
 from lutloom.qat.models import build_model
@@ -107,6 +107,25 @@ def test_the_accuracy_is_that_of_the_chosen_checkpoint_on_the_test_images(
 def test_the_same_settings_give_the_same_result(tmp_path: Path, undisturbed: TrainResult) -> None:
     torch.rand(7)
     assert_as_undisturbed(tiny(MODEL, output=tmp_path), undisturbed)
+
+
+def test_varied_images_give_other_weights_and_the_same_after_an_interruption(
+    tmp_path: Path, undisturbed: TrainResult
+) -> None:
+    settings: dict[str, Any] = {"augmentation": "crop=1,flip", "epochs": 2}
+    whole = tiny(MODEL, output=tmp_path / "whole", **settings)
+    stored = read_settings(whole.checkpoint)
+    assert stored.augmentation == "crop=1,flip"
+    assert read_settings(undisturbed.checkpoint).augmentation == ""
+    assert whole.history[0].loss != undisturbed.history[0].loss
+    output = tmp_path / "output"
+    with pytest.raises(KeyboardInterrupt):
+        tiny(MODEL, output=output, on_epoch=partial(stop_after, 0), **settings)
+    last = output / "checkpoints" / "last.ckpt"
+    again = tiny(MODEL, output=output, resume=last, epochs=2)
+    assert same_weights(again.checkpoint, whole.checkpoint)
+    with pytest.raises(TrainingError, match=r"augmentation was 'crop=1,flip' and is now ''"):
+        tiny(MODEL, output=output, resume=last, epochs=2, augmentation="")
 
 
 def test_another_seed_gives_other_weights(tmp_path: Path, undisturbed: TrainResult) -> None:
@@ -328,6 +347,8 @@ def test_impossible_settings_are_refused_before_anything_is_written(tmp_path: Pa
         (dict(batch_size=-1), r"^batch_size is -1: use a positive number$"),
         (dict(lr=float("nan")), r"^lr is nan: use a positive number$"),
         (dict(batch_size=2000), r"^batch_size is 2000, but there are 1284 images to train with"),
+        (dict(augmentation="rotate"), r"^the augmentation is 'rotate': use crop=PIXELS, shift=PIX"),
+        (dict(augmentation="crop=8"), r"^crop=8 may leave nothing of images of 8 x 8 pixels: use"),
         (dict(model="resnet"), r"^there is no model 'resnet'"),
         (dict(resume="no.ckpt"), r"^there is no checkpoint no.ckpt: give the file last.ckpt"),
     ):

@@ -1,0 +1,109 @@
+"""Random variations of the images to train with, a batch of bytes at a time.
+
+* crop by p: zeros are put around an image, p at each edge, and an image of its size is cut out
+* shift by s: an image is moved by up to s pixels each way, and its edges are repeated
+* flip: of all images, half are mirrored left to right
+
+All are gathers of whole batches, on whatever device these lie. What is drawn comes from a generator
+of the CPU: the same seed gives the same images on every device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.functional import pad
+
+from lutloom.qat.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How images are varied: ``crop`` and ``shift`` in pixels, 0 for not at all."""
+
+    crop: int = 0
+    shift: int = 0
+    flip: bool = False
+
+    def __str__(self) -> str:
+        sizes = [f"{name}={getattr(self, name)}" for name in _SIZES if getattr(self, name)]
+        return ",".join([*sizes, _FLIP] if self.flip else sizes)
+
+    def check(self, shape: Sequence[int]) -> None:
+        """Raise :class:`TrainingError` if images of a shape (C, H, W) can't be varied so."""
+        for name in _SIZES:
+            if getattr(self, name) >= min(shape[1:]):
+                raise TrainingError(
+                    f"{name}={getattr(self, name)} may leave nothing of images of "
+                    f"{' x '.join(map(str, shape[1:]))} pixels: use less"
+                )
+
+
+_SIZES = ("crop", "shift")
+_FLIP = "flip"
+
+
+def parse_augmentation(text: str) -> Augmentation:
+    """Return what a setting says: ``crop=4,shift=2,flip``, or some of it; nothing is ``""``.
+
+    Raises :class:`TrainingError` for anything else.
+    """
+    found: dict[str, int] = {}
+    for word in text.split(",") if text else ():
+        name, sign, size = word.strip().partition("=")
+        is_size = name in _SIZES and size.isascii() and size.isdecimal() and int(size) > 0
+        is_flip = name == _FLIP and not sign
+        if name in found or not (is_size or is_flip):
+            raise TrainingError(
+                f"the augmentation is {text!r}: use crop=PIXELS, shift=PIXELS and flip, each once "
+                "and separated by commas"
+            )
+        found[name] = 1 if is_flip else int(size)
+    return Augmentation(found.get("crop", 0), found.get("shift", 0), _FLIP in found)
+
+
+def augment(images: torch.Tensor, how: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """Return images (N, C, H, W) of any type, each varied in its own way."""
+    if how.crop:
+        images = random_crop(images, how.crop, generator)
+    if how.shift:
+        images = random_shift(images, how.shift, generator)
+    if how.flip:
+        images = random_flip(images, generator)
+    return images
+
+
+def random_crop(images: torch.Tensor, padding: int, generator: torch.Generator) -> torch.Tensor:
+    """Return crops of their own size of images (N, C, H, W) with ``padding`` zeros around them."""
+    number, _, height, width = images.shape
+    offsets = torch.randint(0, 2 * padding + 1, (2, number, 1), generator=generator)
+    rows, columns = offsets[0] + torch.arange(height), offsets[1] + torch.arange(width)
+    return _gather(pad(images, 4 * [padding]), rows, columns)
+
+
+def random_shift(images: torch.Tensor, most: int, generator: torch.Generator) -> torch.Tensor:
+    """Return images (N, C, H, W) moved by up to ``most`` pixels, with their edges repeated."""
+    number, _, height, width = images.shape
+    offsets = torch.randint(-most, most + 1, (2, number, 1), generator=generator)
+    rows, columns = offsets[0] + torch.arange(height), offsets[1] + torch.arange(width)
+    return _gather(images, rows.clamp(0, height - 1), columns.clamp(0, width - 1))
+
+
+def random_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return images (N, C, H, W), about half of which are mirrored left to right."""
+    is_mirrored = torch.randint(0, 2, (len(images), 1, 1, 1), generator=generator) == 1
+    return torch.where(is_mirrored.to(images.device), images.flip(-1), images)
+
+
+def _gather(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Return ``y[n, c, i, j] = images[n, c, rows[n, i], columns[n, j]]``."""
+    number, channels, _, width = images.shape
+    places = (rows[:, :, None] * width + columns[:, None, :]).flatten(1).to(images.device)
+    places = places[:, None].expand(-1, channels, -1)
+    taken = images.flatten(2).gather(2, places)
+    return taken.view(number, channels, rows.shape[1], columns.shape[1])
