@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lutloom.codegen.costs import Cost
     from lutloom.core.types import TensorType
     from lutloom.reporting.facts import Facts, ProcessFacts, StreamFacts
+    from lutloom.reporting.memories import MemoryFacts
+    from lutloom.reporting.rooflines import Roofline
 
 FORMAT = 1
 
@@ -47,26 +49,9 @@ def _values(facts: Facts) -> dict[str, Any]:
         "others": {kind.value: _cost(cost) for kind, cost in facts.others},
         "streams": [_stream(facts, stream) for stream in facts.streams],
         "fifos": [asdict(row) for row in facts.fifos],
-        "memory": [
-            {
-                "purpose": entry.purpose.value,
-                "kind": entry.kind.value,
-                "bits": entry.bits,
-                "resources": _cost(entry.cost),
-            }
-            for entry in totals(facts.memories).values()
-        ],
+        "memory": [_memory(entry) for entry in totals(facts.memories).values()],
         "joins": [asdict(join) for join in facts.joins],
-        "roofline": None
-        if roof is None
-        else {
-            **asdict(roof),
-            "intensity": roof.intensity,
-            "achieved": roof.achieved,
-            "peak": roof.peak,
-            "device_peak": roof.device_peak,
-            "bandwidth": roof.bandwidth,
-        },
+        "roofline": None if roof is None else _roofline(roof),
         "verification": _verification(facts),
         "synthesis": None if facts.evidence.synthesis is None else asdict(facts.evidence.synthesis),
         "measured": None if facts.evidence.board is None else asdict(facts.evidence.board),
@@ -124,6 +109,20 @@ def _stream(facts: Facts, stream: StreamFacts) -> dict[str, Any]:
         "converter": stream.converter or None,
         "fifo": {"depth": stream.depth, "bits": stream.fifo_bits, "memory": stream.memory},
     }
+
+
+def _memory(entry: MemoryFacts) -> dict[str, Any]:
+    return {
+        "purpose": entry.purpose.value,
+        "kind": entry.kind.value,
+        "bits": entry.bits,
+        "resources": _cost(entry.cost),
+    }
+
+
+def _roofline(roof: Roofline) -> dict[str, Any]:
+    derived = ("intensity", "achieved", "peak", "device_peak", "bandwidth")
+    return {**asdict(roof), **{name: getattr(roof, name) for name in derived}}
 
 
 def _verification(facts: Facts) -> dict[str, Any] | None:

@@ -107,7 +107,7 @@ def stages_of(facts: Facts) -> tuple[Stage, ...]:
         members = [index for index, item in enumerate(items) if item.unit == unit]
         processes = [p.name for p in (items[index].process for index in members) if p is not None]
         columns = tuple(_column(part, items, edges, facts) for part in _cut(members, edges))
-        stages.append(Stage(unit, len(processes), columns, facts.slowest.name in processes))
+        stages.append(Stage(unit, len(processes), columns, facts.slowest_process in processes))
     return tuple(stages)
 
 
@@ -126,16 +126,18 @@ def _items(facts: Facts) -> tuple[list[_Item], list[_Edge]]:
     for row, process in enumerate(facts.processes):
         for stream in facts.streams:
             if stream.target == process.name and stream.source is None:
-                add("input", stream.source_port, _input(facts, stream, process.unit))
+                name = facts.input_names[stream.source_port]
+                add("in", stream.source_port, _port(name, "in", stream, process.unit))
         title = f"{shown(process.name)}, {process.kernel}: {process.cycles:,} cycles an image"
         add("process", process.name, _Item(process.unit, _lines(process), title, process, row))
         for stream in facts.streams:
             if stream.source == process.name and stream.target is None:
-                add("output", stream.target_port, _output(facts, stream, process.unit))
+                name = facts.output_names[stream.target_port]
+                add("out", stream.target_port, _port(name, "out", stream, process.unit))
     edges = [
         _Edge(
-            number["input", s.source_port] if s.source is None else number["process", s.source],
-            number["output", s.target_port] if s.target is None else number["process", s.target],
+            number["in", s.source_port] if s.source is None else number["process", s.source],
+            number["out", s.target_port] if s.target is None else number["process", s.target],
             s,
         )
         for s in facts.streams
@@ -143,16 +145,10 @@ def _items(facts: Facts) -> tuple[list[_Item], list[_Edge]]:
     return items, edges
 
 
-def _input(facts: Facts, stream: StreamFacts, unit: str) -> _Item:
-    name = facts.input_names[stream.source_port]
-    title = f"input {shown(name)}: {_tensor(stream.tensor)}"
-    return _Item(unit, (f"in {shortened(name, _PORT_NAME)}", _tensor(stream.tensor)), title)
-
-
-def _output(facts: Facts, stream: StreamFacts, unit: str) -> _Item:
-    name = facts.output_names[stream.target_port]
-    title = f"output {shown(name)}: {_tensor(stream.tensor)}"
-    return _Item(unit, (f"out {shortened(name, _PORT_NAME)}", _tensor(stream.tensor)), title)
+def _port(name: str, kind: str, stream: StreamFacts, unit: str) -> _Item:
+    tensor = _tensor(stream.tensor)
+    lines = (f"{kind} {shortened(name, _PORT_NAME)}", tensor)
+    return _Item(unit, lines, f"{kind} {shown(name)}: {tensor}")
 
 
 def _lines(process: ProcessFacts) -> tuple[str, ...]:
@@ -206,51 +202,66 @@ def _with_few(columns: Sequence[Sequence[int]]) -> list[Sequence[int]]:
     return joined
 
 
+@dataclass(frozen=True)
+class _Local:
+    """The streams of a column, its boxes counted from 0: first the ends of streams that enter, then
+    ``members`` boxes, then the ends of streams that leave.
+    """
+
+    edges: tuple[_Edge, ...]
+    entering: int
+    members: int
+    leaving: int
+
+    @property
+    def after(self) -> int:
+        """The number of the first end of a stream that leaves."""
+        return self.entering + self.members
+
+
+def _local(members: Sequence[int], edges: Sequence[_Edge]) -> _Local:
+    inside = set(members)
+    entering = [edge for edge in edges if edge.target in inside and edge.source not in inside]
+    leaving = [edge for edge in edges if edge.source in inside and edge.target not in inside]
+    inner = [edge for edge in edges if edge.source in inside and edge.target in inside]
+    number = {member: len(entering) + index for index, member in enumerate(members)}
+    after = len(entering) + len(members)
+    drawn = (
+        *(_Edge(index, number[e.target], e.stream) for index, e in enumerate(entering)),
+        *(_Edge(number[e.source], number[e.target], e.stream) for e in inner),
+        *(_Edge(number[e.source], after + index, e.stream) for index, e in enumerate(leaving)),
+    )
+    return _Local(drawn, len(entering), len(members), len(leaving))
+
+
 def _column(
     members: Sequence[int], items: Sequence[_Item], edges: Sequence[_Edge], facts: Facts
 ) -> Column:
     """Draw ``members``; streams from and to other columns begin and end at its edges."""
-    inside = set(members)
-    entering = [edge for edge in edges if edge.target in inside and edge.source not in inside]
-    leaving = [edge for edge in edges if edge.source in inside and edge.target not in inside]
-    number = {member: len(entering) + index for index, member in enumerate(members)}
-    inner = [
-        _Edge(number[edge.source], number[edge.target], edge.stream)
-        for edge in edges
-        if edge.source in inside and edge.target in inside
-    ]
-    after = len(entering) + len(members)
-    drawn = [
-        *(_Edge(index, number[e.target], e.stream) for index, e in enumerate(entering)),
-        *inner,
-        *(_Edge(number[e.source], after + index, e.stream) for index, e in enumerate(leaving)),
-    ]
+    local = _local(members, edges)
     widths = [_PORT if items[member].process is None else _BOX for member in members]
     placement = place(
-        [*[_LANE] * len(entering), *widths, *[_LANE] * len(leaving)],
-        [(edge.source, edge.target) for edge in drawn],
+        [*[_LANE] * local.entering, *widths, *[_LANE] * local.leaving],
+        [(edge.source, edge.target) for edge in local.edges],
         _GAP,
         _LANE,
-        len(entering),
-        len(leaving),
+        local.entering,
+        local.leaving,
     )
-    rows = _rows(placement.layers, has_top=bool(entering), has_bottom=bool(leaving))
-    boxes = [
-        *(_gate(placement, index, rows) for index in range(len(entering))),
-        *(_box(items[member], placement, number[member], rows, facts) for member in members),
-        *(_gate(placement, after + index, rows) for index in range(len(leaving))),
-    ]
-    ends = _Ends(boxes, drawn)
-    text = "; ".join(_streamed(edge.stream) for edge in inner)
+    rows = _rows(placement.layers, has_top=local.entering > 0, has_bottom=local.leaving > 0)
+    boxes = [_gate(placement, index, rows) for index in range(len(placement.x))]
+    for index, member in enumerate(members, local.entering):
+        boxes[index] = _box(items[member], placement, index, rows, facts)
+    ends = _Ends(boxes, local.edges)
     return Column(
         placement.width + 2 * _MARGIN,
         rows[-1].top + rows[-1].height + _MARGIN,
-        tuple(boxes[len(entering) : after]),
+        tuple(boxes[local.entering : local.after]),
         tuple(
             _line(ends, edge, passes, rows)
-            for edge, passes in zip(drawn, placement.passes, strict=True)
+            for edge, passes in zip(local.edges, placement.passes, strict=True)
         ),
-        text or boxes[len(entering)].title,
+        "; ".join(_streamed(edge.stream) for edge in local.edges),
     )
 
 
@@ -287,7 +298,7 @@ def _box(item: _Item, placement: Placement, index: int, rows: Sequence[_Row], fa
         item.lines,
         item.title,
         0 if process is None else 100 * process.cycles // facts.slowest.cycles,
-        is_slowest=process is not None and process.name == facts.slowest.name,
+        is_slowest=process is not None and process.name == facts.slowest_process,
         row=item.row,
     )
 

@@ -108,6 +108,13 @@ class Facts:
         return self.cost.slowest
 
     @property
+    def slowest_process(self) -> str | None:
+        """The name of the slowest, if that is a process, and no converter or port."""
+        from lutloom.codegen.costs.design import Kind
+
+        return self.slowest.name if self.slowest.kind is Kind.PROCESS else None
+
+    @property
     def images_per_second(self) -> float:
         """How many images a second the loops allow."""
         return self.build.clock_mhz * 1e6 / self.slowest.cycles
@@ -270,9 +277,12 @@ def _roofline(facts: Facts) -> Roofline | None:
     )
 
 
-def _device_share(facts: Facts) -> float:
+def _device_share(facts: Facts) -> float | None:
     """Return how much the design takes of what the shell leaves, of the scarcest resource."""
     device, shell = facts.build.board.device, facts.shell.resources.named()
     design = facts.cost.total.resources.named()
-    left = {name: max(getattr(device, name) - shell[name], 0) for name in design}
-    return max(_part(design[name], left[name]) for name in design)
+    left = {name: getattr(device, name) - shell[name] for name in design}
+    taken = [name for name, number in design.items() if number]
+    if any(left[name] <= 0 for name in taken):
+        return None
+    return max((design[name] / left[name] for name in taken), default=None)

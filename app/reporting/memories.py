@@ -8,13 +8,12 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.resources import Cost
+from lutloom.codegen.fifo_memory import BRAM18_BITS, URAM_BITS
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
     from lutloom.codegen.costs.parts import Part
     from lutloom.codegen.design import Design
-
-_BRAM18_BITS, _URAM_BITS = 18 * 1024, 288 * 1024
 
 
 class Purpose(Enum):
@@ -47,7 +46,7 @@ class MemoryFacts:
     def capacity(self) -> int:
         """The bits of its block RAMs or UltraRAMs; 0 in look-up tables."""
         taken = self.cost.resources
-        return taken.bram18 * _BRAM18_BITS + taken.uram * _URAM_BITS
+        return taken.bram18 * BRAM18_BITS + taken.uram * URAM_BITS
 
 
 def memories_of(design: Design, device: Device) -> tuple[MemoryFacts, ...]:

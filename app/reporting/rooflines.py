@@ -40,8 +40,9 @@ class Roofline:
     port_bytes: int
     images_per_second: float
     clock_mhz: float
-    device_share: float
-    """How much the design takes of what the shell leaves, of the scarcest resource."""
+    device_share: float | None
+    """How much the design takes of what the shell leaves, of the scarcest resource; None where the
+    shell leaves nothing of something."""
 
     @property
     def intensity(self) -> float:
@@ -59,9 +60,9 @@ class Roofline:
         return self.operations_per_cycle * self.clock_mhz * 1e6
 
     @property
-    def device_peak(self) -> float:
-        """Operations a second of such arithmetic on the whole device."""
-        return self.peak / self.device_share if self.device_share else self.peak
+    def device_peak(self) -> float | None:
+        """Operations a second of such arithmetic on the whole device; None where there is none."""
+        return self.peak / self.device_share if self.device_share else None
 
     @property
     def bandwidth(self) -> float:
@@ -83,15 +84,14 @@ def roofline_chart(roof: Roofline) -> Chart:
     """Return the roofline as a chart: operations a second over operations a byte."""
     bound = min(roof.peak, roof.intensity * roof.bandwidth)
     ridge = roof.peak / roof.bandwidth
-    x, y = axes(
-        (roof.intensity, ridge, roof.intensity / 10), (roof.peak, roof.device_peak, roof.achieved)
-    )
+    peaks = {"peak": roof.peak}
+    if roof.device_peak is not None:
+        peaks["device"] = roof.device_peak
+    x, y = axes((roof.intensity, ridge, roof.intensity / 10), (*peaks.values(), roof.achieved))
 
     def roofs() -> Iterator[Curve]:
-        yield curve(
-            [(x.low, roof.device_peak), (x.high, roof.device_peak)], x, y, "device", "device"
-        )
-        yield curve([(x.low, roof.peak), (x.high, roof.peak)], x, y, "arithmetic", "peak")
+        for style, peak in peaks.items():
+            yield curve([(x.low, peak), (x.high, peak)], x, y, style, style)
         sloped = [("stream", "stream", roof.bandwidth)]
         if roof.port_bytes > roof.transfer_bytes:
             sloped.append(("port", "port", roof.port_bandwidth))

@@ -23,6 +23,7 @@ from lutloom.codegen.lower import lower
 from lutloom.core.errors import LutloomError
 from lutloom.estimation import shell_of, usages_of
 from lutloom.exploration import Exploration, Point
+from lutloom.reporting.documents import document
 from lutloom.reporting.facts import facts_of
 from lutloom.reporting.frontiers import frontier_page
 from lutloom.reporting.pages import report_page
@@ -201,6 +202,18 @@ def test_work_is_what_inspect_counts(models: Path, float_build: Path) -> None:
     assert roof is not None
     assert roof.operations == 2 * facts.macs
     assert roof.achieved <= min(roof.peak, roof.intensity * roof.bandwidth)
+
+
+def test_a_device_that_lacks_something_is_no_obstacle(float_build: Path) -> None:
+    build = load_build(float_build)
+    whole = build.board.device
+    for device in (replace(whole, lut=0), replace(whole, lut=1), replace(whole, ff=0)):
+        silicon = replace(build.board.silicon, device=device)
+        facts = facts_of(replace(build, board=replace(build.board, silicon=silicon)))
+        text = Page(report_page(facts)).text
+        assert "it does not fit" in text
+        assert ("none there" in text) == (device.lut * device.ff == 0)
+        assert json.loads(document(facts))["roofline"]["device_peak"] is None
 
 
 def test_documented_keys_are_those_of_the_document(float_build: Path) -> None:

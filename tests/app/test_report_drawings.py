@@ -122,7 +122,7 @@ def test_every_process_and_every_port_is_drawn_once(branched: Build) -> None:
     ports = len(branched.processes.inputs) + len(branched.processes.outputs)
     assert len(boxes) - len(rows) == ports
     assert [box.row for box in boxes if box.is_slowest] == [
-        row for row, p in enumerate(facts.processes) if p.name == facts.slowest.name
+        row for row, p in enumerate(facts.processes) if p.name == facts.slowest_process
     ]
 
 
