@@ -32,7 +32,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Point:
-    """A plan that no other one beats: what is faster takes more of the board.
+    """A plan that no other one beats: what is faster takes more of the board, or does not fit.
 
     It takes an image every ``cycles`` clock cycles, ``fps`` a second, for which ``bottleneck`` is
     the reason. ``fits`` says whether that is within the board and the utilization asked for.

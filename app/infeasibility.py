@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lutloom.codegen.fifo_memory import BRAM18_BITS
 from lutloom.core.errors import LutloomError
 from lutloom.estimation import RESOURCES
 
@@ -27,13 +28,14 @@ def unreachable(
     budget: Budget,
     fps: Fraction | None,
     port: str,
+    weights: int,
     smallest: Board | None,
 ) -> UnreachableError:
     """Return ``error`` in the words of the options: ``fps`` is the rate asked for, if one was.
 
-    ``port`` says of the input or output that takes too long for that, "" if none does.
-    ``smallest`` is the smallest board that can do it, None if none is known. Where no plan fits,
-    ``error`` should be of a rate as low as can be.
+    ``port`` says of the input or output that takes too long for that, "" if none does. ``weights``
+    is how many bits the model has of them. ``smallest`` is the smallest board that can do it, None
+    if none is known. Where no plan fits, ``error`` should be of a rate as low as can be.
     """
     from lutloom.codegen.planning import rate_of
 
@@ -42,7 +44,7 @@ def unreachable(
     sentences = [
         _too_fast(error, target, wanted, port)
         if error.needed is None
-        else _too_large(error, target, budget, wanted)
+        else _too_large(error, target, budget, wanted, weights)
     ]
     if nearest is not None:
         sentences.append(
@@ -70,25 +72,36 @@ def _per_image(error: InfeasibleError, target: Target) -> str:
     return f"at {target.clock_mhz:g} MHz an image may take {cycles}, and"
 
 
-def _too_large(error: InfeasibleError, target: Target, budget: Budget, wanted: str) -> str:
-    lack = f"{_lack(error, budget)}, most of them for {error.process}"
-    if error.nearest is None:
+def _too_large(
+    error: InfeasibleError, target: Target, budget: Budget, wanted: str, weights: int
+) -> str:
+    lack = _lack(error, budget)
+    if error.nearest is not None:
         return (
-            f"the model does not fit on {target.board.name} at any rate: the slowest plan takes"
-            f" {lack}"
+            f"{wanted} do not fit on {target.board.name}: {_per_image(error, target)} the least"
+            f" plan for that takes {lack}"
         )
+    rooms = budget.device.bram18 * BRAM18_BITS
+    alone = (
+        f". Its weights alone are {weights / 2**20:,.1f} Mbit, and all block RAMs together hold"
+        f" {rooms / 2**20:,.1f}"
+        if weights > rooms
+        else ""
+    )
     return (
-        f"{wanted} do not fit on {target.board.name}: {_per_image(error, target)} the least plan"
-        f" for that takes {lack}"
+        f"the model does not fit on {target.board.name} at any rate: the slowest plan takes"
+        f" {lack}{alone}"
     )
 
 
 def _lack(error: InfeasibleError, budget: Budget) -> str:
-    """Return what there is too little of: what is needed, and what there is of it."""
+    """Return what there is too little of: what is needed, by whom, and what there is of it."""
     assert error.resource is not None
     needed, limit, there = _counts(error, budget)
-    of = f"{limit:,}" if limit == there else f"{limit:,}, {float(budget.share):.0%} of {there:,}"
-    return f"{needed:,} {RESOURCES[error.resource]} where there are {of}"
+    may = f"there are {limit:,}"
+    if limit < there:
+        may = f"may take {limit:,}, {float(budget.share):.0%} of {there:,}"
+    return f"{needed:,} {RESOURCES[error.resource]}, most of them for {error.process}, and {may}"
 
 
 def _counts(error: InfeasibleError, budget: Budget) -> tuple[int, int, int]:

@@ -114,6 +114,7 @@ def _explained(
         budget=budget_of(processes, target, wish),
         fps=wish.fps,
         port=_slow_port(processes, error.wanted, _word_bits(target, wish)[-1]),
+        weights=_weight_bits(processes),
         smallest=smallest_board(processes, target, wish),
     )
 
@@ -211,11 +212,13 @@ def _weight_bits(processes: Graph) -> int:
 def _memory_bits(budget: Budget) -> int:
     """Return how many bits of constants there is room for, if nothing else takes any.
 
-    A look-up table holds 64 of them, a block RAM 18 Kbit, an UltraRAM 288 Kbit if any.
+    A look-up table holds 64 of them, and UltraRAMs hold some only if they have contents.
     """
-    limits, has_contents = budget.limits, budget.device.uram_has_contents
-    ultra = 288 * limits.uram if has_contents else 0
-    return 64 * limits.lut + 1024 * (18 * limits.bram18 + ultra)
+    from lutloom.codegen.fifo_memory import BRAM18_BITS, URAM_BITS
+
+    limits = budget.limits
+    urams = limits.uram if budget.device.uram_has_contents else 0
+    return 64 * limits.lut + BRAM18_BITS * limits.bram18 + URAM_BITS * urams
 
 
 def _is_no_better(candidate: Target, target: Target) -> bool:

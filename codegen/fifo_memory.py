@@ -21,9 +21,12 @@ LUTS_A_BRAM = 64
 BRAMS_A_URAM = 8
 """Block RAMs that an UltraRAM takes the place of, or more."""
 
+BRAM18_BITS, URAM_BITS = 18 * 1024, 288 * 1024
+"""What a block RAM and an UltraRAM hold."""
+
 _SHIFT_REGISTER = 32
 _BRAM_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-_URAM_WORDS, _URAM_BITS = 4096, 72
+_URAM_WORDS, _URAM_WIDTH = 4096, 72
 
 
 def shift_register_luts(bits: int, depth: int) -> int:
@@ -38,7 +41,7 @@ def block_rams(bits: int, depth: int) -> int:
 
 def ultra_rams(bits: int, depth: int) -> int:
     """Return the UltraRAMs that ``depth`` words of ``bits`` bits take."""
-    return -(-depth // _URAM_WORDS) * -(-bits // _URAM_BITS)
+    return -(-depth // _URAM_WORDS) * -(-bits // _URAM_WIDTH)
 
 
 def best_memory(bits: int, depth: int, *, has_uram: bool = False) -> FifoMemory:
