@@ -260,6 +260,36 @@ def test_all_pairs_of_bytes_come_out_of_cpp(stride: int, tmp_path: Path) -> None
     assert counts(calls, tmp_path) == [(0, -(-(1 << 16) // stride) << 8)] * 2
 
 
+MODULE = """
+module top(input clk, input [{0}:0] a, input [{1}:0] b, output reg [{2}:0] product);
+  reg [{0}:0] left;
+  reg [{1}:0] right;
+  always @(posedge clk) begin
+    left <= a;
+    right <= b;
+    product <= left * right;
+  end
+endmodule
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("family", "multiplier"), [("xc7", PACKED[1]), ("xcup", PACKED[0])])
+def test_the_widest_packed_factor_takes_one_slice_and_a_wider_one_two(
+    family: str, multiplier: Multiplier, tmp_path: Path
+) -> None:
+    yosys = shutil.which("yosys")
+    if yosys is None:
+        pytest.skip("needs yosys")
+    for wide, slices in ((WIDER_FACTOR[multiplier] - 1, 1), (WIDER_FACTOR[multiplier], 2)):
+        source, code_bits = tmp_path / "top.v", 8
+        text = MODULE.format(wide - 1, code_bits - 1, wide + code_bits - 1)
+        source.write_text(text, encoding="utf-8")
+        script = f"read_verilog {source}; synth_xilinx -family {family} -top top; stat"
+        done = subprocess.run([yosys, "-p", script], check=True, capture_output=True, text=True)
+        assert [int(n) for n in re.findall(r"DSP48E\d +(\d+)", done.stdout)][-1] == slices
+
+
 def packed_plan(graph: Graph, multiplier: Multiplier) -> Plan:
     """Return a plan with packed products wherever there are some: of most rows, of few columns."""
     plan = unfolded_plan(graph)
