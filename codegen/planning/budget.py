@@ -72,11 +72,21 @@ class Planned:
     """A plan, what it takes, and the clock ``cycles`` between two images, ports included.
 
     Cycles are those of the longest loop: see ``codegen.timing`` for what synthesis may add.
+    ``share`` is its largest share of a resource of the device before FIFOs are made deeper than
+    the default, and no plan has a smaller one than ``bound``: where both are the same, it is
+    proved to be the least.
     """
 
     plan: Plan
     cost: DesignCost
     cycles: int
+    share: Fraction = Fraction(0)
+    bound: Fraction = Fraction(0)
+
+    @property
+    def is_least(self) -> bool:
+        """Whether it is proved that no plan has a smaller largest share."""
+        return self.share == self.bound
 
 
 class InfeasibleError(LutloomError, ValueError):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
 _FEW = 100
-_PIVOTS = 64
+_PIVOTS, _COMPARISONS = 64, 1 << 19
 """Parts of plans that all others are compared with: those that cost least."""
 
 
@@ -46,12 +46,14 @@ class Labels:
 class Enumeration:
     """The labels of every step; those of the last one are whole plans.
 
-    ``is_complete`` says that none was left out which may matter.
+    ``is_complete`` says that none was left out which may matter, ``work`` how many were made
+    on the way.
     """
 
     problem: Problem
     labels: tuple[Labels, ...]
     is_complete: bool
+    work: int
 
     @property
     def totals(self) -> IntArray:
@@ -81,18 +83,20 @@ def plans_within(
     few of them are gone on with, the most promising ones, and plans may be missing.
     """
     labels: list[Labels] = []
-    is_complete = True
+    is_complete, work = True, 0
     for place, step in enumerate(bounds.problem.steps):
         rows = _Rows.of(bounds.problem, step)
         for child in step.children:
             rows = rows.joined(labels[child])
+        work += len(rows.costs)
         rows = rows.within(bounds, place, limits).linked(step)
+        work += len(rows.costs)
         found = _within(rows.labels(step.scope), bounds, place, limits)
         found = _undominated(found, bounds, list(resources))
         if len(found.costs) > most:
             is_complete, most = False, min(most, _FEW)
         labels.append(_most_promising(found, bounds, place, limits, most))
-    return Enumeration(bounds.problem, tuple(labels), is_complete)
+    return Enumeration(bounds.problem, tuple(labels), is_complete, work)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +240,8 @@ def _undominated(labels: Labels, bounds: Bounds, resources: list[int]) -> Labels
     keys, costs, kept = keys[new], costs[new], order[new]
     needless = np.zeros(len(kept), np.bool_)
     sums = labels.costs[kept] @ bounds.prices[0]
-    for pivot in np.argsort(sums, kind="stable")[:_PIVOTS]:
+    pivots = min(_PIVOTS, _COMPARISONS // max(len(kept), 1))
+    for pivot in np.argsort(sums, kind="stable")[:pivots]:
         if needless[pivot]:
             continue
         worse = (keys == keys[pivot]) & (costs >= costs[pivot]).all(axis=1)

@@ -1,9 +1,10 @@
 """The plan of least resources for a number of cycles, and the fastest plan within a budget.
 
 Least means: the largest share of a resource of the device is as small as it can be, then there are
-as few look-up tables as can be. That is exact for processes, converters, FIFOs of the default depth
-and ports, as ``costs`` counts them. Deeper FIFOs and tokens of TLAST come from the plan as a whole:
-where a plan exceeds the budget with them, it is made anew with so much less.
+as few look-up tables as can be: of processes, converters, FIFOs of the default depth and ports, as
+``costs`` counts them. It is proved, or known how near it is (``search``). Deeper FIFOs and tokens
+of TLAST come from the plan as a whole: where a plan exceeds the budget with them, it is made anew
+with so much less.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lutloom.codegen.lower import check_lowered
 from lutloom.codegen.planning.budget import Budget, Planned
 from lutloom.codegen.planning.formulation import Formulation
 from lutloom.codegen.planning.relaxation import Row
-from lutloom.codegen.planning.search import best
+from lutloom.codegen.planning.search import MOST_WORK, best
 from lutloom.codegen.streams import Wiring
 from lutloom.core.plan import Plan
 from lutloom.core.text import graph_digest
@@ -30,7 +31,6 @@ from lutloom.core.text import graph_digest
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from lutloom.codegen.planning.formulation import Model
     from lutloom.core.graph import Graph
 
 UP_TO_64 = tuple(bits for bits in WORD_BITS if bits <= 64)
@@ -41,10 +41,14 @@ _MOST_ROUNDS = 20
 
 @dataclass(frozen=True)
 class Chosen:
-    """A plan, with FIFOs of the default depth, and what was counted for it."""
+    """A plan, with FIFOs of the default depth, and what was counted for it.
+
+    No plan takes less than ``bound`` as its largest share of the device.
+    """
 
     plan: Plan
     counted: Resources
+    bound: Fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,7 @@ class Planner:
             chosen = self.choose(cycles, unforeseen)
             if chosen is None:
                 return None
-            planned = self.planned(chosen.plan)
+            planned = self.planned(chosen)
             needed = planned.cost.total.resources
             if self.budget.exceeded(needed) is None:
                 return planned
@@ -119,22 +123,25 @@ class Planner:
             found = best(model.problem, (*room.shares, *room.limits), within)
         if found is None:
             return None
-        found = best(model.problem, room.tables_within(found.z), found)
-        assert found is not None
-        return self._chosen(model, found.options, found.total.tolist())
+        # Where the share is not proved to be the least, no more than a little is done for tables.
+        work = MOST_WORK if found.bound == found.z else MOST_WORK // 8
+        tables = best(model.problem, room.tables_within(found.z), found, most_work=work)
+        assert tables is not None
+        plan = Plan(
+            graph_digest(self.formulation.graph),
+            model.foldings_of(tables.options),
+            {},
+            model.word_bits_of(tables.options),
+        )
+        return Chosen(plan, Resources(*tables.total.tolist()), found.bound)
 
-    def planned(self, plan: Plan) -> Planned:
-        """Return ``plan`` with the FIFOs that it needs, and what all of it takes."""
+    def planned(self, chosen: Chosen) -> Planned:
+        """Return a plan with the FIFOs that it needs, and what all of it takes."""
         graph, device = self.formulation.graph, self.budget.device
-        plan = replace(plan, fifos=fifo_depths(Wiring(graph, plan)))
+        plan = replace(chosen.plan, fifos=fifo_depths(Wiring(graph, chosen.plan)))
         cost = design_cost(make_design(graph, plan, name="plan"), device)
-        return Planned(plan, cost, cost.slowest.cycles)
-
-    def _chosen(self, model: Model, options: tuple[int, ...], total: list[int]) -> Chosen:
-        foldings = model.foldings_of(options)
-        digest = graph_digest(self.formulation.graph)
-        plan = Plan(digest, foldings, {}, model.word_bits_of(options))
-        return Chosen(plan, Resources(*total))
+        share = self.budget.largest_share(chosen.counted)
+        return Planned(plan, cost, cost.slowest.cycles, share, chosen.bound)
 
 
 def least_plan(

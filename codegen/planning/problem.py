@@ -9,7 +9,7 @@ as both of a threshold, are one handle. A link is a stream: what it takes for ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntArray
+
+
+_APART = 64
+"""How much larger a table may be that goes on from one than one that begins apart from all.
+
+Where two tables meet, all parts of plans of one are put together with all of the other.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +55,17 @@ class Variable:
         """The values of handles, of each set of options that have the same."""
         return {handle: values[self.starts] for handle, values in self.handles.items()}
 
-    def where(self, kept: NDArray[np.bool_]) -> Variable:
-        """Return the variable with those options alone that are ``kept``."""
-        handles = {handle: values[kept] for handle, values in self.handles.items()}
+    def where(self, kept: NDArray[np.bool_], present: Mapping[int, IntArray]) -> Variable:
+        """Return the variable with those options alone that are ``kept``.
+
+        ``present`` are the values that handles still have, which are numbered anew.
+        """
+        import numpy as np
+
+        handles = {
+            handle: np.searchsorted(present[handle], values[kept])
+            for handle, values in self.handles.items()
+        }
         return Variable(self.costs[kept], handles)
 
 
@@ -65,6 +80,12 @@ class Link:
     second: int
     costs: IntArray
     legal: NDArray[np.bool_]
+
+    def where(self, present: Mapping[int, IntArray]) -> Link:
+        """Return the link between those values alone that are ``present``."""
+        first, second = present[self.first], present[self.second]
+        costs, legal = self.costs[first][:, second], self.legal[first][:, second]
+        return Link(self.first, self.second, costs, legal)
 
     def seen_from(self, handle: int) -> tuple[int, IntArray, NDArray[np.bool_]]:
         """Return the other handle, and costs and legality with ``handle`` first."""
@@ -105,11 +126,27 @@ class Problem:
         """An order in which variables are eliminated, one with small tables."""
         return _steps(self)
 
-    def restricted(self, kept: tuple[NDArray[np.bool_], ...]) -> Problem:
-        """Return the problem with those options alone that are ``kept``, in the same order."""
-        variables = tuple(v.where(k) for v, k in zip(self.variables, kept, strict=True))
-        problem = Problem(variables, self.links, self.sizes)
-        problem.__dict__["steps"] = self.steps
+    def restricted(self, kept: Sequence[NDArray[np.bool_]]) -> Problem:
+        """Return the problem with those options alone that are ``kept``, in the same order.
+
+        Values that handles have no longer are gone as well.
+        """
+        import numpy as np
+
+        present = {
+            handle: np.unique(values[mask])
+            for variable, mask in zip(self.variables, kept, strict=True)
+            for handle, values in variable.handles.items()
+        }
+        variables = tuple(v.where(k, present) for v, k in zip(self.variables, kept, strict=True))
+        links = {id(link): link.where(present) for link in self.links}
+        sizes = {handle: len(values) for handle, values in present.items()}
+        problem = Problem(variables, tuple(links.values()), sizes)
+        # The same order: one is made for the whole problem only.
+        problem.__dict__["steps"] = tuple(
+            replace(step, links=tuple(links[id(link)] for link in step.links))
+            for step in self.steps
+        )
         return problem
 
 
@@ -132,10 +169,14 @@ def _steps(problem: Problem) -> tuple[Step, ...]:
             product *= problem.sizes[handle]
         return product
 
+    def meets(variable: int) -> bool:
+        mine = problem.variables[variable].handles
+        return any(handle in mine for scope in tables.values() for handle in scope)
+
     # Only of neighbours of the last one the scopes have changed.
     scopes = {variable: scope_of(variable) for variable in left}
     while left:
-        variable = min(left, key=lambda v: (size(scopes[v]), v))
+        variable = min(left, key=lambda v: (size(scopes[v]) * (1 if meets(v) else _APART), v))
         scope = scopes.pop(variable)
         left.remove(variable)
         mine = problem.variables[variable].handles

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
 _LARGEST_SUM = 1 << 50
-_MOST_ROUNDS = 200
-_MOST_LABELS = 1000
-_MOST_PARTS = 6
+_FIRST_ROUNDS, _MOST_ROUNDS = 4, 200
+_MOST_LABELS = 2000
+_MOST_PARTS = 1000
+MOST_WORK = 800_000
+"""Parts of plans that are looked at before the best plan so far has to do."""
 _THINNEST = 1 << 6
 _CLOSE = 1e-9
 _TILTS = ((1, 2), (2, 1))
@@ -61,13 +63,15 @@ def best(
     start: Found | None = None,
     *,
     enough: int | None = None,
+    most_work: int = MOST_WORK,
 ) -> Found | None:
     """Return a plan of the least ``z``; None if there is none that is legal.
 
     ``start`` is a plan that keeps the rows, which is not needed if all have a scale. With
-    ``enough`` any plan will do whose ``z`` is no more; then None says that there is none.
+    ``enough`` any plan will do whose ``z`` is no more; then None says that there is none, or that
+    ``most_work`` parts of plans did not show one.
     """
-    search = _Search(tuple(rows), enough, largest_total(problem))
+    search = _Search(tuple(rows), enough, largest_total(problem), most_work)
     if start is not None:
         search.offer(start.options, start.total)
     bound = search.run(_Part.whole(problem))
@@ -99,7 +103,7 @@ class _Part:
     def where(self, kept: Sequence[NDArray[np.bool_]]) -> _Part:
         """Return the part with the options ``kept`` alone."""
         numbers = tuple(n[mask] for n, mask in zip(self.numbers, kept, strict=True))
-        problem = self.problem.restricted(tuple(kept))
+        problem = self.problem.restricted(kept)
         return _Part(problem, numbers, self.bound, self.prices[-1:])
 
     def divided(self, variable: int, kept: NDArray[np.bool_]) -> _Part:
@@ -122,13 +126,16 @@ class _Search:
     rows: tuple[Row, ...]
     enough: int | None
     largest: IntArray
+    most_work: int
     found: Found | None = None
+    work: int = 0
 
     def run(self, whole: _Part) -> Fraction:
         """Search ``whole``, the part with the lowest bound first; return what is no better plan."""
-        parts: list[tuple[Fraction, int, _Part]] = [(whole.bound, 0, whole)]
+        first = self._without_hopeless(whole)
+        parts: list[tuple[Fraction, int, _Part]] = [(first.bound, 0, first)]
         for count in range(0, 2 * _MOST_PARTS, 2):
-            if not parts or self.is_over(parts[0][0]):
+            if not parts or self.is_over(parts[0][0]) or self.work > self.most_work:
                 break
             _, _, part = heappop(parts)
             for place, half in enumerate(self._halves(part)):
@@ -154,9 +161,6 @@ class _Search:
         weights = self._bound(part)
         if self.found is None or self.is_over(part.bound):
             return
-        for options in weights:
-            better = improved(part.problem, options, self.rows)
-            self.offer(part.numbered(better), total_of(part.problem, better))
         smaller = self._promising(part)
         if smaller is None or self._enumerate(smaller):
             return
@@ -166,15 +170,24 @@ class _Search:
             if mask.any():
                 yield smaller.divided(variable, mask)
 
+    def _without_hopeless(self, whole: _Part) -> _Part:
+        """Return ``whole`` without the options that a first plan and few prices rule out."""
+        self._bound(whole, _FIRST_ROUNDS)
+        if self.found is None or self.is_over(whole.bound):
+            return whole
+        smaller = self._promising(whole)
+        return whole if smaller is None else smaller
+
     def _top(self) -> Fraction:
         """Return up to where a plan is wanted."""
         assert self.found is not None
         return self.found.z if self.enough is None else min(self.found.z, Fraction(self.enough))
 
-    def _bound(self, part: _Part) -> dict[tuple[int, ...], float]:
+    def _bound(self, part: _Part, rounds: int = _MOST_ROUNDS) -> dict[tuple[int, ...], float]:
         """Raise the bound of ``part`` as far as prices can; return plans with their shares in it.
 
-        Plans are offered on the way. If there is none, the bound of ``part`` is beyond all.
+        Plans are offered on the way, and those near the last ones. If there is none, the bound of
+        ``part`` is beyond all.
         """
         relaxation = Relaxation(self.rows)
         known: list[tuple[int, ...]] = []
@@ -184,18 +197,23 @@ class _Search:
             relaxation.add(self.found.total)
             known.append(())
         prices = part.prices[-1] if part.prices else self._even()
-        for _ in range(_MOST_ROUNDS):
+        shares: dict[tuple[int, ...], float] = {}
+        for _ in range(rounds):
             options = self._cheapest(part, prices)
             if options is None or self.is_over(part.bound):
                 break
             is_new = relaxation.add(total_of(part.problem, options))
             if is_new:
                 known.append(options)
-            z, duals, shares = relaxation.solve()
+            z, duals, solution = relaxation.solve()
+            shares = {known[k]: share for k, share in solution.items() if known[k]}
             if not is_new or float(part.bound) >= z * (1 - _CLOSE):
-                return {known[k]: share for k, share in shares.items() if known[k]}
+                break
             prices = self._integers(duals.tolist())
-        return {}
+        for near in shares:
+            better = improved(part.problem, near, self.rows)
+            self.offer(part.numbered(better), total_of(part.problem, better))
+        return shares
 
     def _cheapest(self, part: _Part, prices: tuple[int, ...]) -> tuple[int, ...] | None:
         """Return the cheapest plan of ``part`` at ``prices``, and raise its bound; None if none."""
@@ -253,6 +271,7 @@ class _Search:
         bounds = Bounds(smaller.problem, bounds.prices)
         while True:
             plans = plans_within(bounds, limits, sorted(matters), _MOST_LABELS)
+            self.work += plans.work
             found = _least(plans.totals, [r for r in self.rows if r.resource in matters], top)
             if found is None:
                 return False, plans.is_complete
