@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lutloom.fifo_table import FifoRow
     from lutloom.reporting.facts import Facts
     from lutloom.reporting.memories import MemoryFacts
+    from lutloom.verification import Check, Verification
 
 _MAP_WIDTH, _MAP_HEIGHT = 1000, 56
 _MOST_MEMORIES, _MOST_OPEN = 12, 40
@@ -68,6 +69,14 @@ class Strip:
     total: int
 
 
+@dataclass(frozen=True)
+class Checks:
+    """A table: its columns, each with its meaning, and its rows: subject, numbers, verdicts."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, int, tuple[str, ...]], ...]
+
+
 def report_page(facts: Facts) -> str:
     """Return the page of a build: one file, that needs no other."""
     taken = {name for name, used, _ in facts.utilisation if used} | {"lut"}
@@ -86,7 +95,7 @@ def report_page(facts: Facts) -> str:
         fifo_tables=_fifo_tables(facts),
         roof=facts.roofline,
         roof_chart=None if facts.roofline is None else roofline_chart(facts.roofline),
-        checks=None if facts.verification is None else _checks(facts),
+        checks=None if facts.verification is None else _checks(facts.verification),
         versions=versions(),
         sums=_sums(facts),
         unchecked=(*facts.build.board.silicon.unchecked, *facts.build.board.unchecked),
@@ -162,27 +171,25 @@ def _strips(facts: Facts) -> tuple[Strip, ...]:
     return tuple(strips)
 
 
-def _checks(facts: Facts) -> tuple[tuple[str, ...], list[tuple[str, int, list[str]]]]:
-    """Return the columns of the table of verification, and its rows: subject, numbers, verdicts."""
+def _checks(verification: Verification) -> Checks:
+    """Return the table of what ``verify`` compared."""
     from lutloom.verification import TITLES, stages_of, subjects_of
 
-    result = facts.verification
-    assert result is not None
-    stages, rows = stages_of(result), []
-    for subject in subjects_of(result):
-        found = {c.stage: c for c in result.checks if c.subject == subject and c.stage in TITLES}
-        verdicts = [
-            ""
-            if check is None
-            else "equal"
-            if check.differing == 0
-            else f"{check.differing:,} explained"
-            if check.passed
-            else f"{check.unexplained:,} differ"
-            for check in map(found.get, stages)
-        ]
-        rows.append((subject, max(check.elements for check in found.values()), verdicts))
-    return tuple(TITLES[stage] for stage in stages), rows
+    stages, rows = stages_of(verification), []
+    for subject in subjects_of(verification):
+        found = {c.stage: c for c in verification.checks if c.subject == subject}
+        numbers = max(check.elements for stage, check in found.items() if stage in TITLES)
+        rows.append((subject, numbers, tuple(_verdict(found.get(stage)) for stage in stages)))
+    return Checks(tuple((TITLES[stage], stage.value) for stage in stages), tuple(rows))
+
+
+def _verdict(check: Check | None) -> str:
+    if check is None:
+        return ""
+    if check.differing == 0:
+        return "equal"
+    explained = check.differing - check.unexplained
+    return f"{explained:,} explained" if check.passed else f"{check.unexplained:,} differ"
 
 
 def _commands(facts: Facts) -> tuple[tuple[str, str], ...]:
