@@ -161,6 +161,16 @@ def test_a_damaged_archive_is_named(tmp_path: Path, keep: int) -> None:
         load_dataset(archive)
 
 
+@pytest.mark.parametrize("place", [-5, -1, 30_000])
+def test_a_bit_that_flipped_in_an_archive_is_seen(tmp_path: Path, place: int) -> None:
+    archive = write_archive(tmp_path / CIFAR10.archive, contents(CIFAR10))
+    content = bytearray(archive.read_bytes())
+    content[place] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=rf"^{archive} is a damaged archive \("):
+        load_dataset(archive)
+
+
 def test_both_in_one_folder_are_told_apart(tmp_path: Path) -> None:
     for cifar in BOTH:
         write_files(cifar, tmp_path / cifar.folder)
