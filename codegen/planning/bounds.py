@@ -40,8 +40,8 @@ class Bounds:
         import numpy as np
 
         tables: list[IntArray] = []
-        for step in self.problem.steps:
-            table = self._sums(step, tables).min(axis=1)
+        for place in range(len(self.problem.steps)):
+            table = self._sums(place, tables).min(axis=1)
             tables.append(np.minimum(table, NEVER))
         return tuple(tables)
 
@@ -63,8 +63,8 @@ class Bounds:
                 table = self.tables[child][row]
                 scope = self.problem.steps[child].scope
                 sums = sums + table[tuple(variable.handles.get(h, values.get(h)) for h in scope)]
-            for handle, other, table in self._links(step, slice(row, row + 1)):
-                sums = sums + table[0][variable.handles[handle], values[other]]
+            for handle, other, link in self._links(step):
+                sums = sums + link[row][variable.handles[handle], values[other]]
             option = int(sums.argmin())
             chosen[step.variable] = option
             values.update({h: int(v[option]) for h, v in variable.handles.items()})
@@ -81,23 +81,19 @@ class Bounds:
         for place in reversed(range(len(steps))):
             step = steps[place]
             for child in step.children:
-                sums = self._sums(step, self.tables, without=child)
+                sums = self._sums(place, self.tables, without=child)
                 sums = sums + rest[place][:, np.newaxis]
                 rest[child] = self._over(sums, step, steps[child].scope)
         return tuple(rest)
 
-    def options(self, step: Step, rest: IntArray) -> IntArray:
+    def options(self, place: int) -> IntArray:
         """Return what a plan with each option of a step's variable costs, ``[rows, options]``."""
         import numpy as np
 
-        assert step.variable is not None
-        variable = self.problem.variables[step.variable]
-        sums = self._sums(step, self.tables) + rest[:, np.newaxis]
+        local, least = self._local[place]
+        sums = self._sums(place, self.tables) + self.rest[place][:, np.newaxis]
         sums = sums.reshape(*sums.shape[:2], -1).min(axis=2)
-        local = self.prices @ variable.costs.T
-        counts = np.diff(np.append(variable.starts, local.shape[1]))
-        least = np.minimum.reduceat(local, variable.starts, axis=1)
-        found: IntArray = local + np.repeat(sums - least, counts, axis=1)
+        found: IntArray = local + np.repeat(sums - least, self._counts(place), axis=1)
         return found
 
     def ahead(self, place: int) -> IntArray:
@@ -107,29 +103,64 @@ class Bounds:
         """
         import numpy as np
 
-        step, rest = self.problem.steps[place], self.rest[place]
-        sums, sets = rest[:, None], 1
-        if step.variable is not None:
-            variable = self.problem.variables[step.variable]
-            sets = len(variable.starts)
-            for handle, other, table in self._links(step, slice(None)):
-                sums = sums + _met(variable, table, (handle, other), step.scope)
-        least = sums.reshape(*sums.shape[:2], -1).min(axis=2)
-        found: IntArray = np.broadcast_to(least, (len(self.prices), sets))
+        _, least = self._local[place]
+        sums = self._own[place] + self.rest[place][:, np.newaxis]
+        found: IntArray = sums.reshape(*sums.shape[:2], -1).min(axis=2) - least
         return found
+
+    @cached_property
+    def _local(self) -> tuple[tuple[IntArray, IntArray], ...]:
+        """Of each step, the prices of its options, and the least of those of the same values.
+
+        ``[rows, options]`` and ``[rows, values of its handles]``.
+        """
+        import numpy as np
+
+        found = []
+        for step in self.problem.steps:
+            if step.variable is None:
+                nothing = np.zeros((len(self.prices), 1), np.int64)
+                found.append((nothing, nothing))
+                continue
+            variable = self.problem.variables[step.variable]
+            local = self.prices @ variable.costs.T
+            found.append((local, np.minimum.reduceat(local, variable.starts, axis=1)))
+        return tuple(found)
+
+    @cached_property
+    def _own(self) -> tuple[IntArray, ...]:
+        """Of each step, sums without its children: ``[rows, values of its handles, *scope]``."""
+        found = []
+        for step, (_, least) in zip(self.problem.steps, self._local, strict=True):
+            sums = least.reshape(*least.shape, *[1] * len(step.scope))
+            if step.variable is not None:
+                variable = self.problem.variables[step.variable]
+                for handle, other, link in self._links(step):
+                    sums = sums + _met(variable, link, (handle, other), step.scope)
+            found.append(sums)
+        return tuple(found)
+
+    def _counts(self, place: int) -> IntArray:
+        """Return how many options of a step's variable have each set of values."""
+        import numpy as np
+
+        number = self.problem.steps[place].variable
+        assert number is not None
+        variable = self.problem.variables[number]
+        return np.diff(np.append(variable.starts, len(variable.costs)))
 
     def kept(self, limits: IntArray) -> tuple[NDArray[np.bool_], ...]:
         """Return which options are in a plan whose sums may be within ``limits [rows]``."""
         import numpy as np
 
         found: dict[int, NDArray[np.bool_]] = {}
-        for step, rest in zip(self.problem.steps, self.rest, strict=True):
+        for place, step in enumerate(self.problem.steps):
             if step.variable is not None:
-                within: NDArray[np.bool_] = self.options(step, rest) <= limits[:, None]
+                within: NDArray[np.bool_] = self.options(place) <= limits[:, None]
                 found[step.variable] = np.logical_and.reduce(within, axis=0)
         return tuple(found[v] for v in range(len(self.problem.variables)))
 
-    def _links(self, step: Step, rows: slice) -> list[tuple[int, int, IntArray]]:
+    def _links(self, step: Step) -> list[tuple[int, int, IntArray]]:
         """Return the links of ``step``: its handle, the other one, and ``[rows, mine, other]``."""
         import numpy as np
 
@@ -139,32 +170,36 @@ class Bounds:
         for link in step.links:
             handle = link.first if link.first in mine else link.second
             other, costs, legal = link.seen_from(handle)
-            sums = np.einsum("lr,abr->lab", self.prices[rows], costs)
-            found.append((handle, other, np.where(legal, sums, NEVER)))
+            known = self._priced.get(id(link))
+            if known is None:
+                sums = np.einsum("lr,abr->lab", self.prices, costs)
+                known = self._priced[id(link)] = np.where(legal, sums, NEVER)
+            found.append((handle, other, known))
         return found
 
+    @cached_property
+    def _priced(self) -> dict[int, IntArray]:
+        return {}
+
     def _sums(
-        self, step: Step, tables: list[IntArray] | tuple[IntArray, ...], without: int = -1
+        self, place: int, tables: list[IntArray] | tuple[IntArray, ...], without: int = -1
     ) -> IntArray:
-        """Return the sums of ``step``, ``[rows, values of its handles, *scope]``.
+        """Return the sums of a step, ``[rows, values of its handles, *scope]``.
 
         ``without``: a child whose table is left out.
         """
         import numpy as np
 
-        children = [child for child in step.children if child != without]
-        if step.variable is None:
-            total = np.zeros((len(self.prices), 1), np.int64)
-            return sum((tables[child][:, np.newaxis] for child in children), total)
-        variable = self.problem.variables[step.variable]
-        local = self.prices @ variable.costs.T
-        sums = np.minimum.reduceat(local, variable.starts, axis=1)
-        sums = sums.reshape(*sums.shape, *[1] * len(step.scope))
-        for child in children:
+        step, sums = self.problem.steps[place], self._own[place]
+        for child in step.children:
+            if child == without:
+                continue
+            if step.variable is None:
+                sums = sums + tables[child][:, np.newaxis]
+                continue
+            variable = self.problem.variables[step.variable]
             scope = self.problem.steps[child].scope
             sums = sums + _met(variable, tables[child], scope, step.scope)
-        for handle, other, table in self._links(step, slice(None)):
-            sums = sums + _met(variable, table, (handle, other), step.scope)
         return sums
 
     def _over(self, sums: IntArray, step: Step, scope: tuple[int, ...]) -> IntArray:
