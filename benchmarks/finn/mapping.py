@@ -251,23 +251,13 @@ class _Walk:
     def _product(
         self, name: str, site: Site, settings: Settings, rows: int, columns: int
     ) -> Product:
-        x, y = site.inputs[0].element, site.outputs[0].element
-        is_sign = x.bits == 1
-        weights = site.op.weights if site.op.name == "depthwise" else site.op.matrix
         levels = self._behind.get(name)
         has_levels = levels in self._stairs and not self._is_apart
         return Product(
             rows,
             columns,
             site.outputs[0].size // rows,
-            Operands(
-                1
-                if weights.lo >= -1 and 0 not in weights.data
-                else _signed_bits(weights.lo, weights.hi),
-                x.bits,
-                _signed_bits(y.lo, y.hi),
-                x.is_signed and not is_sign,
-            ),
+            _operands(site),
             int(settings["PE"]),
             int(settings.get("SIMD", 1)),
             str(settings.get("ram_style", "auto")),
@@ -365,6 +355,21 @@ class _Walk:
             kind if kind in legal.multiplier and kind is not None else Multiplier.AUTO,
             comparison if comparison in legal.comparison else Comparison.AUTO,
         )
+
+
+def _operands(site: Site) -> Operands:
+    """Return the types that FINN narrows a product to (``minimize_weight_bit_width``, ...).
+
+    Signs by one-bit inputs are XNOR, and both count from 0 there; other signs become ``INT2``.
+    """
+    x, y = site.inputs[0].element, site.outputs[0].element
+    weights = site.op.weights if site.op.name == "depthwise" else site.op.matrix
+    if x.bits == 1 and site.op.name == "matvec":
+        sums = site.op.sums
+        reach = _signed_bits(int(sums.negative.min()), int(sums.positive.max()))
+        return Operands(1, 1, reach, is_signed=False)
+    bits = _signed_bits(weights.lo, weights.hi)
+    return Operands(bits, x.bits, _signed_bits(y.lo, y.hi), x.is_signed)
 
 
 def _has_windows(site: Site) -> bool:

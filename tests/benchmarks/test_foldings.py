@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,10 +35,10 @@ from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.lower import lower
 from lutloom.codegen.streams import processes_of, site_of
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import Conv, Threshold
+from lutloom.core.ops import Conv, Linear, Threshold
 from lutloom.core.plan import Comparison as Search
 from lutloom.core.plan import Folding, Memory, Multiplier
-from lutloom.core.types import Const, IntType, TensorType
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,6 +182,52 @@ def test_products_take_the_cycles_that_finn_states(tmp_path: Path) -> None:
         assert on.plan.foldings[product] == Folding(pe, simd, Memory.BRAM, Multiplier.FABRIC)
         assert {on.plan.foldings[name].pe for name in layer.processes} == {pe}
         assert cycles_of(on, product) == layer.estimate.cycles
+
+
+def connected(weight_values: tuple[int, ...], levels: IntType) -> Graph:
+    """TFC by its shapes, with random weights and thresholds."""
+    rng = np.random.default_rng(0)
+    types = {"x": TensorType(IntType(0, 255), (784,))}
+    nodes: list[Node] = []
+    last = "x"
+
+    def quantize(name: str) -> None:
+        nonlocal last
+        x = types[last]
+        count = levels.count - 1
+        rows = np.sort(rng.integers(x.element.lo, x.element.hi, size=(x.channels, count)), axis=1)
+        steps = Const([[levels.step]] * x.channels)
+        op = Threshold(Const(rows), Const([levels.lo] * x.channels), steps)
+        nodes.append(Node((name,), op, (last,)))
+        (types[name],) = op.infer(x)
+        last = name
+
+    quantize("signs")
+    for index, neurons in enumerate((64, 64, 64, 10)):
+        product = Linear(Const(rng.choice(weight_values, size=(types[last].channels, neurons))))
+        nodes.append(Node((f"fc{index}",), product, (last,)))
+        (types[f"fc{index}"],) = product.infer(types[last])
+        last = f"fc{index}"
+        if neurons != 10:
+            quantize(f"levels{index}")
+    return lower(Graph({"x": types["x"]}, tuple(nodes), (last,)))
+
+
+@pytest.mark.parametrize(
+    ("weights", "levels", "rams"),
+    [((-1, 1), BIPOLAR, 7), ((-1, 1), IntType(-2, 1), 10), ((-1, 0, 1), IntType(-2, 1), 10)],
+)
+def test_tfc_takes_what_finn_says_of_it(
+    weights: tuple[int, ...], levels: IntType, rams: int, tmp_path: Path
+) -> None:
+    one: Settings = {"PE": 1, "SIMD": 1, "ram_style": "auto", "resType": "lut"}
+    nodes = {"Thresholding_rtl_0": {"PE": 1}, **{f"MVAU_hls_{n}": one for n in range(4)}}
+    on = mapped(connected(weights, levels), folding(tmp_path, nodes), DEVICE)
+    whole = reduce(add, (layer.estimate for layer in on.layers))
+    # FINN+ 1.6.1 with all PE and SIMD 1: 50,176 cycles, and for 1W1A 1,355 look-up tables
+    assert (whole.cycles, whole.bram18) == (50176, rams)
+    if levels == BIPOLAR:
+        assert whole.lut == 1355
 
 
 def separable() -> Graph:
