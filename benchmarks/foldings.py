@@ -53,10 +53,13 @@ def main() -> None:
     for name in arguments.designs:
         if name not in DESIGNS:
             parser.error(f"there is no design {name!r}: use one of {', '.join(DESIGNS)}")
+    names = arguments.designs or list(DESIGNS)
+    for name in names:
+        if not (arguments.folder / DESIGNS[name].file).is_file():
+            parser.error(f"{name}: there is no {DESIGNS[name].file} in {arguments.folder}")
     with tempfile.TemporaryDirectory() as place:
         networks = arguments.networks or Path(place)
         networks.mkdir(parents=True, exist_ok=True)
-        names = arguments.designs or list(DESIGNS)
         comparisons = [compare(name, arguments.folder, networks) for name in names]
         _print_models(comparisons, with_layers=arguments.layers)
         if arguments.plans:
