@@ -69,6 +69,10 @@ def main() -> None:
 def _print_models(comparisons: list[Comparison], *, with_layers: bool) -> None:
     print("## Layers by both models\n")
     print(estimate_table(comparisons))
+    for comparison in comparisons:
+        if comparison.published.note:
+            print(f"- {comparison.name}: {comparison.published.note}")
+    print()
     print("## What FINN's report leaves out, by our model\n")
     print(missing_table(comparisons))
     print("## What synthesis counted\n")

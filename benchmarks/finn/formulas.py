@@ -96,7 +96,7 @@ class Product:
 
 
 def block_rams(words: int, bits: int) -> int:
-    """Return the block RAMs of 18 Kbit of a memory, as FINN's MVAU and FIFO count them."""
+    """Return the block RAMs of 18 Kbit of a memory of weights, as FINN counts them."""
     if bits == 1:
         return ceil(words / 16384)
     if bits == 2:
@@ -295,13 +295,3 @@ def streaming_max_pool(image: tuple[int, int], kernel: int) -> Estimate:
     if rows == 1:
         return Estimate(columns // kernel * (kernel + 1))
     return Estimate(int(columns**2 * (1 + 1 / kernel**2)))
-
-
-def fifo(depth: int, bits: int, *, style: str = "rtl", memory: str = "auto") -> Estimate:
-    """``StreamingFIFO``: ``streamingfifo.py``. It is no part of FINN's report of layers."""
-    address = 2 * ceil(log2(depth))
-    if style == "rtl" or memory == "distributed":
-        return Estimate(0, address + ceil(depth / 32) * ceil(bits / 2))
-    if memory == "ultra":
-        return Estimate(0, address, 0, ceil(depth / 4096) * ceil(bits / 72))
-    return Estimate(0, address, block_rams(depth, bits) if memory == "block" else 0)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class PublishedDesign:
     """A folding file, the network that it is for, the board, and what was published of it.
 
-    ``rate`` is what FINN's authors publish as images a second, if they do, ``clock_mhz`` the clock
-    that the build script asks for. ``note`` is where the network is another one than FINN's.
+    ``clock_mhz`` is the clock that the build script asks for, ``note`` where the network or the
+    folding is another one than FINN's.
     """
 
     file: str
