@@ -93,8 +93,7 @@ def part_cost(part: Part, device: Device) -> Cost:
             bits = max(states - 1, 0).bit_length()
             return Cost(Resources(lut=logic.counter(bits), ff=bits), _stateful(known))
         case Control(streams, stages):
-            control = Resources(lut=8 + 3 * streams + stages, ff=4 + streams + stages)
-            return Cost(control, _stateful(known))
+            return Cost(_control(streams, stages), _stateful(known))
         case ShiftRegister(depth, bits):
             return memories.shift_register(depth, bits, known)
         case Rom(words, bits, memory):
@@ -105,6 +104,17 @@ def part_cost(part: Part, device: Device) -> Cost:
             return memories.fifo(depth, bits, memory, device, known)
         case _:
             return Cost(Resources(lut=_logic_luts(part)), Confidences(lut=known))
+
+
+def _control(streams: int, stages: int) -> Resources:
+    """Return what a flushing pipeline (``style=flp``) is controlled by, as far as it must be there.
+
+    Each stage has a bit that says whether there is something in it, and a gate for it; each stream
+    a bit that says that a word is on its way, a gate for that, one for what it makes wait, and one
+    for its handshake; ap_start, ap_done, ap_ready and ap_idle take four bits and two gates each.
+    No netlist was counted for this.
+    """
+    return Resources(lut=8 + 3 * streams + stages, ff=4 + streams + stages)
 
 
 def _stateful(known: Confidence) -> Confidences:
