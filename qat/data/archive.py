@@ -28,7 +28,7 @@ def read_members(archive: Path, names: Collection[str]) -> dict[str, bytes]:
             with tarfile.open(fileobj=content, mode="r|") as tar:
                 for member in tar:
                     name = member.name.removeprefix("./")
-                    if name not in names or name in found or not member.isreg():
+                    if name not in names or not member.isreg():
                         continue
                     if member.size > _LARGEST:
                         raise DataError(

@@ -133,8 +133,8 @@ def _receive(url: str, part: Path, begun: int, file: RemoteFile, progress: Progr
 
 def _goes_on(response: HTTPResponse, begun: int) -> bool:
     """Return whether a server gives the rest that was asked for, and not the whole file."""
-    rest = response.headers.get("Content-Range", "")
-    return bool(begun) and response.status == 206 and rest.startswith(f"bytes {begun}-")
+    rest: str = response.headers.get("Content-Range", "")
+    return bool(begun) and rest.startswith(f"bytes {begun}-")
 
 
 def _size(part: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import signal
 import subprocess
@@ -111,8 +112,11 @@ def test_without_a_network_it_is_said_where_the_file_goes(server: Server, tmp_pa
     )
     with pytest.raises(DataError, match=message):
         fetch(file, tmp_path)
-    (tmp_path / "x.gz").write_bytes(CONTENT)
-    assert fetch(file, tmp_path) == tmp_path / "x.gz"
+    folder = tmp_path / "read only"
+    folder.mkdir()
+    (folder / "x.gz").write_bytes(CONTENT)
+    assert fetch(file, folder) == folder / "x.gz"
+    assert [path.name for path in folder.iterdir()] == ["x.gz"]
 
 
 @pytest.mark.parametrize("content", [b"", CONTENT[:-1], CONTENT[:-1] + b"x"])
@@ -202,6 +206,21 @@ def test_a_process_that_is_killed_is_gone_on_from(
     # the lock went with it
     assert fetch(file, tmp_path).read_bytes() == CONTENT
     assert server.asked[-1] == ("/x.gz", "bytes=65536-")
+
+
+def test_what_another_process_has_fetched_meanwhile_is_taken(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = server.put(CONTENT)
+    waited = []
+
+    def wait(*_: object) -> None:
+        waited.append((tmp_path / "x.gz").write_bytes(CONTENT))
+
+    monkeypatch.setattr(fcntl, "flock", wait)
+    assert fetch(file, tmp_path).read_bytes() == CONTENT
+    assert waited == [len(CONTENT)]
+    assert server.asked == []
 
 
 def test_two_that_want_the_same_file_fetch_it_once(server: Server, tmp_path: Path) -> None:
