@@ -83,6 +83,7 @@ def part_cost(part: Part, device: Device) -> Cost:
     Flip-flops are those that a part can't be without; what a pipeline registers between parts is
     ``Registers``, which the kernel's cost model counts.
     """
+    part = memories.bound(part) if isinstance(part, FifoBuffer) else part
     known = Confidence.CALIBRATED if is_calibrated(part) else Confidence.UNCALIBRATED
     match part:
         case DspSlices(count):

@@ -11,6 +11,7 @@ above; no source binds the tool to that.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from lutloom.boards.device import DspType
@@ -22,8 +23,10 @@ from lutloom.core.plan import FifoMemory, Memory
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
+    from lutloom.codegen.costs.parts import FifoBuffer
 
 _OPEN_BITS = 1024
+_AUTO_SRL_WORDS, _AUTO_SRL_BITS = 2, 1024
 _UNKNOWN = Confidence.UNCALIBRATED
 _OPEN = Confidences(lut=_UNKNOWN, ff=_UNKNOWN, bram18=_UNKNOWN)
 
@@ -75,6 +78,19 @@ def _distributed(words: int, bits: int, device: Device) -> int:
     return memory + multiplexer(columns, bits) + (columns if columns > 1 else 0)
 
 
+def bound(part: FifoBuffer) -> FifoBuffer:
+    """Return a FIFO in the memory that it is bound to, or in that which Vitis HLS takes.
+
+    That are shift registers up to two words or 1,024 bits (``config_storage``: UG1399); deeper ones
+    are written down with their memory.
+    """
+    if part.memory is not FifoMemory.AUTO:
+        return part
+    is_small = part.depth <= _AUTO_SRL_WORDS or part.depth * part.bits <= _AUTO_SRL_BITS
+    memory = FifoMemory.SRL if is_small else best_memory(part.bits, part.depth)
+    return replace(part, memory=memory)
+
+
 def fifo(depth: int, bits: int, memory: FifoMemory, device: Device, known: Confidence) -> Cost:
     """Return the cost of a FIFO of a dataflow region: its words, and what counts them.
 
@@ -87,8 +103,6 @@ def fifo(depth: int, bits: int, memory: FifoMemory, device: Device, known: Confi
     if depth <= 0 or bits <= 0:
         return Cost()
     pointer = depth.bit_length()
-    if memory is FifoMemory.AUTO:
-        memory = best_memory(bits, depth)
     if memory is FifoMemory.SRL:
         words = shift_register_luts(bits, depth) + multiplexer(-(-depth // 128), bits)
         return Cost(Resources(lut=words + 5 * (pointer - 1), ff=pointer + 2), _guessed(known))

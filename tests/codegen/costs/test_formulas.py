@@ -149,6 +149,13 @@ def vars_of(confidences: object) -> list[Confidence]:
     return [getattr(confidences, field) for field in ("lut", "ff", "bram18", "uram", "dsp")]
 
 
+def test_a_fifo_that_is_left_open_is_a_shift_register_up_to_1024_bits_or_two_words() -> None:
+    for depth, bits in ((2, 600), (32, 32)):
+        is_srl = FifoBuffer(depth, bits, FifoMemory.SRL)
+        assert part_cost(FifoBuffer(depth, bits), ZYNQ) == part_cost(is_srl, ZYNQ)
+    assert part_cost(FifoBuffer(1025, 36), ZYNQ).resources.bram18 == 3
+
+
 def test_a_memory_that_is_left_open_is_a_guess() -> None:
     small, large = Rom(64, 16), Rom(64, 17)
     assert part_cost(small, ZYNQ).resources.bram18 == 0
