@@ -215,7 +215,7 @@ def check_plan(graph: Graph, plan: Plan) -> None:
     for name, node in processes.items():
         if name not in plan.foldings:
             raise PlanError(f"the plan has no entry for the process {name}")
-        _check_folding(name, site_of(graph, node), plan.foldings[name])
+        check_folding(name, site_of(graph, node), plan.foldings[name])
     streams = streams_of(graph)
     values = [stream.value for stream in streams]
     for name in (*plan.fifos, *plan.fifo_memories):
@@ -289,7 +289,8 @@ def over_limit(site: Site, folding: Folding, widest: int = WIDEST_WORD) -> str |
     return None
 
 
-def _check_folding(name: str, site: Site, folding: Folding) -> None:
+def check_folding(name: str, site: Site, folding: Folding) -> None:
+    """Raise ``PlanError``, saying what is legal, unless the process ``name`` may be so folded."""
     kernel = KERNELS[site.op.name]
     legal = kernel.legal(site, replace(folding, comparison=Comparison.AUTO))
     if folding.comparison in legal.comparison:

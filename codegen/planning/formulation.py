@@ -11,11 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.resources import Resources
+from lutloom.codegen.folding import check_folding
 from lutloom.codegen.planning.options import options, shapes
 from lutloom.codegen.planning.problem import Link, Problem, Variable
 from lutloom.codegen.planning.streams import Crossing, Place, crossing, crossing_cycles
 from lutloom.codegen.streams import processes_of, site_of, streams_of
 from lutloom.codegen.units import cut
+from lutloom.core.plan import Folding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from lutloom.codegen.kernels import Site
     from lutloom.codegen.streams import Stream
     from lutloom.core.graph import Graph
-    from lutloom.core.plan import Folding
     from lutloom.core.types import IntArray
 
 
@@ -93,12 +94,18 @@ class Formulation:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[IntArray, IntArray]]:
-        """The widths ``[shapes, ports]`` and cycles ``[shapes]`` of each process."""
+        """The widths ``[shapes, ports]`` and cycles ``[shapes]`` of each process.
+
+        Raises ``PlanError`` for a process that is beyond the limits however it is folded.
+        """
         import numpy as np
 
         found = {}
         for name, site in self.sites.items():
-            _, widths, cycles = zip(*shapes(site), strict=True)
+            made = tuple(shapes(site))
+            if not made:
+                check_folding(name, site, Folding())
+            _, widths, cycles = zip(*made, strict=True)
             found[name] = np.array(widths, np.int64), np.array(cycles, np.int64)
         return found
 

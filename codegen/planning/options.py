@@ -34,13 +34,17 @@ class Option:
 
 
 def shapes(site: Site) -> Iterator[tuple[Folding, tuple[int, ...], int]]:
-    """Yield every legal ``pe`` and ``simd`` with the widths of all words, and the cycles."""
+    """Yield every ``pe`` and ``simd`` that limits allow, the widths of words, and the cycles."""
     kernel = KERNELS[site.op.name]
     legal = kernel.legal(site, Folding())
     elements = [tensor.element.bits for tensor in (*site.inputs, *site.outputs)]
     for pe in legal.pe:
         for simd in legal.simd:
             folding = Folding(pe, simd)
+            comparisons = kernel.legal(site, folding).comparison
+            forms = (replace(folding, comparison=comparison) for comparison in comparisons)
+            if all(over_limit(site, form) is not None for form in forms):
+                continue
             ins, outs = kernel.lanes(site, folding)
             widths = tuple(n * bits for n, bits in zip((*ins, *outs), elements, strict=True))
             yield folding, widths, kernel.cycles(site, folding)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.boards.device import Device, Family
-from lutloom.codegen import check_plan, lower
+from lutloom.codegen import check_plan, folding, lower
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.costs.design import design_cost
 from lutloom.codegen.costs.ports import token_cost
@@ -82,8 +82,8 @@ def foldings(graph: Graph, name: str, device: Device) -> Iterator[Folding]:
     legal = legal_choices(graph, name, Folding())
     packed = {Multiplier.PACKED, Multiplier.PACKED_25} - {packed_multiplier(device.dsp_type)}
     for pe, simd, comparison in product(legal.pe, legal.simd, legal.comparison):
-        folding = Folding(pe, simd, comparison=comparison)
-        forms = legal_choices(graph, name, folding)
+        shape = Folding(pe, simd, comparison=comparison)
+        forms = legal_choices(graph, name, shape)
         for memory, multiplier in product(forms.memory, forms.multiplier):
             is_open = (
                 (comparison is Comparison.AUTO and len(legal.comparison) > 1)
@@ -91,7 +91,7 @@ def foldings(graph: Graph, name: str, device: Device) -> Iterator[Folding]:
                 or (multiplier is Multiplier.AUTO and len(forms.multiplier) > 1)
             )
             if not is_open and multiplier not in packed:
-                yield replace(folding, memory=memory, multiplier=multiplier)
+                yield replace(shape, memory=memory, multiplier=multiplier)
 
 
 def every_plan(graph: Graph, device: Device, word_bits: tuple[int, ...]) -> Iterator[Plan]:
@@ -205,6 +205,26 @@ def test_what_never_fits_says_so() -> None:
     with pytest.raises(InfeasibleError, match=r"no plan fits, whatever its cycles") as caught:
         fastest_plan(tfc(), Budget(replace(Z7020, lut=10)))
     assert caught.value.nearest is None
+
+
+def test_limits_of_a_process_count_as_its_fastest() -> None:
+    net = Chain(np.random.default_rng(0), TensorType(IntType(0, 255), (128,)))
+    net.matvec(96, tuple(range(-128, 128)))
+    graph = lower(net.graph)
+    # Weights of 8 bits in words of 4096: 512 products a cycle at most, of 96 x 128.
+    with pytest.raises(InfeasibleError, match=r"matvec0 takes 24 at least") as caught:
+        least_plan(graph, Budget(VU), cycles=20, word_bits=(1024,))
+    assert caught.value.nearest == 24
+
+
+def test_what_is_beyond_the_limits_however_it_is_folded_is_refused() -> None:
+    net = Chain(np.random.default_rng(0), TensorType(IntType(0, 255), (2,)))
+    net.matvec(3)
+    graph = lower(net.graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folding, "MOST_OPERATORS", 0)
+        with pytest.raises(PlanError, match=r"operators at work in one cycle, more than 0"):
+            least_plan(graph, Budget(VU), cycles=1000)
 
 
 def test_what_is_not_there_is_not_taken() -> None:
