@@ -90,6 +90,8 @@ def assemble(
             f"{_size(test)}: they are of different data sets"
         )
     classes = classes or int(train.labels.max()) + 1
+    if classes < 2:
+        raise DataError(f"{where} has images of one class only: two at least are to be told apart")
     for part, verb in ((train, "trained"), (test, "tested")):
         if int(part.labels.max()) >= classes:
             raise DataError(

@@ -187,6 +187,12 @@ def test_an_empty_data_set_is_refused(tmp_path: Path) -> None:
         load_idx_folder(tmp_path)
 
 
+def test_a_single_class_is_refused(tmp_path: Path) -> None:
+    write_mnist(tmp_path, classes=1)
+    with pytest.raises(DataError, match=rf"^{tmp_path} has images of one class only: two at least"):
+        load_idx_folder(tmp_path)
+
+
 def test_parts_of_different_size_are_refused(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     write_idx(tmp_path / "t10k-images-idx3-ubyte", np.zeros((4, 6, 6), np.uint8))
