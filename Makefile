@@ -2,7 +2,8 @@
 # are all that a machine must have.
 
 PYTHON ?= python3
-JOBS ?= 2
+# One more than most machines of CI have cores: a test often waits for a compiler or a process.
+JOBS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
