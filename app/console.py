@@ -199,12 +199,12 @@ def _show_estimate(estimate: Estimate) -> None:
             )
     _console.print(table)
     slowest, clock = estimate.cost.slowest, f"{estimate.clock_mhz:g} MHz"
-    rate = f"at most {estimate.fps:,.1f} images/s at {clock}"
+    rate = f"at most {shown_rate(estimate.fps, 1)} images/s at {clock}"
     _say("rate", f"{rate} ({_shown(estimate.bottleneck)}: {slowest.cycles:,} cycles)")
     rate = shown_rate(estimate.rate(estimate.pessimistic))
     _say("pessimistic", f"about {rate} images/s, pipelines filling anew for each")
     beats = f"{estimate.beats:,} of {estimate.word_bits} bits an image on {estimate.port}"
-    _say("transfers", f"{beats}, at most {estimate.rate(estimate.beats):,.1f} images/s")
+    _say("transfers", f"{beats}, at most {shown_rate(estimate.rate(estimate.beats), 1)} images/s")
     _say_fifos(estimate.fifos)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.fifo_memory import BRAM18_BITS
@@ -10,8 +11,6 @@ from lutloom.core.errors import LutloomError
 from lutloom.estimation import RESOURCES
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from lutloom.boards import Board
     from lutloom.codegen.planning.budget import Budget, InfeasibleError
     from lutloom.targets import Target
@@ -141,12 +140,26 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def shown_rate(rate: Fraction | float) -> str:
-    """Return a rate as people read it: whole images a second, or three digits of few."""
-    return f"{float(rate):,.0f}" if rate >= 100 else f"{float(rate):.3g}"
+def shown_rate(rate: Fraction | float, places: int = 0) -> str:
+    """Return a rate as people read it: images a second with some places, or three digits of few.
+
+    It is not above ``rate``, so that it can be asked for.
+    """
+    return f"{_floor(rate, places):,.{places}f}" if rate >= 100 else f"{_floor(rate):.3g}"
 
 
 def below(rate: Fraction | float) -> str:
     """Return a number for ``--target-fps`` of three digits or more, and not above ``rate``."""
-    places = max(0, 2 - math.floor(math.log10(rate)))
-    return f"{math.floor(rate * 10**places) / 10**places:.{places}f}"
+    return f"{_floor(rate):.{_places(rate)}f}"
+
+
+def _places(rate: Fraction | float) -> int:
+    return max(0, 2 - math.floor(math.log10(rate)))
+
+
+def _floor(rate: Fraction | float, places: int | None = None) -> float:
+    """Return what is left of ``rate`` with so many decimal places, or three digits or more."""
+    unit = 10 ** (_places(rate) if places is None else places)
+    # 0.29 * 100 is below 29 in floating point
+    exact = Fraction(str(rate))
+    return float(Fraction(math.floor(exact * unit), unit))

@@ -32,6 +32,9 @@ SLOWEST = 1 << 40
 PLAIN_WORD_BITS = 64
 """The width of the streams of a plain plan."""
 
+_ROUNDING = Fraction(1, 1 << 50)
+"""What floating point may have added to a rate, as a share of it."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -50,6 +53,15 @@ class Wish:
     def is_plain(self) -> bool:
         """Whether nothing is asked."""
         return self.fps is None and not self.is_fastest
+
+    def cycles(self, clock: Fraction) -> int:
+        """Return the most cycles that an image may take at ``clock`` Hz.
+
+        A rate that was computed from cycles, and rounded up, means those cycles and not one less.
+        """
+        from lutloom.codegen.planning import cycles_for
+
+        return SLOWEST if self.fps is None else cycles_for(self.fps * (1 - _ROUNDING), clock)
 
 
 def wish_of(
@@ -97,10 +109,13 @@ def make_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
     """
     if wish.is_plain:
         return _plain_plan(processes, target, wish)
+    from lutloom.codegen.on_device import on_device
     from lutloom.codegen.planning import InfeasibleError
 
     try:
-        return planned_for(processes, target, wish).plan
+        planned = planned_for(processes, target, wish)
+        # What is read back by --plan is the same one.
+        return on_device(processes, planned.plan, target.board.device)
     except InfeasibleError as error:
         raise _explained(error, processes, target, wish) from error
 
@@ -154,12 +169,11 @@ def planned_for(processes: Graph, target: Target, wish: Wish) -> Planned:
     Raises ``InfeasibleError`` if there is none.
     """
     from lutloom.codegen.planning import fastest_plan, least_plan
-    from lutloom.codegen.planning.rates import cycles_for
 
     budget, word_bits = budget_of(processes, target, wish), _word_bits(target, wish)
     if wish.fps is None:
         return fastest_plan(processes, budget, word_bits=word_bits)
-    cycles = cycles_for(wish.fps, target.clock)
+    cycles = wish.cycles(target.clock)
     return least_plan(processes, budget, cycles=cycles, word_bits=word_bits)
 
 
@@ -181,14 +195,13 @@ def smallest_board(processes: Graph, target: Target, wish: Wish) -> Board | None
 
 
 def _has_plan(processes: Graph, target: Target, wish: Wish) -> bool:
-    from lutloom.codegen.planning import cycles_for
     from lutloom.codegen.planning.planner import Planner
 
     budget, word_bits = budget_of(processes, target, wish), _word_bits(target, wish)
     if _weight_bits(processes) > _memory_bits(budget):
         return False
     planner = Planner.of(processes, budget, word_bits)
-    cycles = SLOWEST if wish.fps is None else cycles_for(wish.fps, target.clock)
+    cycles = wish.cycles(target.clock)
     if cycles < planner.formulation.fewest_cycles[1]:
         return False  # what that takes need not be found out
     return planner.fits(cycles) and planner.least(cycles) is not None

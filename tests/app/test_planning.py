@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lutloom
 from lutloom.boards import boards_by_size
@@ -18,6 +20,7 @@ from lutloom.codegen.lower import lower
 from lutloom.codegen.planning import InfeasibleError
 from lutloom.core.errors import LutloomError, LutloomWarning
 from lutloom.estimation import estimate_of
+from lutloom.infeasibility import below, shown_rate
 from lutloom.input_type import raw_input
 from lutloom.planning import Wish, planned_for
 from lutloom.streamline.pipeline import streamline
@@ -194,7 +197,24 @@ def test_a_planned_build_is_verified_and_as_fast_as_it_says(
     estimate, modelled = estimate_of(build), lutloom.throughput(build)
     assert modelled.rate(modelled.ideal) == estimate.fps >= 4e6
     assert modelled.pessimistic.interval == estimate.pessimistic
-    assert f"rate: at most {estimate.fps:,.1f} images/s at 100 MHz" in ended.out
+    assert f"rate: at most {shown_rate(estimate.fps, 1)} images/s at 100 MHz" in ended.out
+
+
+@given(clock=st.integers(1, 500), cycles=st.integers(1, 10**7))
+def test_a_rate_that_was_shown_or_computed_from_cycles_means_those_cycles(
+    clock: int, cycles: int
+) -> None:
+    rate = clock * 1e6 / cycles
+
+    def meant(fps: float) -> int:
+        return Wish(Fraction(str(fps))).cycles(Fraction(clock * 1_000_000))
+
+    assert meant(rate) == cycles
+    exact = Fraction(clock * 1_000_000, cycles)
+    for shown in (shown_rate(rate), shown_rate(rate, 1), shown_rate(exact), below(rate)):
+        said = float(shown.replace(",", ""))
+        assert rate * 0.98 <= said <= rate
+        assert meant(said) >= cycles
 
 
 def test_what_does_not_fit_is_told_with_what_would(
@@ -267,7 +287,17 @@ def test_a_stream_that_is_too_narrow_is_named_with_its_transfers(
             planned_for(processes, target, wish)
     faster = invoke("compile", model, *options[:4], "--target-fps", "1020408", "--force")
     assert faster.status == 0
-    assert "transfers: 98 of 64 bits an image on s_axis, at most 1,020,408.2 images/s" in faster.out
+    assert "transfers: 98 of 64 bits an image on s_axis, at most 1,020,408.1 images/s" in faster.out
+
+
+@pytest.mark.parametrize("board", ["pynq-z2", "zcu104"])
+def test_the_plan_of_a_target_can_be_given_back(board: str, models: Path, tmp_path: Path) -> None:
+    model = models / "float.onnx"
+    made = lutloom.compile(model, tmp_path / "a", board=board, target_fps=1e6)
+    again = lutloom.compile(
+        model, tmp_path / "b", board=board, name="float", plan=tmp_path / "a" / "plan.json"
+    )
+    assert again.plan == made.plan
 
 
 @pytest.mark.parametrize("fps", [None, 1000.0])
