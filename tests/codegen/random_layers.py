@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lutloom.codegen import lower
 from lutloom.codegen.lower import LoweringError
 from lutloom.codegen.streams import processes_of
@@ -15,6 +13,8 @@ from tests.codegen.conftest import TYPES
 from tests.graphs import TAKE_TWO, random_op
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lutloom.core.op import Op
 
 

@@ -46,9 +46,7 @@ def quantizer(*thresholds: int, base: int = 0, height: int = 1) -> Threshold:
         (quantizer(0, 128, base=-1, height=2), "pack"),
     ],
 )
-def test_bytes_are_written_only_where_the_codes_fall(
-    stairs: Threshold, kernel: str
-) -> None:
+def test_bytes_are_written_only_where_the_codes_fall(stairs: Threshold, kernel: str) -> None:
     graph = graph_of(stairs, 2)
     engine = make_engine(graph, instructions=available()[0])
     assert engine.image_by_image.program.steps[0].kernel == kernel
