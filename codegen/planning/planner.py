@@ -75,37 +75,53 @@ class Planner:
 
     def least(self, cycles: int) -> Planned | None:
         """Return the least plan that takes ``cycles`` or fewer; None if none fits the budget."""
-        unforeseen = Resources()
-        for _ in range(_MOST_ROUNDS):
+        return self._least(cycles)[0]
+
+    def _least(self, cycles: int) -> tuple[Planned | None, Resources]:
+        """Return what ``least`` does, and what was not foreseen at first."""
+        first = unforeseen = Resources()
+        for turn in range(_MOST_ROUNDS):
             chosen = self.choose(cycles, unforeseen)
             if chosen is None:
-                return None
+                break
             planned = self.planned(chosen)
             needed = planned.cost.total.resources
             if self.budget.exceeded(needed) is None:
-                return planned
+                return planned, first
             # The deeper FIFOs: next time they are foreseen.
             unforeseen = _at_least(unforeseen, needed, chosen.counted)
-        return None
+            first = unforeseen if turn == 0 else first
+        return None, first
 
     def fastest(self) -> Planned | None:
-        """Return the least plan of the fewest cycles within the budget; None if none fits it."""
-        counts = self.counts
-        if not self.fits(counts[-1]):
-            return None
-        start = bisect_left(counts, 1, key=lambda count: int(self.fits(count)))
-        plans = (self.least(count) for count in counts[start:])
-        return next((planned for planned in plans if planned is not None), None)
+        """Return the least plan of the fewest cycles within the budget; None if none fits it.
 
-    def fits(self, cycles: int) -> bool:
-        """Return whether a plan for ``cycles`` fits the budget, but for its deeper FIFOs."""
-        room = _Room.of(self.budget, Resources())
+        Where deeper FIFOs do not fit, it goes on with the fewest cycles that have room for such
+        ones, or else with an eighth more.
+        """
+        counts, start, unforeseen = self.counts, 0, Resources()
+        while start < len(counts):
+            known, least = unforeseen, counts[start] + counts[start] // 8
+            found = bisect_left(counts, 1, start, key=lambda count: int(self.fits(count, known)))
+            if found == len(counts) and start == 0:
+                return None
+            start = min(found, bisect_left(counts, least)) if start else found
+            planned, unforeseen = self._least(counts[min(start, len(counts) - 1)])
+            if planned is not None:
+                return planned
+            start += 1
+        return None
+
+    def fits(self, cycles: int, unforeseen: Resources) -> bool:
+        """Return whether there is a plan for ``cycles`` that fits beside what is ``unforeseen``."""
+        room = _Room.of(self.budget, unforeseen)
         if room is None:
             return False
         model = self.formulation.model(cycles, room.present)
         if model is None:
             return False
-        return best(model.problem, room.limits_alone, enough=1) is not None
+        work = MOST_WORK // 8
+        return best(model.problem, room.limits_alone, enough=1, most_work=work) is not None
 
     def choose(self, cycles: int, unforeseen: Resources) -> Chosen | None:
         """Return the least plan for ``cycles`` beside what is ``unforeseen``, or None."""
