@@ -204,7 +204,7 @@ def _has_plan(processes: Graph, target: Target, wish: Wish) -> bool:
     cycles = wish.cycles(target.clock)
     if cycles < planner.formulation.fewest_cycles[1]:
         return False  # what that takes need not be found out
-    return planner.fits(cycles) and planner.least(cycles) is not None
+    return planner.least(cycles) is not None
 
 
 def _weight_bits(processes: Graph) -> int:
@@ -246,10 +246,18 @@ def _is_no_better(candidate: Target, target: Target) -> bool:
 
 
 def _word_bits(target: Target, wish: Wish) -> tuple[int, ...]:
-    """Return how wide the streams may be: at most as the board's port to memory is."""
+    """Return how wide the streams may be: at most as the board's port to memory is.
+
+    Raises ``TargetError`` if they should be wider.
+    """
     from lutloom.codegen.folding import WORD_BITS
 
     if wish.word_bits is not None:
+        if wish.word_bits > target.port_bits:
+            raise TargetError(
+                f"the streams are {wish.word_bits} bits wide, but a port of {target.board.name} to"
+                f" memory has {target.port_bits}: give --word-bits at most that"
+            )
         return (wish.word_bits,)
     return tuple(bits for bits in WORD_BITS if bits <= target.port_bits)
 
@@ -258,7 +266,9 @@ def _plain_plan(processes: Graph, target: Target, wish: Wish) -> Plan:
     from lutloom.codegen.folding import default_plan
     from lutloom.codegen.on_device import on_device
 
-    word_bits = wish.word_bits or min(PLAIN_WORD_BITS, target.port_bits)
+    word_bits = _word_bits(target, wish)[-1]
+    if wish.word_bits is None:
+        word_bits = min(PLAIN_WORD_BITS, word_bits)
     plan = default_plan(processes, word_bits=word_bits)
     return on_device(processes, plan, target.board.device)
 

@@ -89,6 +89,11 @@ def refusal(invoke: Invoke, models: Path, directory: Path, *options: str | Path)
         (("--max-utilization", "nan"), "the utilization is nan: .*"),
         (("--word-bits", "24"), r"the streams are 24 bits wide: use one of \[8, 16, .*\]"),
         (
+            ("--word-bits", "128"),
+            "the streams are 128 bits wide, but a port of pynq-z2 to memory has 64: give"
+            " --word-bits at most that",
+        ),
+        (
             ("--target-fps", "9", "--fastest"),
             "there are --target-fps and --fastest: give one of them",
         ),
