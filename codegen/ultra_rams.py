@@ -1,4 +1,7 @@
-"""Which FIFOs lie in UltraRAMs: the largest ones, as many as the device has room for."""
+"""Which FIFOs lie in UltraRAMs: the largest ones, as many as the device has room for.
+
+Smaller ones waste most of an UltraRAM: they only lie there where block RAMs run out.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.assembly import make_design
-from lutloom.codegen.fifo_memory import best_memory, ultra_rams
+from lutloom.codegen.fifo_memory import best_memory, block_rams, ultra_rams
 from lutloom.codegen.folding import DEFAULT_DEPTH
 from lutloom.core.errors import PlanError
 from lutloom.core.plan import FifoMemory
@@ -44,4 +47,25 @@ def in_ultra_rams(graph: Graph, plan: Plan, urams: int, taken: int = 0) -> Plan:
         if best is FifoMemory.URAM and fifo.depth > DEFAULT_DEPTH:
             memories[fifo.value] = best
             taken += count
+    return replace(plan, fifo_memories=memories)
+
+
+def without_block_rams(graph: Graph, plan: Plan, urams: int) -> Plan:
+    """Return ``plan`` with FIFOs moved from block RAMs to UltraRAMs, as many as there is room for.
+
+    For all its FIFOs there are ``urams`` of them. Those come first that spare most block RAMs for
+    each.
+    """
+    memories, places = dict(plan.fifo_memories), []
+    for unit in make_design(graph, plan, name="plan").units:
+        for fifo in unit.fifos:
+            count = ultra_rams(fifo.bits, fifo.depth)
+            if fifo.memory is FifoMemory.URAM:
+                urams -= count
+            elif fifo.memory is FifoMemory.BRAM and fifo.value not in memories:
+                places.append((block_rams(fifo.bits, fifo.depth), count, fifo.value))
+    for _, count, value in sorted(places, key=lambda place: -place[0] / place[1]):
+        if count <= urams:
+            memories[value] = FifoMemory.URAM
+            urams -= count
     return replace(plan, fifo_memories=memories)

@@ -25,6 +25,7 @@ from lutloom.codegen.planning.formulation import Formulation
 from lutloom.codegen.planning.relaxation import Row
 from lutloom.codegen.planning.search import MOST_WORK, best
 from lutloom.codegen.streams import Wiring
+from lutloom.codegen.ultra_rams import in_ultra_rams, without_block_rams
 from lutloom.core.plan import Plan
 from lutloom.core.text import graph_digest
 
@@ -155,9 +156,19 @@ class Planner:
         """Return a plan with the FIFOs that it needs, and what all of it takes."""
         graph, device = self.formulation.graph, self.budget.device
         plan = replace(chosen.plan, fifos=fifo_depths(Wiring(graph, chosen.plan)))
+        urams = self._urams_left(chosen)
+        plan = in_ultra_rams(graph, plan, urams)
         cost = design_cost(make_design(graph, plan, name="plan"), device)
+        if urams and self.budget.exceeded(cost.total.resources):
+            plan = without_block_rams(graph, plan, urams)
+            cost = design_cost(make_design(graph, plan, name="plan"), device)
         share = self.budget.largest_share(chosen.counted)
         return Planned(plan, cost, cost.slowest.cycles, share, chosen.bound)
+
+    def _urams_left(self, chosen: Chosen) -> int:
+        """Return how many UltraRAMs there are for FIFOs, beside what was counted."""
+        there = min(self.budget.limits.uram, self.budget.device.uram)
+        return max(0, there - (chosen.counted + self.budget.reserved).uram)
 
 
 def least_plan(

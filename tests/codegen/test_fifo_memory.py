@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lutloom.boards.device import Device, Family
 from lutloom.codegen import Golden, lower, unfolded_plan, write_project
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifo_memory import (
@@ -21,8 +22,10 @@ from lutloom.codegen.fifo_memory import (
     shift_register_luts,
     ultra_rams,
 )
+from lutloom.codegen.on_device import on_device
+from lutloom.codegen.planning import Budget, least_plan
 from lutloom.codegen.pragma_check import check_pragmas
-from lutloom.codegen.ultra_rams import in_ultra_rams
+from lutloom.codegen.ultra_rams import in_ultra_rams, without_block_rams
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Add, Conv
@@ -118,6 +121,32 @@ def test_large_fifos_lie_in_the_ultra_rams_that_a_device_has() -> None:
         "x/copy0": FifoMemory.BRAM,
         "x/copy1": FifoMemory.URAM,
     }
+
+
+def test_where_block_rams_run_out_smaller_fifos_lie_in_ultra_rams_too() -> None:
+    graph = skipping(128)
+    plan = replace(unfolded_plan(graph), fifos={"x/copy1": 4000, "x/copy0": 9000})
+    assert in_ultra_rams(graph, plan, 100) == plan
+    assert dict(without_block_rams(graph, plan, 4).fifo_memories) == {
+        "x/copy0": FifoMemory.URAM,
+        "x/copy1": FifoMemory.URAM,
+    }
+    assert dict(without_block_rams(graph, plan, 1).fifo_memories) == {"x/copy1": FifoMemory.URAM}
+    assert without_block_rams(graph, plan, 0) == plan
+    bound = replace(plan, fifo_memories={"x/copy0": FifoMemory.URAM, "x/copy1": FifoMemory.BRAM})
+    assert without_block_rams(graph, bound, 100) == bound
+
+
+@pytest.mark.parametrize(("brams", "moved"), [(20, set()), (4, {"x/copy0", "x/copy1"})])
+def test_the_planner_takes_ultra_rams_for_fifos_where_block_rams_run_out(
+    brams: int, moved: set[str]
+) -> None:
+    graph = skipping(128)
+    device = Device(Family.ULTRASCALE_PLUS, 53200, 106400, brams, 96, 220)
+    planned = least_plan(graph, Budget(device), cycles=1_000_000)
+    assert dict(planned.plan.fifo_memories) == dict.fromkeys(moved, FifoMemory.URAM)
+    assert planned.cost.total.resources.bram18 <= brams
+    assert on_device(graph, planned.plan, device) == planned.plan
 
 
 def test_ultra_rams_that_a_device_has_not_are_refused() -> None:
