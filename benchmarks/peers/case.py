@@ -30,6 +30,7 @@ Bind: TypeAlias = Callable[[Pixels], Bound]
 _GRAYS = (1, 28, 28)
 _QCDQ_OPSET = 13
 _COMPLETE = "complete"
+_BOARD = "u250"  # large enough: a build for a smaller one says that it does not fit
 
 
 class NotForThis(Exception):  # noqa: N818 - it is no error
@@ -159,6 +160,7 @@ def make_case(name: str, folder: Path) -> Case:
     lutloom.compile(
         case.qonnx,
         case.build,
+        board=_BOARD,
         input_type=recipe.input_type,
         input_scale=recipe.input_scale,
         force=True,
