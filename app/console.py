@@ -159,7 +159,7 @@ def show_build(build: Build) -> None:
     _say("built for", f"{build.board.name} ({build.board.part}); not yet synthesized with Vitis")
     _say("project", str(build.directory / "hls"))
     _say("report", str(build.directory / "report.html"))
-    _say("faster", "compile with --target-fps or --fastest; lutloom explore shows what there is")
+    _say("other rates", "by --target-fps or --fastest; lutloom explore shows what there is")
     _say("next", f"lutloom verify {build.directory}, then {build.directory / 'NEXT_STEPS.md'}")
 
 

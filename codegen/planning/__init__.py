@@ -1,4 +1,4 @@
-"""Plans: the exact ones, of least resources or of the highest rate."""
+"""Plans of least resources for a rate, or of the highest rate, and how near the best they are."""
 
 from __future__ import annotations
 
