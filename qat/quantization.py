@@ -1,0 +1,101 @@
+"""How a net is quantized: kinds and bits of weights and activations, layer by layer.
+
+A recipe says it in these words, and models are built from it; :mod:`lutloom.qat.quantizers` makes
+of it what Brevitas takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+
+class WeightKind(Enum):
+    """What weights become.
+
+    ``CONSTANT`` is a grid with a constant scale: signs at one bit, ternary at two (BNN-PYNQ).
+    ``XNOR`` are signs with the mean of absolute values as the scale of each channel (XNOR-Net),
+    ``DOREFA`` what DoReFa-Net makes of tanh(w), ``TERNARY`` trained ternary weights (TWN),
+    ``LSQ`` a grid whose step size is learned, ``PO2`` one whose scale is a power of two,
+    ``INTEGER`` one whose scale follows the largest value, ``A2Q`` one whose sums of absolute values
+    are bounded, so that accumulators of so many bits suffice.
+    """
+
+    CONSTANT = "constant"
+    XNOR = "xnor"
+    DOREFA = "dorefa"
+    TERNARY = "ternary"
+    LSQ = "lsq"
+    PO2 = "po2"
+    INTEGER = "integer"
+    A2Q = "a2q"
+
+
+class ActivationKind(Enum):
+    """What activations become.
+
+    ``SIGNED`` is symmetric around zero with a constant scale (signs at one bit), ``RELU`` from zero
+    up with a constant largest value, ``RSIGN`` signs behind learned shifts of channels (ReActNet);
+    ``DOREFA``, ``LSQ`` and ``PO2`` are as for weights, from zero up.
+    """
+
+    SIGNED = "signed"
+    RELU = "relu"
+    DOREFA = "dorefa"
+    LSQ = "lsq"
+    PO2 = "po2"
+    RSIGN = "rsign"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSpec:
+    """Weights of a layer; ``accumulator_bits`` is what ``A2Q`` keeps sums within."""
+
+    kind: WeightKind
+    bits: int
+    per_channel: bool = False
+    accumulator_bits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationSpec:
+    """Activations behind a layer; ``limit`` is the largest value, or where it starts from."""
+
+    kind: ActivationKind
+    bits: int
+    per_channel: bool = False
+    limit: float = 1.0
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a net, or a part of it, is quantized.
+
+    ``overrides`` are specs for layers whose dotted name, as in ``named_modules``, matches the
+    pattern (of ``fnmatch``); of several, the last one counts.
+    """
+
+    weights: WeightSpec
+    activations: ActivationSpec
+    weight_overrides: Mapping[str, WeightSpec] = field(default_factory=dict)
+    activation_overrides: Mapping[str, ActivationSpec] = field(default_factory=dict)
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("weight_overrides", "activation_overrides"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def at(self, name: str) -> Quantization:
+        """Return the quantization of the part ``name`` of the net, a layer or a group of them."""
+        path = f"{self.prefix}.{name}" if self.prefix else name
+        here = replace(self, prefix=path)
+        for pattern, weights in self.weight_overrides.items():
+            if fnmatchcase(path, pattern):
+                here = replace(here, weights=weights)
+        for pattern, activations in self.activation_overrides.items():
+            if fnmatchcase(path, pattern):
+                here = replace(here, activations=activations)
+        return here
