@@ -12,6 +12,9 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
+# Up to these, weights have a constant scale where no other kind is asked for.
+_MOST_CONSTANT_BITS = 2
+
 
 class WeightKind(Enum):
     """What weights become.
@@ -99,3 +102,29 @@ class Quantization:
             if fnmatchcase(path, pattern):
                 here = replace(here, activations=activations)
         return here
+
+    def or_else(self, weights: Mapping[str, WeightSpec]) -> Quantization:
+        """Return this one, with other weights in parts of the net that no override is for.
+
+        ``weights`` has a spec for each name of such a part; whatever was asked for comes before.
+        """
+        prefix = f"{self.prefix}." if self.prefix else ""
+        others = {f"{prefix}{name}": spec for name, spec in weights.items()}
+        kept = {name: spec for name, spec in others.items() if name not in self.weight_overrides}
+        return replace(self, weight_overrides={**kept, **self.weight_overrides})
+
+
+def of_bits(
+    weights: int, activations: int, kind: ActivationKind = ActivationKind.RELU
+) -> Quantization:
+    """Return the usual quantization of so many bits of weights and of activations.
+
+    Weights of one and two bits have a constant scale, of more one that follows each channel;
+    activations are signs at one bit and of ``kind`` at more.
+    """
+    spec = WeightSpec(WeightKind.CONSTANT, weights)
+    if weights > _MOST_CONSTANT_BITS:
+        spec = WeightSpec(WeightKind.INTEGER, weights, per_channel=True)
+    return Quantization(
+        spec, ActivationSpec(ActivationKind.SIGNED if activations == 1 else kind, activations)
+    )
