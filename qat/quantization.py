@@ -41,8 +41,9 @@ class ActivationKind(Enum):
     """What activations become.
 
     ``SIGNED`` is symmetric around zero with a constant scale (signs at one bit), ``RELU`` from zero
-    up with a constant largest value, ``RSIGN`` signs behind learned shifts of channels (ReActNet);
-    ``DOREFA``, ``LSQ`` and ``PO2`` are as for weights, from zero up.
+    up with a constant largest value, ``RSIGN`` signs behind learned shifts of channels (ReActNet),
+    ``RPRELU`` as ``SIGNED`` behind a PReLU between two learned shifts; ``DOREFA``, ``LSQ`` and
+    ``PO2`` are as for weights, from zero up.
     """
 
     SIGNED = "signed"
@@ -51,6 +52,7 @@ class ActivationKind(Enum):
     LSQ = "lsq"
     PO2 = "po2"
     RSIGN = "rsign"
+    RPRELU = "rprelu"
 
 
 @dataclass(frozen=True, slots=True)

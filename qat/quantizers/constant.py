@@ -2,42 +2,32 @@
 
 The quantizers of BNN-PYNQ: a constant scale for the whole tensor, symmetric around zero, straight
 through in the backward pass. Two bits are ternary: -s, 0, s. ``sign(0)`` is +1 and ties round to
-even, here as in QONNX's ``BipolarQuant`` and ``Quant``. Three more are those of larger nets: fixed
-point for an input, 0 to 2^bits - 1 behind a ReLU, and weights with a scale a channel.
+even, here as in QONNX's ``BipolarQuant`` and ``Quant``. Two more are those of larger nets: fixed
+point for an input, and 0 to 2^bits - 1 behind a ReLU.
 
 A quantizer is what a Brevitas layer takes as ``weight_quant`` or ``act_quant``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lutloom.qat.brevitas_parts import (
     ActQuantSolver,
     BitWidthImplType,
     FloatToIntImplType,
-    QuantLinear,
     QuantType,
     RestrictValueType,
     ScalingImplType,
-    StatsOp,
     WeightQuantSolver,
     ZeroZeroPoint,
 )
-
-if TYPE_CHECKING:
-    import torch
+from lutloom.qat.quantizers.common import INTEGERS
 
 LARGEST_BITS = 8
-_INTEGERS = {
-    "bit_width_impl_type": BitWidthImplType.CONST,
-    "float_to_int_impl_type": FloatToIntImplType.ROUND,
-    "quant_type": QuantType.INT,
-    "zero_point_impl": ZeroZeroPoint,
-}
 
 
-def weight_quantizer(bits: int, limit: float = 1.0) -> Any:  # noqa: ANN401 (an injector of Brevitas)
+def constant_weights(bits: int, limit: float = 1.0) -> Any:  # noqa: ANN401 (an injector of Brevitas)
     """Return a quantizer of weights with ``bits`` bits whose largest value is ``limit``.
 
     Raises ValueError unless bits is 1 to 8 and limit is positive.
@@ -68,7 +58,7 @@ def fixed_point_quantizer(bits: int) -> Any:  # noqa: ANN401 (an injector)
         restrict_scaling_type=RestrictValueType.POWER_OF_TWO,
         scaling_impl_type=ScalingImplType.CONST,
         scaling_per_output_channel=False,
-        **_INTEGERS,
+        **INTEGERS,
     )
 
 
@@ -91,37 +81,8 @@ def relu_quantizer(bits: int, limit: float = 1.0, channel_shape: tuple[int, ...]
         scaling_impl_type=(ScalingImplType.PARAMETER if channel_shape else ScalingImplType.CONST),
         scaling_per_output_channel=bool(channel_shape),
         **per_channel,
-        **_INTEGERS,
+        **INTEGERS,
     )
-
-
-def channel_weight_quantizer(bits: int) -> Any:  # noqa: ANN401 (an injector)
-    """Return a quantizer of weights whose scale follows the largest of each output channel.
-
-    Raises ValueError unless bits is 2 to 8.
-    """
-    _check_bits(bits, 2)
-    return WeightQuantSolver.let(
-        bit_width=bits,
-        narrow_range=True,
-        signed=True,
-        restrict_scaling_type=RestrictValueType.FP,
-        scaling_impl_type=ScalingImplType.STATS,
-        scaling_stats_op=StatsOp.MAX,
-        scaling_per_output_channel=True,
-        # a channel of zeros has a scale as well
-        scaling_min_val=2.0**-20,
-        **_INTEGERS,
-    )
-
-
-def quantized_weights(model: torch.nn.Module) -> list[torch.nn.Parameter]:
-    """Return the float weights of every quantized layer, the parameters themselves."""
-    return [
-        module.get_parameter("weight")
-        for module in model.modules()
-        if isinstance(module, QuantLinear)
-    ]
 
 
 def _constant_scale(bits: int, limit: float) -> dict[str, object]:
