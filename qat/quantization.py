@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
+from math import inf
 from types import MappingProxyType
+
+from lutloom.qat.errors import TrainingError
 
 # Up to these, weights have a constant scale where no other kind is asked for.
 _MOST_CONSTANT_BITS = 2
@@ -55,24 +58,106 @@ class ActivationKind(Enum):
     RPRELU = "rprelu"
 
 
+WEIGHT_BITS: Mapping[WeightKind, tuple[int, int]] = MappingProxyType(
+    {
+        WeightKind.CONSTANT: (1, 8),
+        WeightKind.XNOR: (1, 1),
+        WeightKind.DOREFA: (1, 8),
+        WeightKind.TERNARY: (2, 2),
+        WeightKind.LSQ: (2, 8),
+        WeightKind.PO2: (2, 8),
+        WeightKind.INTEGER: (2, 8),
+        WeightKind.A2Q: (2, 8),
+    }
+)
+"""The least and the most bits of each kind."""
+
+ACTIVATION_BITS: Mapping[ActivationKind, tuple[int, int]] = MappingProxyType(
+    {kind: (1, 1) if kind is ActivationKind.RSIGN else (1, 8) for kind in ActivationKind}
+)
+"""The least and the most bits of each kind."""
+
+ACCUMULATOR_BITS = (4, 20)
+"""Of accumulators that are kept to: with more, 32-bit floats could be off by one in their bound."""
+
+_ONE_SCALE = frozenset(
+    {
+        *(WeightKind.CONSTANT, WeightKind.DOREFA),
+        *(ActivationKind.SIGNED, ActivationKind.DOREFA),
+        *(ActivationKind.RSIGN, ActivationKind.RPRELU),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class WeightSpec:
-    """Weights of a layer; ``accumulator_bits`` is what ``A2Q`` keeps sums within."""
+    """Weights of a layer; ``accumulator_bits`` is what ``A2Q`` keeps sums within.
+
+    Raises :class:`TrainingError` for what its kind doesn't have.
+    """
 
     kind: WeightKind
     bits: int
     per_channel: bool = False
     accumulator_bits: int | None = None
 
+    def __post_init__(self) -> None:
+        _check("weights", self.kind, WEIGHT_BITS[self.kind], self.bits, self.per_channel)
+        least, most = ACCUMULATOR_BITS
+        if self.kind is not WeightKind.A2Q:
+            if self.accumulator_bits is not None:
+                raise TrainingError(
+                    f"weights of kind {self.kind.value} have no accumulator_bits: "
+                    "leave them out, or use the kind a2q"
+                )
+        elif self.accumulator_bits is None:
+            raise TrainingError(
+                "weights of kind a2q have no accumulator_bits: say how many, "
+                f"from {least} to {most}"
+            )
+        elif not least <= self.accumulator_bits <= most:
+            raise TrainingError(
+                f"weights of kind a2q have accumulator_bits {self.accumulator_bits}: "
+                f"use {least} to {most}"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class ActivationSpec:
-    """Activations behind a layer; ``limit`` is the largest value, or where it starts from."""
+    """Activations behind a layer; ``limit`` is the largest value, or where it starts from.
+
+    Raises :class:`TrainingError` for what its kind doesn't have.
+    """
 
     kind: ActivationKind
     bits: int
     per_channel: bool = False
     limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check("activations", self.kind, ACTIVATION_BITS[self.kind], self.bits, self.per_channel)
+        if not 0 < self.limit < inf:
+            raise TrainingError(
+                f"activations of kind {self.kind.value} have the limit {self.limit}: "
+                "use a positive number"
+            )
+
+
+def _check(
+    what: str,
+    kind: WeightKind | ActivationKind,
+    legal: tuple[int, int],
+    bits: int,
+    per_channel: bool,  # noqa: FBT001 (as in the specs)
+) -> None:
+    least, most = legal
+    if not least <= bits <= most:
+        use = f"{least}" if least == most else f"{least} to {most}"
+        raise TrainingError(f"{what} of kind {kind.value} can't have {bits} bits: use {use}")
+    if per_channel and kind in _ONE_SCALE:
+        raise TrainingError(
+            f"{what} of kind {kind.value} have one scale for all channels: leave per_channel out"
+        )
 
 
 @dataclass(frozen=True)
@@ -124,9 +209,9 @@ def of_bits(
     Weights of one and two bits have a constant scale, of more one that follows each channel;
     activations are signs at one bit and of ``kind`` at more.
     """
-    spec = WeightSpec(WeightKind.CONSTANT, weights)
-    if weights > _MOST_CONSTANT_BITS:
-        spec = WeightSpec(WeightKind.INTEGER, weights, per_channel=True)
+    follows = weights > _MOST_CONSTANT_BITS
+    of_weights = WeightKind.INTEGER if follows else WeightKind.CONSTANT
+    spec = WeightSpec(of_weights, weights, per_channel=follows)
     return Quantization(
         spec, ActivationSpec(ActivationKind.SIGNED if activations == 1 else kind, activations)
     )
