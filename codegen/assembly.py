@@ -12,12 +12,14 @@ from lutloom.codegen.fifo_memory import best_memory
 from lutloom.codegen.folding import DEFAULT_DEPTH, check_plan, fifo_depth
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.names import identifier, identifiers
+from lutloom.codegen.padding import laid_out, padded_runs
 from lutloom.codegen.ports import Border, DesignPort, input_ports, leads, output_ports
 from lutloom.codegen.streams import Stream, Wiring, site_of
 from lutloom.codegen.units import MOST_PROCESSES, cut
 from lutloom.core.plan import FifoMemory
 
 if TYPE_CHECKING:
+    from lutloom.codegen.padded_ops import Runs
     from lutloom.core.graph import Graph
     from lutloom.core.plan import Plan
 
@@ -32,19 +34,20 @@ def make_design(
 ) -> Design:
     """Return the design of a lowered ``graph`` as ``plan`` folds it.
 
+    Its inputs and outputs are the graph's, without the channels that ``plan`` adds within.
     ``unit_limit`` is how many processes a unit holds at most; ``port_names`` are the model's names
     of the graph's inputs and outputs, where it has others.
     Raises ``PlanError`` where the plan does not fit the graph.
     """
     check_plan(graph, plan)
-    wiring = Wiring(graph, plan)
+    wiring = Wiring(*laid_out(graph, plan))
     stem = identifier(name)
     # The C library has functions named index, time, read, ...: no namespace can be called so.
     namespace = f"{stem}_design"
     # A function of a process is told from the kernel that it calls by its name.
     names = identifiers(wiring.processes, taken=KERNELS)
     processes = {n: _process(wiring, n, names[n]) for n in wiring.processes}
-    groups = cut(graph, unit_limit)
+    groups = cut(wiring.graph, unit_limit)
     tops = [f"{stem}_unit{index}" for index in range(len(groups))]
     if len(groups) == 1:
         tops = [f"{stem}_top"]
@@ -63,7 +66,7 @@ def make_design(
         inputs=tuple(outside.inputs.values()),
         outputs=tuple(outside.outputs.values()),
         units=tuple(_unit(top, group, outside) for top, group in zip(tops, groups, strict=True)),
-        probes=tuple(_probes(wiring, processes)),
+        probes=tuple(_probes(wiring, processes, padded_runs(graph, plan))),
     )
 
 
@@ -80,11 +83,13 @@ def _between(wiring: Wiring, groups: Sequence[tuple[str, ...]]) -> Mapping[str, 
     return {value: f"between{index}" for index, value in enumerate(values)}
 
 
-def _probes(wiring: Wiring, processes: Mapping[str, Process]) -> Iterator[Probe]:
+def _probes(
+    wiring: Wiring, processes: Mapping[str, Process], runs: Mapping[str, Runs]
+) -> Iterator[Probe]:
     for stream in wiring.streams:
         if stream.source is not None:
-            fifo = _written_fifo(stream, processes)
-            yield Probe(fifo, stream.value, stream.tensor, wiring.written_bits(stream))
+            fifo, value = _written_fifo(stream, processes), stream.value
+            yield Probe(fifo, value, stream.tensor, wiring.written_bits(stream), runs.get(value))
 
 
 def _process(wiring: Wiring, name: str, identifier: str) -> Process:

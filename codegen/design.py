@@ -18,6 +18,7 @@ from lutloom.codegen.ports import Border, DesignPort
 from lutloom.core.plan import FifoMemory
 
 if TYPE_CHECKING:
+    from lutloom.codegen.padded_ops import Runs
     from lutloom.core.plan import Folding
     from lutloom.core.types import TensorType
 
@@ -147,7 +148,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Probe:
-    """Where the words of a value pass: a local stream, in words of ``bits`` bits."""
+    """Where the words of a value pass: a local stream, in words of ``bits`` bits.
+
+    ``runs`` are those of the value in ``tensor`` that has channels which the plan adds.
+    """
 
     fifo: str
     value: str
@@ -158,6 +162,7 @@ class Probe:
 @dataclass(frozen=True)
 class Design:
     """A whole design; ``namespace`` holds everything but the tops."""
+    runs: Runs | None = None
 
     namespace: str
     name: str

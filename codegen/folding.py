@@ -15,6 +15,7 @@ from lutloom.codegen.kernels import KERNELS, Legal, Site
 from lutloom.codegen.kernels.convert import converter
 from lutloom.codegen.kernels.kernel import MOST_OPERATORS, WIDEST_WORD
 from lutloom.codegen.lower import check_lowered
+from lutloom.codegen.padding import check_graph, laid_out
 from lutloom.codegen.streams import Stream, Wiring, processes_of, site_of, streams_of
 from lutloom.core.errors import PlanError
 from lutloom.core.plan import Comparison, Folding, Plan
@@ -63,9 +64,10 @@ def settled_plan(graph: Graph, plan: Plan) -> Plan:
 
     The C++ of both is the same.
     """
+    wide, laid = laid_out(graph, plan)
     foldings = {
-        name: KERNELS[node.op.name].settled(site_of(graph, node), plan.foldings[name])
-        for name, node in processes_of(graph).items()
+        name: KERNELS[node.op.name].settled(site_of(wide, node), laid.foldings[name])
+        for name, node in processes_of(wide).items()
     }
     return replace(plan, foldings=foldings)
 
@@ -75,6 +77,7 @@ def slowest(graph: Graph, plan: Plan) -> tuple[str, int]:
 
     By its loop alone: ``plan`` takes an image every so many cycles at best.
     """
+    graph, plan = laid_out(graph, plan)
     cycles = {
         name: kernel.cycles(site, kernel.settled(site, plan.foldings[name]))
         for name, node in processes_of(graph).items()
@@ -200,14 +203,10 @@ def _least(site: Site, target: int, neighbour_bits: int, port: int = 0) -> Foldi
 def check_plan(graph: Graph, plan: Plan) -> None:
     """Raise ``PlanError``, saying what is legal, unless ``plan`` fits the lowered ``graph``."""
     check_lowered(graph)
-    digest = graph_digest(graph)
-    if plan.graph != digest:
-        raise PlanError(
-            f"the plan is for the graph {plan.graph}, but this is {digest}: make a new plan, or"
-            " build the model the plan was made for"
-        )
+    check_graph(graph, plan)
     if plan.word_bits not in WORD_BITS:
         raise PlanError(f"word_bits is {plan.word_bits}: use one of {list(WORD_BITS)}")
+    graph, plan = laid_out(graph, plan)
     processes = processes_of(graph)
     for name in plan.foldings:
         if name not in processes:
@@ -305,7 +304,8 @@ def check_folding(name: str, site: Site, folding: Folding) -> None:
         if value not in values:
             shown = value if isinstance(value, int) else repr(value.value)
             allowed = [v if isinstance(v, int) else v.value for v in values]
-            reason = f", but {legal.because[value]}" if value in legal.because else ""
+            clause = legal.because.get(key, legal.because.get(value))
+            reason = f", but {clause}" if clause else ""
             raise PlanError(f"{name}: {key} is {shown}{reason}: use one of {allowed}")
     problem = over_limit(site, folding)
     if problem is not None:

@@ -18,6 +18,7 @@ from lutloom.codegen.folding import settled_plan
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.kernels.packed import WIDER_FACTOR, packed_multiplier
 from lutloom.codegen.kernels.threshold import DSP_LUTS
+from lutloom.codegen.padding import folded_back, laid_out
 from lutloom.codegen.streams import processes_of, site_of
 from lutloom.codegen.ultra_rams import in_ultra_rams
 from lutloom.core.errors import PlanError
@@ -37,6 +38,11 @@ def on_device(graph: Graph, plan: Plan, device: Device) -> Plan:
     What the plan says stays. Raises ``PlanError`` where that needs DSP slices of another type, or
     more UltraRAMs than there are.
     """
+    wide, laid = laid_out(graph, plan)
+    return folded_back(plan, _on_device(wide, laid, device))
+
+
+def _on_device(graph: Graph, plan: Plan, device: Device) -> Plan:
     settled = settled_plan(graph, plan)
     sites = {name: site_of(graph, node) for name, node in processes_of(graph).items()}
     taken = 0

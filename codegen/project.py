@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -243,6 +243,7 @@ def _description(design: Design, files: dict[str, str], digest: str) -> str:
         ],
         "streams": [
             {"identifier": probe.fifo, "value": probe.value, "bits": probe.bits}
+            | ({} if probe.runs is None else {"channels": [*astuple(probe.runs)]})
             | _type(probe.tensor)
             for probe in design.probes
         ],

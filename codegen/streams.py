@@ -72,10 +72,17 @@ def streams_of(graph: Graph) -> tuple[Stream, ...]:
 
 @dataclass(frozen=True)
 class Wiring:
-    """The words on every stream of a graph, as its plan folds the processes."""
+    """The words on every stream of a graph, as its plan folds the processes.
+
+    A plan that adds channels and its graph are laid out before (``padding.laid_out``).
+    """
 
     graph: Graph
     plan: Plan
+
+    def __post_init__(self) -> None:
+        if self.plan.channels:
+            raise ValueError("a plan that adds channels should be laid out first")
 
     @cached_property
     def streams(self) -> tuple[Stream, ...]:

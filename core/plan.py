@@ -15,6 +15,8 @@ _E = TypeVar("_E", bound=Enum)
 
 FORMAT = 1
 
+_ENTRIES = {"format", "graph", "word_bits", "channels", "processes", "fifos"}
+
 
 class Memory(Enum):
     """What the main memory of a process lies in: its constants, or else what it keeps.
@@ -88,7 +90,9 @@ class Plan:
     ``graph`` is the digest of that graph. ``foldings`` has an entry for every process;
     ``fifos`` one for every edge, by the name of its value, that is deeper than the default
     (elements: words of the writing process), ``fifo_memories`` one for every edge whose words have
-    to lie in a certain memory. ``word_bits`` is the width of the AXI streams.
+    to lie in a certain memory. ``word_bits`` is the width of the AXI streams. ``channels``
+    has an entry for every value that gets more channels than the model gives it, and how many, so
+    that more foldings divide them.
     """
 
     graph: str
@@ -98,14 +102,17 @@ class Plan:
     fifo_memories: Mapping[str, FifoMemory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+    channels: Mapping[str, int] = field(default_factory=dict)
         bound = {n: m for n, m in self.fifo_memories.items() if m is not FifoMemory.AUTO}
         object.__setattr__(self, "foldings", MappingProxyType(dict(self.foldings)))
         object.__setattr__(self, "fifos", MappingProxyType(dict(self.fifos)))
         object.__setattr__(self, "fifo_memories", MappingProxyType(bound))
 
     def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
+        object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
         maps = dict(self.foldings), dict(self.fifos)
-        return Plan, (self.graph, *maps, self.word_bits, dict(self.fifo_memories))
+        rest = self.word_bits, dict(self.fifo_memories), dict(self.channels)
+        return Plan, (self.graph, *maps, *rest)
 
     def with_folding(self, name: str, folding: Folding) -> Plan:
         """Return the plan with the folding of one process replaced."""
@@ -131,6 +138,7 @@ def print_plan(plan: Plan) -> str:
         "processes": processes,
         "fifos": {
             name: _fifo_entry(plan.fifos.get(name), plan.fifo_memories.get(name))
+        **({"channels": dict(plan.channels)} if plan.channels else {}),
             for name in {**plan.fifos, **plan.fifo_memories}
         },
     }
@@ -148,7 +156,7 @@ def parse_plan(text: str) -> Plan:
         raise
     except (ValueError, RecursionError) as error:
         raise PlanError(f"the plan is no JSON: {error}") from error
-    top = _object(document, "the plan", {"format", "graph", "word_bits", "processes", "fifos"})
+    top = _object(document, "the plan", _ENTRIES)
     if top.get("format") != FORMAT:
         raise PlanError(f"the plan's format is {top.get('format')!r}: this version reads {FORMAT}")
     digest = top.get("graph")
@@ -160,12 +168,14 @@ def parse_plan(text: str) -> Plan:
     return Plan(
         digest,
         {name: _folding(name, entry) for name, entry in processes.items()},
+    channels = _object(top.get("channels", {}), "'channels'", None)
         {name: depth for name, (depth, _) in entries.items() if depth is not None},
         _positive(top.get("word_bits", 64), "'word_bits'"),
         {name: memory for name, (_, memory) in entries.items()},
     )
 
 
+        {name: _positive(entry, f"the channels of {name}") for name, entry in channels.items()},
 def _fifo_entry(depth: int | None, memory: FifoMemory | None) -> int | dict[str, int | str]:
     """Return what the plan's file says of a FIFO: its depth, or that and its memory."""
     if memory is None and depth is not None:

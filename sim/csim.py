@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.codegen.design import Fifo
 from lutloom.codegen.packing import pack_frames, unpack_frames
+from lutloom.codegen.padded_ops import Runs
 from lutloom.codegen.project import FORMAT
 from lutloom.core.plan import FifoMemory
 from lutloom.core.types import IntType, TensorType
@@ -58,12 +59,16 @@ class Port:
 
 @dataclass(frozen=True)
 class TracedStream:
-    """A stream inside the design that carries ``value``, in words of ``bits`` bits."""
+    """A stream inside the design that carries ``value``, in words of ``bits`` bits.
+
+    ``runs`` are those of a value in ``tensor`` that has channels which the plan adds.
+    """
 
     identifier: str
     value: str
     tensor: TensorType
     bits: int
+    runs: Runs | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +194,8 @@ class CSim:
             element, shape = stream.tensor.element, stream.tensor.shape
             beats = -(-stream.tensor.size * element.bits // stream.bits)
             words = flat.reshape(images, beats, -(-stream.bits // 64))
-            traces[stream.value] = unpack_frames(words, element, shape, stream.bits)
+            values = unpack_frames(words, element, shape, stream.bits)
+            traces[stream.value] = values if stream.runs is None else stream.runs.real(values)
         return traces
 
 
@@ -282,7 +288,7 @@ def _design(
     entry.lutloom_trace_copy.restype = None
     units = description["units"]
     streams = tuple(
-        TracedStream(s["identifier"], s["value"], _tensor(s), s["bits"])
+        TracedStream(s["identifier"], s["value"], _tensor(s), s["bits"], _runs(s))
         for s in description["streams"]
     )
     return CSim(
@@ -311,6 +317,10 @@ def _port(entry: Mapping[str, Any]) -> Port:
 def _fifo(entry: Mapping[str, Any]) -> Fifo:
     memories = {memory.value: memory for memory in FifoMemory}
     return Fifo(**{**entry, "memory": memories[entry["memory"]]})
+
+
+def _runs(entry: Mapping[str, Any]) -> Runs | None:
+    return Runs(*entry["channels"]) if "channels" in entry else None
 
 
 def _tensor(entry: Mapping[str, Any]) -> TensorType:

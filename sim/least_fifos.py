@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifos import DEFAULT_DEPTH, fifo_depths
+from lutloom.codegen.padding import laid_out
 from lutloom.codegen.streams import Wiring
 from lutloom.codegen.timing import IDEAL, PESSIMISTIC, STALLING
 from lutloom.core.plan import Plan
@@ -68,7 +69,7 @@ def least_fifos(
     Raises ``DeadlockError`` if the timetable's own depths are not enough, ``PlanError`` where the
     plan does not fit the graph, and ``CSimError`` where there is no C++ compiler.
     """
-    start = fifo_depths(Wiring(graph, plan))
+    start = fifo_depths(Wiring(*laid_out(graph, plan)))
     model = _model(graph, replace(plan, fifos=start))
     found: dict[str, LeastFifo] = {}
     with ExitStack() as stack:

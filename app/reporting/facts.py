@@ -161,6 +161,7 @@ def facts_of(build: Build, directory: Path | None = None) -> Facts:
     """
     from lutloom.codegen.assembly import make_design
     from lutloom.codegen.costs.design import design_cost
+    from lutloom.codegen.padding import laid_out
     from lutloom.codegen.streams import Wiring
     from lutloom.estimation import shell_of
     from lutloom.fifo_table import fifo_rows
@@ -172,7 +173,7 @@ def facts_of(build: Build, directory: Path | None = None) -> Facts:
     design = make_design(build.processes, build.plan, name=build.name, port_names=build.port_names)
     cost = design_cost(design, build.board.device)
     fifos = {f.value: f for unit in design.units for f in unit.fifos if f.planned_bits}
-    wiring = Wiring(build.processes, build.plan)
+    wiring = Wiring(*laid_out(build.processes, build.plan))
     layers = layers_of(build.network.graph)
     return Facts(
         build,

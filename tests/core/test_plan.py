@@ -36,6 +36,7 @@ plans = st.builds(
     st.dictionaries(st.text(), sizes, max_size=4),
     sizes,
     st.dictionaries(st.text(), st.sampled_from(FifoMemory), max_size=4),
+    st.dictionaries(st.text(), sizes, max_size=4),
 )
 
 
@@ -75,7 +76,7 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
         ("[]", r"^the plan should be a JSON object, not \[\]$"),
         (json.dumps(document(format=2)), r"^the plan's format is 2: this version reads 1$"),
         (json.dumps(document(graph=3)), r"^the plan should name its graph by digest"),
-        (json.dumps(document(pe=3)), r"^the plan has an unknown entry 'pe': use \['fifos', 'form"),
+        (json.dumps(document(pe=3)), r"^the plan has an unknown entry 'pe': use \['channels', 'fif"),
         (json.dumps(document(processes=[])), r"^'processes' should be a JSON object, not \[\]$"),
         (json.dumps(document(processes=None)), r"^'processes' should be a JSON object, not None$"),
         (json.dumps(document(processes={"fc": 3})), r"^fc should be a JSON object, not 3$"),
@@ -119,6 +120,11 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
             json.dumps(document(fifos={"e": {"depth": 0}})),
             r"^the depth of e should be a positive integer, not 0$",
         ),
+        (
+            json.dumps(document(channels={"e": 0})),
+            r"^the channels of e should be a positive integer, not 0$",
+        ),
+        (json.dumps(document(channels=[])), r"^'channels' should be a JSON object, not \[\]$"),
         (
             json.dumps(document(fifos={"e": -1})),
             r"^the depth of e should be a positive integer, not -1$",
