@@ -157,12 +157,12 @@ class Probe:
     value: str
     tensor: TensorType
     bits: int
+    runs: Runs | None = None
 
 
 @dataclass(frozen=True)
 class Design:
     """A whole design; ``namespace`` holds everything but the tops."""
-    runs: Runs | None = None
 
     namespace: str
     name: str

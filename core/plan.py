@@ -100,16 +100,16 @@ class Plan:
     fifos: Mapping[str, int] = field(default_factory=dict)
     word_bits: int = 64
     fifo_memories: Mapping[str, FifoMemory] = field(default_factory=dict)
+    channels: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-    channels: Mapping[str, int] = field(default_factory=dict)
         bound = {n: m for n, m in self.fifo_memories.items() if m is not FifoMemory.AUTO}
         object.__setattr__(self, "foldings", MappingProxyType(dict(self.foldings)))
         object.__setattr__(self, "fifos", MappingProxyType(dict(self.fifos)))
         object.__setattr__(self, "fifo_memories", MappingProxyType(bound))
+        object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
 
     def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
-        object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
         maps = dict(self.foldings), dict(self.fifos)
         rest = self.word_bits, dict(self.fifo_memories), dict(self.channels)
         return Plan, (self.graph, *maps, *rest)
@@ -135,10 +135,10 @@ def print_plan(plan: Plan) -> str:
         "format": FORMAT,
         "graph": plan.graph,
         "word_bits": plan.word_bits,
+        **({"channels": dict(plan.channels)} if plan.channels else {}),
         "processes": processes,
         "fifos": {
             name: _fifo_entry(plan.fifos.get(name), plan.fifo_memories.get(name))
-        **({"channels": dict(plan.channels)} if plan.channels else {}),
             for name in {**plan.fifos, **plan.fifo_memories}
         },
     }
@@ -165,17 +165,17 @@ def parse_plan(text: str) -> Plan:
     processes = _object(top.get("processes"), "'processes'", None)
     fifos = _object(top.get("fifos", {}), "'fifos'", None)
     entries = {name: _fifo(name, entry) for name, entry in fifos.items()}
+    channels = _object(top.get("channels", {}), "'channels'", None)
     return Plan(
         digest,
         {name: _folding(name, entry) for name, entry in processes.items()},
-    channels = _object(top.get("channels", {}), "'channels'", None)
         {name: depth for name, (depth, _) in entries.items() if depth is not None},
         _positive(top.get("word_bits", 64), "'word_bits'"),
         {name: memory for name, (_, memory) in entries.items()},
+        {name: _positive(entry, f"the channels of {name}") for name, entry in channels.items()},
     )
 
 
-        {name: _positive(entry, f"the channels of {name}") for name, entry in channels.items()},
 def _fifo_entry(depth: int | None, memory: FifoMemory | None) -> int | dict[str, int | str]:
     """Return what the plan's file says of a FIFO: its depth, or that and its memory."""
     if memory is None and depth is not None:
