@@ -49,6 +49,11 @@ class Process:
         return KERNELS[self.kernel].code(self.site, self.folding)
 
     @property
+    def pe(self) -> int:
+        """How many outputs are made at a time, of all pixels together."""
+        return self.folding.pe * self.folding.pixels
+
+    @property
     def note(self) -> str:
         """The model's own name, fit for a comment."""
         return comment(self.name)

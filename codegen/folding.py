@@ -297,6 +297,7 @@ def check_folding(name: str, site: Site, folding: Folding) -> None:
     for key, value, values in (
         ("pe", folding.pe, legal.pe),
         ("simd", folding.simd, legal.simd),
+        ("pixels", folding.pixels, legal.pixels),
         ("comparison", folding.comparison, legal.comparison),
         ("memory", folding.memory, legal.memory),
         ("multiplier", folding.multiplier, legal.multiplier),
@@ -309,7 +310,10 @@ def check_folding(name: str, site: Site, folding: Folding) -> None:
             raise PlanError(f"{name}: {key} is {shown}{reason}: use one of {allowed}")
     problem = over_limit(site, folding)
     if problem is not None:
-        raise PlanError(f"{name}: with pe {folding.pe} and simd {folding.simd} it {problem}")
+        at_once = f" of {folding.pixels} pixels" if folding.pixels > 1 else ""
+        raise PlanError(
+            f"{name}: with pe {folding.pe} and simd {folding.simd}{at_once} it {problem}"
+        )
 
 
 def _check_stream(wiring: Wiring, stream: Stream) -> None:

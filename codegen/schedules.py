@@ -136,7 +136,7 @@ def _every_word(site: Site, folding: Folding) -> Schedule:
     import numpy as np
 
     ports = len(site.inputs) + len(site.outputs)
-    words = site.inputs[0].size // folding.pe
+    words = site.inputs[0].size // (folding.pe * folding.pixels)
     period = np.full(1, (1 << ports) - 1, np.uint32)
     return _schedule(len(site.inputs), period, words)
 

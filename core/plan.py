@@ -73,7 +73,8 @@ class Comparison(Enum):
 class Folding:
     """How much of a process works in one clock cycle, and out of what it is built.
 
-    ``pe`` outputs are made at a time, from ``simd`` inputs at a time.
+    ``pe`` outputs are made at a time, from ``simd`` inputs at a time; of ``pixels`` pixels at a
+    time, if these are more than one, all of them.
     """
 
     pe: int = 1
@@ -81,6 +82,7 @@ class Folding:
     memory: Memory = Memory.AUTO
     multiplier: Multiplier = Multiplier.AUTO
     comparison: Comparison = Comparison.AUTO
+    pixels: int = 1
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def print_plan(plan: Plan) -> str:
             "memory": folding.memory.value,
             "multiplier": folding.multiplier.value,
             "comparison": folding.comparison.value,
+            **({"pixels": folding.pixels} if folding.pixels > 1 else {}),
         }
         for name, folding in plan.foldings.items()
     }
@@ -195,13 +198,15 @@ def _fifo(name: str, entry: object) -> tuple[int | None, FifoMemory]:
 
 
 def _folding(name: str, entry: object) -> Folding:
-    known = _object(entry, name, {"pe", "simd", "memory", "multiplier", "comparison"})
+    keys = {"pe", "simd", "memory", "multiplier", "comparison", "pixels"}
+    known = _object(entry, name, keys)
     return Folding(
         _positive(known.get("pe", 1), f"{name}: pe"),
         _positive(known.get("simd", 1), f"{name}: simd"),
         _choice(Memory, known.get("memory", "auto"), f"{name}: memory"),
         _choice(Multiplier, known.get("multiplier", "auto"), f"{name}: multiplier"),
         _choice(Comparison, known.get("comparison", "auto"), f"{name}: comparison"),
+        _positive(known.get("pixels", 1), f"{name}: pixels"),
     )
 
 

@@ -28,6 +28,7 @@ from lutloom.codegen.costs import (
 )
 from lutloom.codegen.costs.formulas import parts_cost
 from lutloom.codegen.costs.parts import Parts
+from lutloom.codegen.kernels.pixels import widely
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
@@ -37,21 +38,21 @@ if TYPE_CHECKING:
 
 PARTS: Mapping[str, Callable[[Site, Folding, Device], Parts]] = MappingProxyType(
     {
-        "add": add.parts,
-        "border_threshold": border_threshold.parts,
+        "add": widely(add.parts),
+        "border_threshold": widely(border_threshold.parts),
         "concat": concat.parts,
         "depthwise": depthwise.parts,
-        "duplicate": duplicate.parts,
+        "duplicate": widely(duplicate.parts),
         "lookup": lookup.parts,
         "matmul": matmul.parts,
         "matvec": matvec.parts,
         "max_pool": max_pool.parts,
-        "multiply": multiply.parts,
+        "multiply": widely(multiply.parts),
         "permute": permute.parts,
-        "requantize": requantize.parts,
+        "requantize": widely(requantize.parts),
         "split": split.parts,
         "sum_pool": sum_pool.parts,
-        "threshold": threshold.parts,
+        "threshold": widely(threshold.parts),
         "top_k": top_k.parts,
         "upsample": upsample.parts,
         "window": window.parts,

@@ -24,6 +24,7 @@ from lutloom.codegen.kernels.kernel import (
     number_table,
     unless_shared,
 )
+from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.core.plan import Folding
 
 if TYPE_CHECKING:
@@ -83,4 +84,4 @@ def _code(site: Site, folding: Folding) -> Code:
     )
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)
+KERNEL = in_wide_pixels(Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code))

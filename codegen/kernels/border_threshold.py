@@ -20,6 +20,7 @@ from lutloom.codegen.kernels.kernel import (
     divisors,
     no_weights,
 )
+from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.stairs import Stairs, stairs_of
 from lutloom.codegen.kernels.threshold import MOST_PARALLEL, parallel, search
@@ -108,4 +109,4 @@ def _code(site: Site, folding: Folding) -> Code:
     )
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code, _settled)
+KERNEL = in_wide_pixels(Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code, _settled))

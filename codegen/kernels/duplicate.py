@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lutloom.codegen.kernels.kernel import Code, Kernel, Lanes, Legal, Site, divisors, no_weights
+from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.core.plan import Folding
 
 
@@ -26,4 +27,4 @@ def _code(site: Site, folding: Folding) -> Code:
     return Code(facts={"words": site.inputs[0].size // folding.pe})
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)
+KERNEL = in_wide_pixels(Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code))

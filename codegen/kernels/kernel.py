@@ -64,9 +64,9 @@ class Site:
 
 @dataclass(frozen=True)
 class Legal:
-    """What a folding of one process may say. Both ``pe`` and ``simd`` ascend.
+    """What a folding of one process may say. ``pe``, ``simd`` and ``pixels`` ascend.
 
-    ``because`` gives reasons for what is missing, as a clause.
+    ``because`` gives reasons for what is missing, as a clause; that of ``pixels`` by that name.
     """
 
     pe: tuple[int, ...]
@@ -74,6 +74,7 @@ class Legal:
     memory: tuple[Memory, ...] = (Memory.AUTO,)
     multiplier: tuple[Multiplier, ...] = (Multiplier.AUTO,)
     comparison: tuple[Comparison, ...] = (Comparison.AUTO,)
+    pixels: tuple[int, ...] = (1,)
     because: Mapping[object, str] = field(default_factory=dict)
 
 

@@ -15,6 +15,7 @@ from lutloom.codegen.kernels.kernel import (
     multiplier_policy,
     no_weights,
 )
+from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.core.plan import Folding, Multiplier
 
 
@@ -63,4 +64,4 @@ def _code(site: Site, folding: Folding) -> Code:
     )
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)
+KERNEL = in_wide_pixels(Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code))

@@ -22,6 +22,7 @@ from lutloom.codegen.kernels.kernel import (
     no_weights,
     number_table,
 )
+from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.codegen.kernels.slopes import Slope, largest_sum
 from lutloom.core.multiply_shift import ShiftRounding, Slopes
 from lutloom.core.ops.requantize import digits, numbers
@@ -136,4 +137,4 @@ def _code(site: Site, folding: Folding) -> Code:
     return slope_code(site, folding, slope_of(site))
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code)
+KERNEL = in_wide_pixels(Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code))

@@ -31,6 +31,7 @@ from lutloom.codegen.kernels.kernel import (
     number_table,
     unless_shared,
 )
+from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.codegen.kernels.slopes import slope_of
 from lutloom.codegen.kernels.stairs import stairs_of
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
@@ -263,4 +264,4 @@ def search(site: Site, stairs: Stairs, layout: tuple[int, int], folding: Folding
     )
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code, _settled)
+KERNEL = in_wide_pixels(Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code, _settled))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lutloom.codegen.costs.processes import process_cost
 from lutloom.codegen.folding import over_limit
 from lutloom.codegen.kernels import KERNELS
+from lutloom.codegen.kernels.kernel import WIDEST_WORD
 from lutloom.codegen.kernels.packed import packed_multiplier
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 
@@ -34,20 +35,24 @@ class Option:
 
 
 def shapes(site: Site) -> Iterator[tuple[Folding, tuple[int, ...], int]]:
-    """Yield every ``pe`` and ``simd`` that limits allow, the widths of words, and the cycles."""
+    """Yield every shape (``pe``, ``simd``, ``pixels``) within limits, widths of words, cycles."""
     kernel = KERNELS[site.op.name]
     legal = kernel.legal(site, Folding())
     elements = [tensor.element.bits for tensor in (*site.inputs, *site.outputs)]
     for pe in legal.pe:
         for simd in legal.simd:
-            folding = Folding(pe, simd)
-            comparisons = kernel.legal(site, folding).comparison
-            forms = (replace(folding, comparison=comparison) for comparison in comparisons)
-            if all(over_limit(site, form) is not None for form in forms):
-                continue
-            ins, outs = kernel.lanes(site, folding)
-            widths = tuple(n * bits for n, bits in zip((*ins, *outs), elements, strict=True))
-            yield folding, widths, kernel.cycles(site, folding)
+            for pixels in kernel.legal(site, Folding(pe, simd)).pixels:
+                folding = Folding(pe, simd, pixels=pixels)
+                ins, outs = kernel.lanes(site, folding)
+                widths = tuple(n * bits for n, bits in zip((*ins, *outs), elements, strict=True))
+                if max(widths) <= WIDEST_WORD and _is_within_limits(site, folding):
+                    yield folding, widths, kernel.cycles(site, folding)
+
+
+def _is_within_limits(site: Site, shape: Folding) -> bool:
+    comparisons = KERNELS[site.op.name].legal(site, shape).comparison
+    forms = (replace(shape, comparison=comparison) for comparison in comparisons)
+    return any(over_limit(site, form) is None for form in forms)
 
 
 def options(site: Site, device: Device, cycles: int) -> Iterator[Option]:

@@ -175,6 +175,9 @@ def random_plan(rng: np.random.Generator, graph: Graph, word_bits: int = 64) -> 
     for name in plan.foldings:
         legal = legal_values(graph, name)
         drawn = Folding(int(rng.choice(legal["pe"])), int(rng.choice(legal["simd"])))
+        pixels = legal_choices(graph, name, drawn).pixels
+        if len(pixels) > 1 and rng.integers(3):
+            drawn = replace(drawn, pixels=int(rng.choice(pixels)))
         comparisons = legal_choices(graph, name, drawn).comparison
         drawn = replace(drawn, comparison=comparisons[rng.integers(len(comparisons))])
         choices = legal_choices(graph, name, drawn)

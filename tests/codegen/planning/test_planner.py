@@ -81,8 +81,13 @@ def foldings(graph: Graph, name: str, device: Device) -> Iterator[Folding]:
     """Yield every folding of a process that leaves nothing open which a plan can say."""
     legal = legal_choices(graph, name, Folding())
     packed = {Multiplier.PACKED, Multiplier.PACKED_25} - {packed_multiplier(device.dsp_type)}
-    for pe, simd, comparison in product(legal.pe, legal.simd, legal.comparison):
-        shape = Folding(pe, simd, comparison=comparison)
+    shapes = (
+        Folding(pe, simd, pixels=pixels)
+        for pe, simd in product(legal.pe, legal.simd)
+        for pixels in legal_choices(graph, name, Folding(pe, simd)).pixels
+    )
+    for lanes, comparison in product(shapes, legal.comparison):
+        shape = replace(lanes, comparison=comparison)
         forms = legal_choices(graph, name, shape)
         for memory, multiplier in product(forms.memory, forms.multiplier):
             is_open = (

@@ -1,0 +1,164 @@
+"""Several pixels a cycle: channel by channel, pixels side by side are channels of one wide pixel.
+
+    f(x [..., W, C])  =  f'(x [..., W / V, V * C])
+
+where ``f'`` has the constants of ``f`` once for each of ``V`` pixels: elements keep their order, so
+a word of ``V`` pixels is one of ``f'`` with all of its channels. What a process is with ``V``
+pixels a cycle (its loop, its C++, what it takes) is therefore what ``f'`` is with one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lutloom.codegen.kernels.kernel import Kernel, Legal, Site, divisors
+from lutloom.core.ops import (
+    Add,
+    BorderThreshold,
+    Duplicate,
+    Multiply,
+    Requantize,
+    Threshold,
+)
+from lutloom.core.types import Const, TensorType
+
+if TYPE_CHECKING:
+    from lutloom.core.plan import Folding
+    from lutloom.core.types import IntArray
+
+_T = TypeVar("_T")
+
+_NOT_WHOLE = "several are only taken whole, with the largest pe and simd"
+
+
+def with_pixels(legal: Legal, pixels: tuple[int, ...]) -> Legal:
+    """Return ``legal`` with so many ``pixels``, and why there are no more if it is one."""
+    because = {"pixels": _NOT_WHOLE} if pixels == (1,) else {}
+    return replace(legal, pixels=pixels, because={**legal.because, **because})
+
+
+def rows_of_pixels(site: Site) -> tuple[int, ...]:
+    """Return how many pixels may be taken in a cycle: what divides those of a row of the image."""
+    shape = site.inputs[0].shape
+    return divisors(shape[-2]) if len(shape) > 1 else (1,)
+
+
+def in_wide_pixels(kernel: Kernel) -> Kernel:
+    """Return ``kernel``, of a process that works channel by channel, for several pixels too."""
+
+    def legal(site: Site, folding: Folding) -> Legal:
+        channels = site.inputs[0].channels
+        pixels = rows_of_pixels(site) if folding.pe == channels else (1,)
+        if folding.pixels not in pixels or folding.pixels == 1:
+            return with_pixels(kernel.legal(site, replace(folding, pixels=1)), pixels)
+        return replace(kernel.legal(*widened(site, folding)), pe=(channels,), pixels=pixels)
+
+    def settled(site: Site, folding: Folding) -> Folding:
+        wide = kernel.settled(*widened(site, folding))
+        return replace(wide, pe=folding.pe, pixels=folding.pixels)
+
+    return Kernel(
+        legal,
+        widely(kernel.lanes),
+        widely(kernel.cycles),
+        widely(kernel.operators),
+        widely(kernel.weight_bits),
+        widely(kernel.code),
+        settled,
+    )
+
+
+def widely(fact: Callable[..., _T]) -> Callable[..., _T]:
+    """Return ``fact``, of a site and a folding, for foldings of several pixels too."""
+
+    def of_wide(site: Site, folding: Folding, *others: object) -> _T:
+        return fact(*widened(site, folding), *others)
+
+    return of_wide
+
+
+def widened(site: Site, folding: Folding) -> tuple[Site, Folding]:
+    """Return the process on wide pixels, and its folding: one such pixel a cycle."""
+    if folding.pixels == 1:
+        return site, folding
+    wide = replace(folding, pe=folding.pe * folding.pixels, pixels=1)
+    return _wide_site(site, folding.pixels), wide
+
+
+def wide_type(tensor: TensorType, pixels: int) -> TensorType:
+    """Return ``[..., W, C]`` as ``[..., W / pixels, pixels * C]``."""
+    *outer, width, channels = tensor.shape
+    return TensorType(tensor.element, (*outer, width // pixels, pixels * channels))
+
+
+# Planners ask for facts of the same few processes thousands of times.
+@lru_cache(maxsize=1024)
+def _wide_site(site: Site, pixels: int) -> Site:
+    ins, outs = (tuple(wide_type(t, pixels) for t in ts) for ts in (site.inputs, site.outputs))
+    return Site(_wide(site.op, pixels, site.inputs[0].channels), ins, outs)
+
+
+def _wide(op: Any, pixels: int, channels: int) -> Any:  # noqa: ANN401 - an operator, of its class
+    match op:
+        case Duplicate() | Multiply():
+            return op
+        case Add():
+            return Add(_tiled(op.multipliers, pixels, 1))
+        case Requantize():
+            return replace(
+                op,
+                multipliers=_tiled(op.multipliers, pixels, 0),
+                biases=_tiled(op.biases, pixels, 0),
+                lowest=_tiled(op.lowest, pixels, 0),
+                highest=_tiled(op.highest, pixels, 0),
+            )
+        case Threshold():
+            tables = (op.thresholds, op.base, op.deltas)
+            return Threshold(*(_tiled(table, pixels, 0) for table in tables))
+        case BorderThreshold():
+            return _wide_border(op, pixels, channels)
+        case _:
+            raise TypeError(f"{op.name} does not work channel by channel")
+
+
+def _tiled(const: Const, pixels: int, axis: int) -> Const:
+    """Return ``const``, with a channel an entry of ``axis`` (one for all is that), by pixel."""
+    import numpy as np
+
+    if const.shape[axis] == 1:
+        return const
+    return Const(np.concatenate([const.data] * pixels, axis=axis))
+
+
+def _wide_border(op: BorderThreshold, pixels: int, channels: int) -> BorderThreshold:
+    """Return ``op`` with a class of columns for each set of them that stand side by side."""
+    columns, tables = op.columns.int64, (op.thresholds, op.base, op.deltas)
+    if columns.size == 1:
+        thresholds, base, deltas = (_tiled(table, pixels, 2) for table in tables)
+        return BorderThreshold(thresholds, base, deltas, op.rows, op.columns)
+    sets, classes = column_sets(columns, pixels)
+    repeats = channels // op.base.shape[2]
+    thresholds, base, deltas = (
+        Const(by_pixel(table.int64.repeat(repeats, axis=2), sets)) for table in tables
+    )
+    return BorderThreshold(thresholds, base, deltas, op.rows, Const(classes))
+
+
+def column_sets(columns: IntArray, pixels: int) -> tuple[IntArray, IntArray]:
+    """Return the sets of classes that stand side by side, ``[sets, pixels]``, and where they do.
+
+    ``columns [W]`` are the classes of columns; the second result ``[W / pixels]`` those of sets.
+    """
+    import numpy as np
+
+    sets, classes = np.unique(columns.reshape(-1, pixels), axis=0, return_inverse=True)
+    return sets, classes.reshape(-1)
+
+
+def by_pixel(table: IntArray, sets: IntArray) -> IntArray:
+    """Return ``[KR, KC, C, ...]`` as ``[KR, sets, V * C, ...]``: columns ``sets [sets, V]``."""
+    rows, _, channels, *others = table.shape
+    return table[:, sets].reshape(rows, len(sets), sets.shape[1] * channels, *others)

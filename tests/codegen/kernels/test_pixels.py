@@ -1,0 +1,181 @@
+"""Several pixels a cycle: wide ones say the same, and the C++ computes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lutloom.codegen import check_plan, lower
+from lutloom.codegen.folding import check_folding, legal_choices, unfolded_plan
+from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.pixels import widened
+from lutloom.codegen.schedules import process_schedule
+from lutloom.codegen.streams import processes_of, site_of
+from lutloom.core.errors import PlanError
+from lutloom.core.op import Op
+from lutloom.core.ops import Add, BorderThreshold, Duplicate, Multiply, Reshape
+from lutloom.core.plan import Folding, Plan, parse_plan, print_plan
+from lutloom.core.types import Const, IntType, TensorType
+from tests.codegen.conftest import Chain, random_values
+from tests.graphs import integers, random_requantize, random_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lutloom.core.graph import Graph
+
+
+def random_border_threshold(rng: np.random.Generator, x: TensorType) -> BorderThreshold:
+    """Return staircases by classes of rows and columns, or of one of the two."""
+    height, width, _ = x.shape
+    rows, columns = int(rng.integers(1, 3)), int(rng.integers(1, 4))
+    channels, steps = int(rng.choice([1, x.channels])), int(rng.integers(1, 3))
+    table = np.sort(rng.integers(-9, 10, (rows, columns, channels, steps)), axis=-1)
+    classes = [
+        rng.integers(count, size=size) if count > 1 or rng.integers(2) else np.zeros(1, np.int64)
+        for count, size in ((rows, height), (columns, width))
+    ]
+    return BorderThreshold(
+        Const(table),
+        integers(rng, -4, 4, rows, columns, channels),
+        integers(rng, -2, 2, rows, columns, channels, int(rng.choice([1, steps]))),
+        Const(classes[0]),
+        Const(classes[1]),
+    )
+
+
+def random_elementwise(rng: np.random.Generator, x: TensorType) -> Op:
+    match int(rng.integers(6)):
+        case 0:
+            return random_threshold(rng, x)
+        case 1:
+            return random_requantize(rng, x)
+        case 2:
+            return Add(integers(rng, -3, 3, 2, int(rng.choice([1, x.channels]))))
+        case 3:
+            return Multiply()
+        case 4:
+            return Duplicate(2)
+    return random_border_threshold(rng, x)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_wide_pixel_says_what_its_pixels_say(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(size) for size in rng.integers(1, 7, 3))
+    x = TensorType(IntType(-8, 7), shape)
+    op = random_elementwise(rng, x)
+    ins = (x,) * (2 if isinstance(op, Add | Multiply) else 1)
+    found = Site(op, ins, op.infer(*ins))
+    pixels = int(rng.choice([n for n in range(1, shape[1] + 1) if shape[1] % n == 0]))
+    wide, folding = widened(found, Folding(x.channels, pixels=pixels))
+    assert (folding.pe, folding.pixels) == (pixels * x.channels, 1)
+    assert all(t.channels == folding.pe for t in (*wide.inputs, *wide.outputs))
+    values = [random_values(rng, tensor, 3) for tensor in ins]
+    expected = op.reference(*values)
+    there = [v.reshape(3, *t.shape) for v, t in zip(values, wide.inputs, strict=True)]
+    for y, wanted in zip(wide.op.reference(*there), expected, strict=True):
+        assert (y.reshape(wanted.shape) == wanted).all()
+
+
+def with_pixels(rng: np.random.Generator, graph: Graph, plan: Plan) -> Plan:
+    """Return ``plan`` with several pixels a cycle wherever that is legal."""
+    for name, node in processes_of(graph).items():
+        legal = KERNELS[node.op.name].legal(site_of(graph, node), Folding())
+        for simd in legal.simd[::-1]:
+            folding = replace(plan.foldings[name], pe=legal.pe[-1], simd=simd)
+            pixels = [n for n in legal_choices(graph, name, folding).pixels if n > 1]
+            if not pixels:
+                continue
+            wide = plan.with_folding(name, replace(folding, pixels=int(rng.choice(pixels))))
+            try:
+                check_plan(graph, wide)
+            except PlanError:
+                continue
+            plan = wide
+            break
+    return plan
+
+
+def elementwise(seed: int) -> Graph:
+    """Return processes that work channel by channel, of every kind and form."""
+    rng = np.random.default_rng(seed)
+    net = Chain(rng, TensorType(IntType(-8, 7), (3, 4, 3)))
+    for steps in (3, 20):
+        before = net.last
+        net.count(IntType(0, steps))
+        net.append(random_border_threshold(rng, net.type))
+        net.threshold(IntType(-4, 3))
+        net.append(Multiply(), before)
+        net.append(random_requantize(rng, net.type))
+        net.append(Reshape((4, 3, 3) if steps > 3 else (2, 6, 3)))
+        net.threshold(IntType(-4, 3))
+        net.append(Add(Const(rng.integers(-3, 4, (2, 3)))), net.last)
+        net.threshold(IntType(-8, 7))
+        net.append(Reshape((3, 4, 3)))
+    return lower(net.graph)
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_pixels_of_a_word_agree(bounded: bool, agree: Callable[..., Any]) -> None:
+    graph = elementwise(1)
+    rng = np.random.default_rng(2)
+    plan = with_pixels(rng, graph, unfolded_plan(graph, word_bits=128))
+    for name, node in processes_of(graph).items():
+        forms = legal_choices(graph, name, plan.foldings[name]).comparison
+        form = forms[int(rng.integers(len(forms)))]
+        plan = plan.with_folding(name, replace(plan.foldings[name], comparison=form))
+        assert plan.foldings[name].pixels > 1, node.op.name
+    agree(graph, plan, images=3, bounded=bounded)
+
+
+def test_so_many_pixels_take_as_many_times_fewer_cycles() -> None:
+    graph = elementwise(0)
+    for node in processes_of(graph).values():
+        found = site_of(graph, node)
+        kernel, channels = KERNELS[node.op.name], found.inputs[0].channels
+        one = kernel.cycles(found, Folding(channels))
+        for pixels in kernel.legal(found, Folding(channels)).pixels:
+            folding = Folding(channels, pixels=pixels)
+            assert kernel.cycles(found, folding) * pixels == one
+            assert process_schedule(found, folding).iterations * pixels == one
+            assert kernel.lanes(found, folding)[0][0] == channels * pixels
+            assert kernel.operators(found, folding) in {
+                pixels * kernel.operators(found, Folding(channels)),
+                1,
+            }
+
+
+def refusal(graph: Graph, name: str, folding: Folding) -> str:
+    with pytest.raises(PlanError) as refused:
+        check_folding(name, site_of(graph, processes_of(graph)[name]), folding)
+    return str(refused.value)
+
+
+def test_what_is_not_legal_is_said() -> None:
+    net = Chain(np.random.default_rng(0), TensorType(IntType(-8, 7), (3, 224, 16)))
+    name = net.count(IntType(0, 3))
+    graph = net.graph
+    assert refusal(graph, name, Folding(8, pixels=2)) == (
+        f"{name}: pixels is 2, but several are only taken whole, with the largest pe and simd: use"
+        " one of [1]"
+    )
+    assert refusal(graph, name, Folding(16, pixels=3)).startswith(f"{name}: pixels is 3: use one")
+    assert refusal(graph, name, Folding(16, pixels=112)) == (
+        f"{name}: with pe 16 and simd 1 of 112 pixels it reads words of 7168 bits, more than 4096"
+    )
+    assert legal_choices(graph, name, Folding(16, pixels=2)).pe == (16,)
+
+
+def test_a_plan_says_pixels_where_they_are_several() -> None:
+    plan = Plan("ab", {"fc": Folding(2, 3, pixels=4), "fd": Folding(2)})
+    text = print_plan(plan)
+    assert text.count('"pixels"') == 1
+    assert parse_plan(text) == plan
+    with pytest.raises(PlanError, match=r"^fc: pixels should be a positive integer, not 0$"):
+        parse_plan(text.replace('"pixels": 4', '"pixels": 0'))
