@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import check_output
-from lutloom.core.files import OutputError, check_replaceable, whole_file, writing
+from lutloom.core.files import (
+    OutputError,
+    check_replaceable,
+    directory_beside,
+    whole_file,
+    writing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -71,10 +76,8 @@ def npz_file(path: Path, names: Sequence[str], count: int) -> Iterator[Append]:
     directory beside it. The rest is as with ``npy_file``.
     """
     check_replaceable(path)
-    with writing(path):
-        folder = tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent)
-    with folder as directory:
-        parts = {name: Path(directory) / f"{index}.npy" for index, name in enumerate(names)}
+    with directory_beside(path) as directory:
+        parts = {name: directory / f"{index}.npy" for index, name in enumerate(names)}
         with npy_files(parts, count) as append:
             yield append
         with whole_file(path) as file, writing(path), zipfile.ZipFile(file, "w") as archive:

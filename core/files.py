@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,26 +67,23 @@ def whole_file(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     there stays then, and after Ctrl-C. Errors of the block's own writing are for it to name.
     """
     check_replaceable(path)
-    temporary: Path | None = None
+    temporary = _unused(path)  # known before it is there: Ctrl-C may come in between
     file: BinaryIO | None = None
     try:
         with writing(path):
-            handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        temporary = Path(name)
-        file = os.fdopen(handle, "wb")
+            file = temporary.open("xb")
         yield file
         with writing(path):
             file.flush()
             if sync:
                 os.fsync(file.fileno())
             file.close()
-            temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
     finally:
-        if file is not None:
-            with suppress(OSError):  # what could not be written was said before
+        with suppress(OSError):  # what could not be written was said before
+            if file is not None:
                 file.close()
-        if temporary is not None:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
@@ -111,11 +108,11 @@ def whole_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
         raise OutputError(f"{path} exists: choose another directory, or pass --force to replace it")
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is no directory: choose another one")
-    building: Path | None = None
+    made = [parent for parent in path.parents if not parent.exists()]
+    building = _unused(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
-        building.chmod(0o777 & ~_umask())
+        building.mkdir()
         yield building
         if path.exists():
             _swap(building, path)
@@ -128,15 +125,34 @@ def whole_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
             raise
         raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
     finally:
-        if building is not None and building.exists():
-            shutil.rmtree(building, ignore_errors=True)
+        _remove(building)
+        if not path.exists():
+            with suppress(OSError):  # somebody else may have put something there
+                for parent in made:
+                    parent.rmdir()
+
+
+@contextmanager
+def directory_beside(path: Path) -> Iterator[Path]:
+    """Yield a new directory next to ``path``, which is gone when the block ends, however it does.
+
+    Raises ``OutputError`` where there can be none.
+    """
+    directory = _unused(path)
+    try:
+        with writing(path):
+            directory.mkdir()
+        yield directory
+    finally:
+        _remove(directory)
 
 
 def _swap(building: Path, path: Path) -> None:
     """Put ``building`` in the place of ``path``, or leave ``path`` as it was."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.old.", dir=path.parent))
+    aside = _unused(path)
     old = aside / path.name
     try:
+        aside.mkdir()
         path.rename(old)
         building.rename(path)
     except BaseException:
@@ -145,10 +161,18 @@ def _swap(building: Path, path: Path) -> None:
         raise
     finally:
         if path.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+            _remove(aside)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _remove(directory: Path) -> None:
+    """Remove a directory and all that is in it, if it is there, also if Ctrl-C comes then."""
+    try:
+        shutil.rmtree(directory, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def _unused(path: Path) -> Path:
+    """Return a path next to ``path`` that nothing has, and that says whose it is."""
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")

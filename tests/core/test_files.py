@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from lutloom.core.files import OutputError, whole_directory, write_file
+from lutloom.core.files import OutputError, directory_beside, whole_directory, write_file
 
 
 def names(directory: Path) -> list[str]:
@@ -86,6 +87,37 @@ def test_nothing_is_left_of_a_directory_that_failed(
     assert names(tmp_path) == (["build"] if exists else [])
     if exists:
         assert names(path) == ["old"]
+
+
+def test_folders_that_were_made_on_the_way_go_with_it(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+
+    def fill() -> None:
+        with whole_directory(tmp_path / "there" / "a" / "b" / "build"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill()
+    assert names(tmp_path) == ["there"]
+    assert names(tmp_path / "there") == []
+
+
+def test_an_interrupt_while_a_directory_is_removed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, calls = shutil.rmtree, []
+
+    def interrupted(directory: Path, **options: bool) -> None:
+        calls.append(directory)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        remove(directory, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt), directory_beside(tmp_path / "x") as directory:
+        (directory / "file").write_text("x")
+    assert len(calls) == 2
+    assert names(tmp_path) == []
 
 
 def test_an_existing_directory_is_refused_or_replaced(tmp_path: Path) -> None:
