@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from lutloom.scores import class_names
@@ -15,20 +17,25 @@ if TYPE_CHECKING:
 _MOST_COLUMNS = 12
 _MOST_PAIRS = 10
 _LONGEST = 16
+_ANY = Console(width=1000)
+"""Wide enough for any table to be measured as it is."""
 
 
-def confused_classes(result: Simulation) -> Table | None:
+def confused_classes(result: Simulation, width: int) -> Table | None:
     """Return a table of labels (rows) and classes that the model told (columns).
 
-    Of many classes it is a table of those that were most often taken for another one; None if none
-    was, or without labels.
+    Of many classes, or where ``width`` is too little for all of them, it is a table of those that
+    were most often taken for another one; None if none was, or without labels.
     """
     if result.scores is None or result.scores.correct == result.images:
         return None
     size = 1 + max(max(pair) for pair in result.scores.pairs)
     size = max(size, result.classes, len(result.class_names))
     names = [_short(name) for name in class_names(size, result.class_names)]
-    return _matrix(result, names) if size <= _MOST_COLUMNS else _worst(result, names)
+    matrix = _matrix(result, names) if size <= _MOST_COLUMNS else None
+    if matrix is None or Measurement.get(_ANY, _ANY.options, matrix).maximum > width:
+        return _worst(result, names)
+    return matrix
 
 
 def _matrix(result: Simulation, names: list[str]) -> Table:

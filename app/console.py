@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
+
+from lutloom.tables import Column, Kind, laid_out
 
 if TYPE_CHECKING:
     from lutloom.boards import Board, Silicon
     from lutloom.build import Build
+    from lutloom.core.plan import Folding
     from lutloom.core.ports import InputPort, OutputPort
     from lutloom.demonstration import Demonstration
     from lutloom.estimation import Estimate
@@ -24,11 +27,11 @@ if TYPE_CHECKING:
     from lutloom.qat.trainer import TrainResult
     from lutloom.simulation import Simulation
     from lutloom.streamline.layer_comparison import LayerComparison
+    from lutloom.tables import Row
     from lutloom.verification import Check, Verification
 
 _console = Console(soft_wrap=False, highlight=False)
-_LONGEST_NAME = 32
-_SHORT_NAME = 24
+_LONGEST_NAME = 60
 _FEW_CLASSES = 10
 
 
@@ -83,19 +86,29 @@ def show_inspection(result: Inspection) -> None:
     from lutloom.inspection import step_name
 
     network = result.network
-    table = _table(("layer", "operator", "from", "to", "integers", "bits", "weights", "MACs"))
-    for layer in result.layers:
-        table.add_row(
-            _name(layer.name),
-            f"{layer.operator} {layer.window}".rstrip(),
-            ", ".join(_size(type_.shape) for type_ in layer.inputs),
-            _size(layer.output.shape),
-            str(layer.output.element).removeprefix("int<").removesuffix(">"),
-            str(layer.output.element.bits),
-            _factors(layer),
-            f"{layer.macs:,}" if layer.macs else "",
-        )
-    _console.print(table)
+    _show(
+        (
+            Column("layer", Kind.NAME),
+            Column("operator", Kind.WORDS),
+            Column("from", Kind.WORDS, is_spare=True),
+            Column("to"),
+            Column("integers", Kind.TEXT, is_spare=True),
+            *map(Column, ("bits", "weights", "MACs")),
+        ),
+        (
+            (
+                layer.name,
+                f"{layer.operator} {layer.window}".rstrip(),
+                ", ".join(_size(type_.shape) for type_ in layer.inputs),
+                _size(layer.output.shape),
+                str(layer.output.element).removeprefix("int<").removesuffix(">"),
+                str(layer.output.element.bits),
+                _factors(layer),
+                f"{layer.macs:,}" if layer.macs else "",
+            )
+            for layer in result.layers
+        ),
+    )
     _show_joins(result.joins, "for one result")
     for port in network.inputs:
         of = f" {port.name}" if len(network.inputs) > 1 else ""
@@ -121,22 +134,34 @@ def _show_joins(joins: Sequence[Join], when: str) -> None:
     if not joins:
         return
     _say("where results meet", f"factors, and what adds and multiplies {when}")
-    table = _table(("join", "factors", "bits", "integers", "adders", "multipliers"))
-    for join in joins:
-        factors = (f"{bits} bit" if bits else "1" for bits in join.multiplier_bits)
-        table.add_row(
-            _name(join.name),
-            ", ".join(factors) or "results",
-            str(join.bits),
-            "exact" if join.is_exact else "smaller",
-            *(f"{count:,}" if count else "" for count in (join.adders, join.multipliers)),
-        )
-    _console.print(table)
+    factors = [
+        ", ".join(f"{bits} bit" if bits else "1" for bits in join.multiplier_bits) or "results"
+        for join in joins
+    ]
+    _show(
+        (
+            Column("join", Kind.NAME),
+            Column("factors", Kind.WORDS),
+            Column("bits"),
+            Column("integers", Kind.TEXT),
+            *map(Column, ("adders", "multipliers")),
+        ),
+        (
+            (
+                join.name,
+                words,
+                str(join.bits),
+                "exact" if join.is_exact else "smaller",
+                *(f"{count:,}" if count else "" for count in (join.adders, join.multipliers)),
+            )
+            for join, words in zip(joins, factors, strict=True)
+        ),
+    )
 
 
 def _say_widest(layer: Layer | None) -> None:
     if layer is not None:
-        _say("widest sum", f"{layer.accumulator_bits} bits, {_name(layer.name)}")
+        _say("widest sum", f"{layer.accumulator_bits} bits, {_shown(layer.name)}")
 
 
 def _factors(layer: Layer) -> str:
@@ -168,28 +193,43 @@ def _show_foldings(build: Build, estimate: Estimate) -> None:
     needed = {name: item.cost.resources.named() for name, item in estimate.processes.items()}
     counted = {"lut": "LUT", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSP"}
     taken = {key: title for key, title in counted.items() if any(n[key] for n in needed.values())}
-    table = _table(("process", "PE", "SIMD", "cycles", *taken.values(), "form"))
-    for name, folding in build.plan.foldings.items():
-        forms = (folding.memory.value, folding.multiplier.value, folding.comparison.value)
-        table.add_row(
-            _name(name),
-            str(folding.pe),
-            str(folding.simd),
-            f"{estimate.processes[name].cycles:,}",
-            *(f"{needed[name][key]:,}" for key in taken),
-            " ".join(form for form in forms if form != "auto"),
-        )
-    _console.print(table)
+    _show(
+        (
+            Column("process", Kind.NAME),
+            *map(Column, ("PE", "SIMD", "cycles", *taken.values())),
+            Column("form", Kind.WORDS),
+        ),
+        (
+            (
+                name,
+                str(folding.pe),
+                str(folding.simd),
+                f"{estimate.processes[name].cycles:,}",
+                *(f"{needed[name][key]:,}" for key in taken),
+                _form(folding),
+            )
+            for name, folding in build.plan.foldings.items()
+        ),
+    )
+
+
+def _form(folding: Folding) -> str:
+    forms = (folding.memory.value, folding.multiplier.value, folding.comparison.value)
+    return " ".join(form for form in forms if form != "auto")
 
 
 def _show_estimate(estimate: Estimate) -> None:
     """Print what a design takes of its board, and the rate that its loops allow."""
     from lutloom.infeasibility import shown_rate
 
-    table = _table(("resource", "design", "shell", "there", "share", "known"))
-    for usage in estimate.usages:
-        if usage.needed or usage.there:
-            table.add_row(
+    _show(
+        (
+            Column("resource", Kind.TEXT),
+            *map(Column, ("design", "shell", "there", "share")),
+            Column("known", Kind.TEXT),
+        ),
+        (
+            (
                 usage.title,
                 f"{usage.needed - usage.shell:,}",
                 f"{usage.shell:,}",
@@ -197,7 +237,10 @@ def _show_estimate(estimate: Estimate) -> None:
                 f"{float(usage.share):.1%}",
                 usage.confidence.name.lower(),
             )
-    _console.print(table)
+            for usage in estimate.usages
+            if usage.needed or usage.there
+        ),
+    )
     slowest, clock = estimate.cost.slowest, f"{estimate.clock_mhz:g} MHz"
     rate = f"at most {shown_rate(estimate.fps, 1)} images/s at {clock}"
     _say("rate", f"{rate} ({_shown(estimate.bottleneck)}: {slowest.cycles:,} cycles)")
@@ -218,19 +261,26 @@ def show_exploration(result: Exploration) -> None:
     taken = [
         key for key in names if key != "ff" and any(u.needed for u in usages if u.resource == key)
     ]
-    columns = ("images/s", "cycles", *(names[key] for key in taken), "largest", "fits", "slowest")
-    table = _table(columns)
-    for point in result.points:
-        needed = {usage.resource: usage.needed for usage in point.usages}
-        table.add_row(
-            shown_rate(point.fps),
-            f"{point.cycles:,}",
-            *(f"{needed[key]:,}" for key in taken),
-            f"{float(point.scarcest.share):.0%} {names[point.scarcest.resource]}",
-            "yes" if point.fits else "no",
-            escape(_ending(point.bottleneck)),
-        )
-    _console.print(table)
+    needed = [{usage.resource: usage.needed for usage in point.usages} for point in result.points]
+    _show(
+        (
+            *map(Column, ("images/s", "cycles", *(names[key] for key in taken))),
+            Column("largest", Kind.TEXT),
+            Column("fits", Kind.TEXT),
+            Column("slowest", Kind.NAME),
+        ),
+        (
+            (
+                shown_rate(point.fps),
+                f"{point.cycles:,}",
+                *(f"{counts[key]:,}" for key in taken),
+                f"{float(point.scarcest.share):.0%} {names[point.scarcest.resource]}",
+                "yes" if point.fits else "no",
+                point.bottleneck,
+            )
+            for point, counts in zip(result.points, needed, strict=True)
+        ),
+    )
     _say("on", f"{board.name} ({board.part}) at {result.target.clock_mhz:g} MHz")
     of = f"all that the board has, and {result.utilization:.0%} of its LUT"
     if result.fastest is None:
@@ -249,11 +299,21 @@ def show_exploration(result: Exploration) -> None:
 
 def show_throughput(result: Throughput) -> None:
     """Print what each process does in the cycles of an image, and how many images that makes."""
-    table = _table(("process", "cycles", "awaits input", "awaits output"))
-    for load in result.ideal.loads:
-        counts = (load.busy, load.waits_for_input, load.waits_for_output)
-        table.add_row(_name(load.name), *(f"{count:,}" for count in counts))
-    _console.print(table)
+    _show(
+        (
+            Column("process", Kind.NAME),
+            *map(Column, ("cycles", "awaits input", "awaits output")),
+        ),
+        (
+            (
+                load.name,
+                f"{load.busy:,}",
+                f"{load.waits_for_input:,}",
+                f"{load.waits_for_output:,}",
+            )
+            for load in result.ideal.loads
+        ),
+    )
     for what, cycles in (("ideal", result.ideal), ("pessimistic", result.pessimistic)):
         rate = f"{result.rate(cycles):,.1f} images/s at {result.clock_mhz:g} MHz"
         latency = f"latency {result.latency(cycles):,.3f} ms"
@@ -285,7 +345,7 @@ def show_simulation(result: Simulation) -> None:
         if result.classes > _FEW_CLASSES:
             within = result.scores.within(5)
             _console.print(f"{within:,} among the five largest outputs ({within / images:.2%})")
-        confused = confused_classes(result)
+        confused = confused_classes(result, _console.width)
         if confused is not None:
             _console.print(confused)
     if result.difference is not None:
@@ -297,27 +357,23 @@ def show_simulation(result: Simulation) -> None:
 
 def show_verification(result: Verification) -> None:
     """Print a row for each value, a column for each stage, and the first comparison that failed."""
-    from lutloom.verification import TITLES, stages_of, subjects_of
+    from lutloom.verification import TITLES, meaning_of, stages_of, table_of
 
-    stages = stages_of(result)
-    table = _table(("value", "numbers", *(TITLES[stage] for stage in stages)))
-    for subject in subjects_of(result):
-        row = {
-            check.stage: check
-            for check in result.checks
-            if check.subject == subject and check.stage in TITLES
-        }
-        numbers = max(check.elements for check in row.values())
-        cells = [_verdict(row[stage]) if stage in row else "" for stage in stages]
-        table.add_row(_name(subject), f"{numbers:,}", *cells)
-    _console.print(table)
-    for stage in stages:
-        _say(TITLES[stage], stage.value)
+    stages, rows = table_of(result)
+    columns = (Column(TITLES[stage], Kind.TEXT) for stage in stages)
+    _show(
+        (Column("value", Kind.NAME), Column("numbers"), *columns),
+        ((row.subject, f"{row.numbers:,}", *map(_verdict, row.checks)) for row in rows),
+    )
+    for stage in stages_of(result):
+        _say(TITLES[stage], meaning_of(stage, result))
     _show_layers(result.layers)
     for check in result.checks:
         if check.remark:
             stage_title = TITLES.get(check.stage, check.stage.value)
             _say(f"{_shown(check.subject)} ({stage_title})", check.remark)
+    if result.page is not None:
+        _say("report", str(result.page))
     failure = result.first_failure
     if failure is None:
         _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")
@@ -334,20 +390,22 @@ def _show_layers(layers: Sequence[LayerComparison]) -> None:
     """Print how the quantizers compare with the float executor, if any of them differs."""
     if not any(layer.differing for layer in layers):
         return
-    columns = ("quantizer", "equal", "explained", "at ties", "unexplained", "bound", "nearest")
-    table = _table(columns)
-    for layer in layers:
-        bound = layer.median_bound
-        table.add_row(
-            _name(layer.value),
-            f"{layer.elements - layer.differing:,}",
-            f"{layer.explained:,}",
-            f"{layer.structural:,}",
-            f"{layer.unexplained:,}",
-            "none" if bound is None else f"{bound:.2g}",
-            f"{layer.largest_ratio:.2f}" if layer.explained else "",
-        )
-    _console.print(table)
+    numbers = ("equal", "explained", "at ties", "unexplained", "bound", "nearest")
+    _show(
+        (Column("quantizer", Kind.NAME), *map(Column, numbers)),
+        (
+            (
+                layer.value,
+                f"{layer.elements - layer.differing:,}",
+                f"{layer.explained:,}",
+                f"{layer.structural:,}",
+                f"{layer.unexplained:,}",
+                "none" if layer.median_bound is None else f"{layer.median_bound:.2g}",
+                f"{layer.largest_ratio:.2f}" if layer.explained else "",
+            )
+            for layer in layers
+        ),
+    )
     elements = sum(layer.elements for layer in layers)
     explained = sum(layer.explained for layer in layers)
     _say(
@@ -358,12 +416,11 @@ def _show_layers(layers: Sequence[LayerComparison]) -> None:
     )
 
 
-def _verdict(check: Check) -> str:
-    if check.differing == 0:
-        return "[green]equal[/]"
-    if check.passed:
-        return f"[yellow]{check.differing:,} explained[/]"
-    return f"[bold red]{check.unexplained:,} differ[/]"
+def _verdict(check: Check | None) -> Text:
+    if check is None:
+        return Text()
+    colour = "green" if check.differing == 0 else "yellow" if check.passed else "bold red"
+    return Text(check.verdict, colour)
 
 
 def show_demo(result: Demonstration) -> None:
@@ -378,20 +435,28 @@ def show_demo(result: Demonstration) -> None:
 
 def show_boards(boards: Sequence[Board]) -> None:
     """Print the boards and their resources, the full tier first, the smaller before the larger."""
-    table = _table(("board", "part", "LUT", "BRAM18", "URAM", "DSP", "tier", "Vivado"))
-    for board in sorted(boards, key=lambda board: (board.tier.value, board.device.lut, board.name)):
-        device = board.device
-        table.add_row(
-            board.name,
-            board.part,
-            f"{device.lut:,}",
-            str(device.bram18),
-            str(device.uram),
-            str(device.dsp),
-            board.tier.value,
-            _edition(board.silicon),
-        )
-    _console.print(table)
+    _show(
+        (
+            Column("board", Kind.TEXT),
+            Column("part", Kind.TEXT),
+            *map(Column, ("LUT", "BRAM18", "URAM", "DSP")),
+            Column("tier", Kind.TEXT),
+            Column("Vivado", Kind.TEXT),
+        ),
+        (
+            (
+                board.name,
+                board.part,
+                f"{board.device.lut:,}",
+                str(board.device.bram18),
+                str(board.device.uram),
+                str(board.device.dsp),
+                board.tier.value,
+                _edition(board.silicon),
+            )
+            for board in sorted(boards, key=lambda b: (b.tier.value, b.device.lut, b.name))
+        ),
+    )
     _console.print(
         "full: a block design and a driver are to come with a later version; ip: an IP for the "
         "part. Today both are given an HLS project.\n"
@@ -440,15 +505,13 @@ def _window(silicon: Silicon) -> str:
     return f"{first}{f' up to {silicon.last_vivado}' * bool(silicon.last_vivado)}"
 
 
-def _table(columns: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    numbers = set("from to bits weights MACs PE SIMD numbers LUT BRAM18 URAM DSP".split())
-    numbers.update(("equal", "explained", "at ties", "unexplained", "bound", "nearest"))
-    numbers.update(("cycles", "awaits input", "awaits output", "images/s"))
-    numbers.update(("design", "shell", "there", "share"))
-    for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return table
+def _show(columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    """Print a table, and which of its columns found no room."""
+    laid = laid_out(columns, rows, _console.width)
+    _console.print(laid.table, crop=False)
+    if laid.left_out:
+        needed = f"{laid.whole_width} columns, or COLUMNS={laid.whole_width}, would show them"
+        _say("left out", f"{', '.join(laid.left_out)}: {needed}")
 
 
 def _say(what: str, text: str) -> None:
@@ -463,12 +526,6 @@ def _name(name: str) -> str:
 def _shown(name: str) -> str:
     readable = _printable(name)
     return readable if len(readable) <= _LONGEST_NAME else readable[: _LONGEST_NAME - 3] + "..."
-
-
-def _ending(name: str) -> str:
-    """Return the end of a name, where there is room for little: it says more than the start."""
-    readable = _printable(name)
-    return readable if len(readable) <= _SHORT_NAME else "..." + readable[3 - _SHORT_NAME :]
 
 
 def _plain(text: str) -> str:

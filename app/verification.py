@@ -13,13 +13,14 @@ the files of the build          as compile wrote them; the C++ may have been edi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import Build, BuildError, Changes, changes, check_planned, load_build
-from lutloom.core.errors import LutloomError
+from lutloom.core.errors import LutloomError, LutloomWarning
 from lutloom.data import count_of, samples_of
 from lutloom.data_set import open_data
 from lutloom.random_images import random_images
@@ -62,6 +63,9 @@ TITLES = {
 }
 """The stages that compare numbers, each by what is compared with the stage before."""
 
+COLUMNS = tuple(stage for stage in TITLES if stage is not Stage.ENGINE)
+"""Those that compare value by value: the compiled engine has no values but its outputs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -89,17 +93,26 @@ class Check:
         """Whether all are equal, or explained."""
         return self.unexplained == 0
 
+    @property
+    def verdict(self) -> str:
+        """What came of it, in a word or two."""
+        if self.differing == 0:
+            return "equal"
+        return f"{self.differing:,} explained" if self.passed else f"{self.unexplained:,} differ"
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
     """All comparisons of one run, over ``samples`` images.
 
     ``layers`` says more of the quantizers in the float executor, in the order of the data.
+    ``page`` is the build's report, if it could be written anew with all this in it.
     """
 
     checks: tuple[Check, ...]
     samples: int
     layers: tuple[LayerComparison, ...] = ()
+    page: Path | None = None
 
     @property
     def passed(self) -> bool:
@@ -118,14 +131,50 @@ def stages_of(result: Verification) -> tuple[Stage, ...]:
     return tuple(stage for stage in TITLES if stage in ran)
 
 
-def subjects_of(result: Verification) -> tuple[str, ...]:
-    """Return what was compared, in the order of the data: input, processes, output."""
-    numbers = [check for check in result.checks if check.stage is not Stage.FILES]
-    subjects = dict.fromkeys(check.subject for check in numbers)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The comparisons of one value, by the stages of its table; None where there was none."""
+
+    subject: str
+    checks: tuple[Check | None, ...]
+
+    @property
+    def numbers(self) -> int:
+        """How many were compared, by the stage that compared most."""
+        return max(check.elements for check in self.checks if check is not None)
+
+
+def table_of(result: Verification) -> tuple[tuple[Stage, ...], tuple[Row, ...]]:
+    """Return the stages that compared value by value, and what they found of each value.
+
+    The values are in the order of the data: input, processes, output.
+    """
+    stages = tuple(stage for stage in stages_of(result) if stage in COLUMNS)
+    found = {(check.subject, check.stage): check for check in result.checks}
+    rows = (
+        Row(subject, tuple(found.get((subject, stage)) for stage in stages))
+        for subject in _subjects(result)
+    )
+    return stages, tuple(rows)
+
+
+def _subjects(result: Verification) -> tuple[str, ...]:
+    subjects = dict.fromkeys(check.subject for check in result.checks if check.stage in COLUMNS)
     inner = [check.subject for check in result.checks if check.stage is Stage.PROCESSES]
     outer = [subject for subject in subjects if subject not in inner]
     behind = [name for name in outer if name.partition(" ")[0] in ("output", "classes", "indices")]
     return (*(subject for subject in outer if subject not in behind), *inner, *behind)
+
+
+def meaning_of(stage: Stage, result: Verification) -> str:
+    """Return what a stage compared; of one without a column, with what came of it."""
+    if stage in COLUMNS:
+        return str(stage.value)
+    checks = [check for check in result.checks if check.stage is stage]
+    numbers = sum(check.elements for check in checks)
+    differing = sum(check.differing for check in checks)
+    found = f"{differing:,} of {numbers:,} outputs differ"
+    return f"{stage.value}: {found if differing else f'all {numbers:,} outputs equal'}"
 
 
 def verify(
@@ -149,8 +198,8 @@ def verify(
     ``on_step`` is called with a sentence before each step, and after every batch of images: as many
     as fit in memory with all their values.
 
-    What was found is also written into the build as ``verification.json``, if files can be written
-    there; one of an earlier run is gone from the start.
+    What was found is also written into the build, as ``verification.json`` and in its report, if
+    files can be written there; what an earlier run found is gone from the start.
 
     Raises a ``LutloomError`` where a stage can't be run; a difference is a result, no error.
     """
@@ -158,8 +207,9 @@ def verify(
 
     tell = on_step or (lambda _: None)
     loaded = build if isinstance(build, Build) else load_build(build, strict=False)
-    drop_report(loaded.directory)
     changed = changes(loaded.directory)
+    if drop_report(loaded.directory):
+        _renew_page(loaded, changed)
     check_planned(loaded.directory, changed)
     for name in changed.missing:
         raise BuildError(f"{loaded.directory / name} is missing: compile the model again")
@@ -182,8 +232,29 @@ def verify(
             " compile the model again"
         ) from error
     result = Verification((*checks, _file_check(changed)), count_of(images), layers)
-    write_report(result, loaded.directory)
-    return result
+    if write_report(result, loaded.directory) is None:
+        return result
+    return replace(result, page=_renew_page(loaded, changed))
+
+
+def _renew_page(build: Build, changed: Changes) -> Path | None:
+    """Write the report in ``build`` anew, and return its path; None, with a warning, if it can't.
+
+    A build without a report, or of files that no report can be made of, is verified all the same.
+    """
+    from lutloom.reporting.writing import PAGE, write_build_report
+
+    page = build.directory / PAGE
+    if not page.exists():
+        return None
+    try:
+        write_build_report(build, build.directory)
+    except Exception as error:  # of data that were changed it may be any
+        if not (changed.data or isinstance(error, LutloomError)):
+            raise
+        warnings.warn(f"{page} stays as it was: {error}", LutloomWarning, stacklevel=3)
+        return None
+    return page
 
 
 def _file_check(changed: Changes) -> Check:

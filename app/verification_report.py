@@ -27,10 +27,16 @@ REPORT = "verification.json"
 _EXECUTORS = ("qonnx", "onnxruntime", "numpy")
 
 
-def drop_report(directory: Path) -> None:
-    """Remove the report of an earlier run: what ends early must not look like a verdict."""
-    if os.access(directory, os.W_OK):
-        (directory / REPORT).unlink(missing_ok=True)
+def drop_report(directory: Path) -> bool:
+    """Remove the report of an earlier run: what ends early must not look like a verdict.
+
+    Return whether there was one.
+    """
+    path = directory / REPORT
+    if not (path.exists() and os.access(directory, os.W_OK)):
+        return False
+    path.unlink()
+    return True
 
 
 def write_report(result: Verification, directory: Path) -> Path | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lutloom.fifo_table import FifoRow
     from lutloom.reporting.facts import Facts
     from lutloom.reporting.memories import MemoryFacts
-    from lutloom.verification import Check, Verification
+    from lutloom.verification import Row, Verification
 
 _MAP_WIDTH, _MAP_HEIGHT = 1000, 56
 _MOST_MEMORIES, _MOST_OPEN = 12, 40
@@ -71,10 +71,11 @@ class Strip:
 
 @dataclass(frozen=True)
 class Checks:
-    """A table: its columns, each with its meaning, and its rows: subject, numbers, verdicts."""
+    """A table: its columns and its rows, a comparison a column; and what each stage is."""
 
-    columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, int, tuple[str, ...]], ...]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    meanings: tuple[tuple[str, str], ...]
 
 
 def report_page(facts: Facts) -> str:
@@ -172,24 +173,16 @@ def _strips(facts: Facts) -> tuple[Strip, ...]:
 
 
 def _checks(verification: Verification) -> Checks:
-    """Return the table of what ``verify`` compared."""
-    from lutloom.verification import TITLES, stages_of, subjects_of
+    """Return what ``verify`` compared: a table, and what each stage is."""
+    from lutloom.verification import TITLES, meaning_of, table_of
+    from lutloom.verification import stages_of as compared
 
-    stages, rows = stages_of(verification), []
-    for subject in subjects_of(verification):
-        found = {c.stage: c for c in verification.checks if c.subject == subject}
-        numbers = max(check.elements for stage, check in found.items() if stage in TITLES)
-        rows.append((subject, numbers, tuple(_verdict(found.get(stage)) for stage in stages)))
-    return Checks(tuple((TITLES[stage], stage.value) for stage in stages), tuple(rows))
-
-
-def _verdict(check: Check | None) -> str:
-    if check is None:
-        return ""
-    if check.differing == 0:
-        return "equal"
-    explained = check.differing - check.unexplained
-    return f"{explained:,} explained" if check.passed else f"{check.unexplained:,} differ"
+    stages, rows = table_of(verification)
+    return Checks(
+        tuple(TITLES[stage] for stage in stages),
+        rows,
+        tuple((TITLES[stage], meaning_of(stage, verification)) for stage in compared(verification)),
+    )
 
 
 def _commands(facts: Facts) -> tuple[tuple[str, str], ...]:
@@ -198,7 +191,7 @@ def _commands(facts: Facts) -> tuple[tuple[str, str], ...]:
         (compile_again(facts.build, facts.directory), "the same design again"),
         ("lutloom verify .", "every stage against the one before it"),
         ("lutloom throughput .", "the rate by a model of loops and FIFOs, cycle by cycle"),
-        ("lutloom report .", "this report again, with what has been found since"),
+        ("lutloom report .", "this report again, with what evidence.json says"),
         ("make testbench", "the C++ with known results, without Vitis"),
         ("make synth", "C synthesis, with Vitis set up: see NEXT_STEPS.md"),
     )

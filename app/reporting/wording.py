@@ -16,11 +16,11 @@ def shown(name: str) -> str:
     return readable(name)
 
 
-def shortened(name: str, length: int) -> str:
+def shortened(name: str, length: int, *, whole: bool = False) -> str:
     """Return ``name`` in ``length`` characters at most, wide ones counted twice: its end, which
     tells more than its front.
 
-    What the exporter put behind the module's name, the operator, goes first.
+    What the exporter put behind the module's name, the operator, goes first, unless ``whole``.
 
     >>> shortened("features.conv1.quantize.BipolarQuant", 25)
     'features.conv1.quantize'
@@ -31,7 +31,7 @@ def shortened(name: str, length: int) -> str:
     if _width(text) <= length:
         return text
     module, _, operator = text.rpartition(".")
-    if module:
+    if module and not whole:
         _, slash, of = operator.partition("/")
         text = f"{module}{slash}{of}"
     if _width(text) <= length:

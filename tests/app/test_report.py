@@ -20,7 +20,7 @@ from lutloom.codegen.assembly import make_design
 from lutloom.codegen.costs.design import design_cost
 from lutloom.codegen.folding import default_plan
 from lutloom.codegen.lower import lower
-from lutloom.core.errors import LutloomError
+from lutloom.core.errors import LutloomError, LutloomWarning
 from lutloom.estimation import shell_of, usages_of
 from lutloom.exploration import Exploration, Point
 from lutloom.reporting.documents import document
@@ -230,13 +230,52 @@ def test_joins_have_a_section_where_there_are_any(float_build: Path, tmp_path: P
     assert "Where results meet" not in page_of(float_build).text
 
 
-def test_what_verify_found_is_in_the_next_report(build: Path) -> None:
+def test_verify_writes_the_report_anew(build: Path) -> None:
     assert "Not run" in page_of(build).text
     assert document_of(build)["verification"] is None
-    lutloom.verify(build, samples=5, csim=False)
-    lutloom.report(build)
+    result = lutloom.verify(build, samples=5, csim=False)
+    assert result.page == build / "report.html"
     assert "All stages agree on 5 images." in page_of(build).text
     assert document_of(build)["verification"]["passed"]
+
+
+def test_a_verification_that_ends_early_takes_its_verdict_out_of_the_report(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lutloom.verify(build, samples=5, csim=False)
+
+    def end(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lutloom.stages.compare_stages", end)
+    with pytest.raises(KeyboardInterrupt):
+        lutloom.verify(build, samples=5, csim=False)
+    assert "Not run" in page_of(build).text
+    assert document_of(build)["verification"] is None
+
+
+def test_verify_says_why_a_report_is_not_written_anew(build: Path) -> None:
+    (build / "evidence.json").write_text("[]")
+    with pytest.warns(LutloomWarning, match=r"report.html stays as it was: .*evidence.json"):
+        result = lutloom.verify(build, samples=5, csim=False)
+    assert result.passed
+    assert result.page is None
+    (build / "report.html").unlink()
+    assert lutloom.verify(build, samples=5, csim=False).page is None
+
+
+def test_the_compiled_engine_has_a_line_and_no_column(build: Path) -> None:
+    checks = (
+        Check(Stage.MODEL, "output", 70, 0),
+        Check(Stage.ENGINE, "out", 50, 0),
+        Check(Stage.ENGINE, "out2", 20, 3),
+    )
+    facts = replace(facts_of(load_build(build)), verification=Verification(checks, 7))
+    page = Page(report_page(facts))
+    text = " ".join(page.text.split())
+    assert "the integer graph and the compiled engine: 3 of 70 outputs differ" in text
+    assert "out2: the integer graph and the compiled engine differ in 3 of 20." in text
+    assert "value numbers integers output 70 equal" in text
 
 
 def test_a_difference_is_said_where_it_is(build: Path) -> None:
