@@ -356,7 +356,15 @@ def show_simulation(result: Simulation) -> None:
 
 
 def show_verification(result: Verification) -> None:
-    """Print a row for each value, a column for each stage, and the first comparison that failed."""
+    """Print what was compared, where the report is, and the first comparison that failed."""
+    _show_checks(result)
+    if result.page is not None:
+        _say("report", str(result.page))
+    _show_verdict(result)
+
+
+def _show_checks(result: Verification) -> None:
+    """Print a row for each value, a column for each stage, and what is to be said of them."""
     from lutloom.verification import TITLES, meaning_of, stages_of, table_of
 
     stages, rows = table_of(result)
@@ -372,8 +380,9 @@ def show_verification(result: Verification) -> None:
         if check.remark:
             stage_title = TITLES.get(check.stage, check.stage.value)
             _say(f"{_shown(check.subject)} ({stage_title})", check.remark)
-    if result.page is not None:
-        _say("report", str(result.page))
+
+
+def _show_verdict(result: Verification) -> None:
     failure = result.first_failure
     if failure is None:
         _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")
@@ -427,7 +436,8 @@ def show_demo(result: Demonstration) -> None:
     """Print what the demonstration gave."""
     show_training(result.trained)
     show_simulation(result.simulation)
-    show_verification(result.verification)
+    _show_checks(result.verification)
+    _show_verdict(result.verification)
     _say("HLS project", str(result.build.directory / "hls"))
     _say("report", str(result.build.directory / "report.html"))
     _say("what to do next", str(result.build.directory / "NEXT_STEPS.md"))
