@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lutloom.reporting.writing import report
     from lutloom.simulation import Simulation, simulate
     from lutloom.simulator import Simulator, load_simulator
-    from lutloom.training import train
+    from lutloom.training import list_recipes, train
     from lutloom.verification import Check, Stage, Verification, verify
 
 __version__ = "0.1.0"
@@ -46,6 +46,7 @@ _HOMES = {
     "explore": "lutloom.exploration",
     "inspect": "lutloom.inspection",
     "list_boards": "lutloom.boards",
+    "list_recipes": "lutloom.training",
     "load_build": "lutloom.build",
     "load_simulator": "lutloom.simulator",
     "report": "lutloom.reporting.writing",
@@ -74,6 +75,7 @@ __all__ = [
     "explore",
     "inspect",
     "list_boards",
+    "list_recipes",
     "load_build",
     "load_simulator",
     "report",

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import time
 import warnings
 from enum import Enum
 from pathlib import Path
@@ -46,6 +47,10 @@ _INPUT_BIAS = Annotated[
     typer.Option(help="What zero stands for: 0 by default; one a channel as above."),
 ]
 _MOST_SAMPLES = 1_000_000
+
+_TIDYING = 2.0
+"""How many seconds after a signal another one is not heeded."""
+
 _FORCE = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 _BOARD = Annotated[str, typer.Option(help="A board's name, or the path of its TOML file.")]
 _TARGET = Annotated[
@@ -111,51 +116,82 @@ def demo(
 
 @app.command()
 def train(  # noqa: PLR0913, PLR0917 - options
-    model: Annotated[
+    recipe: Annotated[
         str,
-        typer.Argument(help="TFC, SFC or LFC in 1W1A, 1W2A or 2W2A: TFC_1W1A.", show_default=False),
+        typer.Argument(
+            help="A recipe: its name (see `recipes`), or its .toml file; or a model, TFC_1W1A, with"
+            " --data.",
+            show_default=False,
+        ),
     ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where checkpoints and model go.")],
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="'digits' (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100, or a"
             " folder or .npz file."
         ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where checkpoints and model go.")],
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="How often it sees the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     lr: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
-    resume: Annotated[
-        Path | None, typer.Option(help="A checkpoints/last.ckpt to go on from.")
+    seed: Annotated[int | None, typer.Option(help="Everything random follows from it.")] = None,
+    augmentation: Annotated[
+        str | None, typer.Option(help="How images are varied: crop=4,shift=2,flip or a part of it.")
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Another value for a key of the recipe: training.optimizer=sgd; again for more.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the output, if there is one.")
+    ] = False,
     csv_log: Annotated[bool, typer.Option(help="Keep history.csv as well.")] = False,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch what is missing of a named data set.")
     ] = False,
-    augmentation: Annotated[
-        str | None, typer.Option(help="How images are varied: crop=4,shift=2,flip or a part of it.")
-    ] = None,
 ) -> None:
     """Train a quantized network, and export it as QONNX."""
     import lutloom
     from lutloom import console
+    from lutloom.training import parse_settings
 
     result = lutloom.train(
-        model,
-        data=data,
+        recipe,
         output=output,
+        data=data,
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
         seed=seed,
+        augmentation=augmentation,
+        settings=parse_settings(set_ or []),
         resume=resume,
         csv_log=csv_log,
         download=download,
-        augmentation=augmentation,
     )
     console.show_training(result)
+
+
+@app.command()
+def recipes(
+    recipe: Annotated[
+        str | None, typer.Argument(help="The name of one.", show_default=False)
+    ] = None,
+) -> None:
+    """List the recipes for train, or print one: a file to begin with."""
+    import lutloom
+    from lutloom.training import recipe_text
+
+    if recipe is not None:
+        typer.echo(recipe_text(recipe), nl=False)
+        return
+    for name, found in lutloom.list_recipes().items():
+        typer.echo(f"{name:20}{found.title}")
 
 
 @app.command()
@@ -489,12 +525,15 @@ def main() -> None:
     after Ctrl-C (as a shell has it: 128 and the signal). What the user can act on is one message
     on standard error, never a traceback.
     """
-    ended_by = 0
+    ended_by, ended_at = 0, 0.0
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         # Libraries make other exceptions of KeyboardInterrupt: the number stays.
-        nonlocal ended_by
-        ended_by = number
+        nonlocal ended_by, ended_at
+        now = time.monotonic()
+        if ended_by and now - ended_at < _TIDYING:
+            return  # a second Ctrl-C at once would end the tidying up
+        ended_by, ended_at = number, now
         signal.default_int_handler(number, frame)
 
     before = {}

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.extras import require
 
 if TYPE_CHECKING:
+    from lutloom.qat.recipe import Recipe
     from lutloom.qat.trainer import TrainResult
 
 
 def train(  # noqa: PLR0913 - each is an option of the command
-    model: str,
+    recipe: str | Path | Recipe,
     *,
-    data: str | Path,
     output: str | Path,
+    data: str | Path | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
-    seed: int = 0,
-    resume: str | Path | None = None,
+    seed: int | None = None,
+    augmentation: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    resume: bool | str | Path = False,
     progress: bool = True,
     csv_log: bool = False,
     download: bool = False,
-    augmentation: str | None = None,
 ) -> TrainResult:
-    """Train ``model`` (``TFC_1W1A`` to ``LFC_2W2A``) and write ``output``/``model``.onnx.
+    """Train as ``recipe`` says, and write the best model to ``output`` as QONNX.
 
-    ``data`` is a name, ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10`` or ``cifar100``, or a
-    folder or file with a data set; with ``download``, what is missing of a named one is fetched.
-    ``augmentation`` is how images are varied: ``crop=4,flip``.
-    See ``lutloom.qat.trainer`` and ``lutloom.qat.data``.
+    ``recipe`` is one by its name, the path of its TOML file, or a ``Recipe``; or the name of a
+    model alone, ``TFC_1W1A``, whose recipe is all defaults, with ``data``. That is a name,
+    ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10`` or ``cifar100``, or a folder or file with
+    a data set; with ``download``, what is missing of a named one is fetched. These and the other
+    options take the place of what the recipe says; ``settings`` does so for any of its keys:
+    ``{"training.optimizer": "sgd"}``. With ``resume``, an interrupted run goes on, in ``output`` or
+    from a ``last.ckpt`` elsewhere. See ``lutloom.qat.recipe`` and ``lutloom.qat.trainer``.
 
     Raises ``MissingExtraError`` where the extra ``qat`` is not installed, and a ``LutloomError``
     for data, settings and checkpoints that don't fit.
@@ -39,17 +45,52 @@ def train(  # noqa: PLR0913 - each is an option of the command
     require("qat", "torch", "brevitas", "lightning", "sklearn")
     from lutloom.qat.trainer import train as run
 
+    changes = {
+        "data.name": None if data is None else str(data),
+        "data.augmentation": augmentation,
+        "training.epochs": epochs,
+        "training.batch_size": batch_size,
+        "training.lr": lr,
+        "training.seed": seed,
+    }
+    given = {key: value for key, value in changes.items() if value is not None}
     return run(
-        model,
-        data=data,
+        _recipe(recipe, given | dict(settings or {})),
         output=output,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        seed=seed,
         resume=resume,
         progress=progress,
         csv_log=csv_log,
         download=download,
-        augmentation=augmentation,
     )
+
+
+def list_recipes() -> Mapping[str, Recipe]:
+    """Return the recipes that come with lutloom, by their names in alphabetical order."""
+    from lutloom.qat.recipe_file import read_recipe, recipe_names
+
+    return {name: read_recipe(name) for name in recipe_names()}
+
+
+def recipe_text(name: str) -> str:
+    """Return the TOML text of a recipe that comes with lutloom, with its comments.
+
+    Raises a ``LutloomError`` for a name that is not known.
+    """
+    from lutloom.qat.recipe_file import shipped_text
+
+    return shipped_text(name)
+
+
+def parse_settings(texts: Sequence[str]) -> Mapping[str, object]:
+    """Return what ``training.epochs=5`` and the like say."""
+    from lutloom.qat.recipe_file import parse_changes
+
+    return parse_changes(texts)
+
+
+def _recipe(recipe: str | Path | Recipe, changes: Mapping[str, object]) -> Recipe:
+    from lutloom.qat.recipe_file import changed, find_recipe
+
+    if isinstance(recipe, str | Path):
+        return find_recipe(recipe, changes)
+    return changed(recipe, changes)

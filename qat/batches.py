@@ -21,7 +21,8 @@ class Batches:
 
     What a model takes is ``prepare(images, number)`` of the batch of that number. ``order`` is the
     sequence of images (a permutation of N), None the stored one. ``full`` leaves out an incomplete
-    batch at the end, which a batch norm would be misled by.
+    batch at the end, which a batch norm would be misled by; ``first`` is the number of the batch to
+    begin with.
     """
 
     images: torch.Tensor
@@ -29,6 +30,7 @@ class Batches:
     size: int
     order: torch.Tensor | None = None
     full: bool = False
+    first: int = 0
     prepare: Callable[[torch.Tensor, int], torch.Tensor] = as_stored
 
     def __len__(self) -> int:
@@ -36,7 +38,7 @@ class Batches:
         return images // self.size if self.full else -(-images // self.size)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for number in range(len(self)):
+        for number in range(self.first, len(self)):
             chosen = slice(number * self.size, (number + 1) * self.size)
             index = chosen if self.order is None else self.order[chosen]
             yield self.prepare(self.images[index], number), self.labels[index]
@@ -62,6 +64,11 @@ def shuffled_order(images: int, seed: int, epoch: int) -> torch.Tensor:
 def batch_seed(seed: int, epoch: int, batch: int) -> int:
     """Return the seed of everything that is drawn for the images of a batch of an epoch."""
     return ((epoch_seed(seed, epoch) + 1) * 2_147_483_659 + batch) % 2**63
+
+
+def step_seed(seed: int, epoch: int, batch: int) -> int:
+    """Return the seed of what a model itself draws for a batch of an epoch."""
+    return batch_seed(seed, epoch, batch) ^ 2**62
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

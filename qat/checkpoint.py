@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,9 @@ from lightning.pytorch.callbacks import Checkpoint
 from lutloom.core.files import write_file
 from lutloom.qat.classifier import Classifier, best_epoch
 from lutloom.qat.errors import TrainingError
-from lutloom.qat.settings import EpochReport, TrainSettings
+from lutloom.qat.recipe_file import parse_recipe
+from lutloom.qat.recipe_rules import RecipeError
+from lutloom.qat.settings import EpochReport, Run, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,31 +75,29 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise TrainingError(
             f"{path} is not a checkpoint of Lutloom, or is damaged ({reason[:100]})"
         ) from error
-    if not isinstance(checkpoint, dict) or "lutloom_settings" not in checkpoint:
-        raise TrainingError(f"{path} is not a checkpoint of Lutloom: it has no settings in it")
+    if not isinstance(checkpoint, dict) or "lutloom_run" not in checkpoint:
+        raise TrainingError(f"{path} is not a checkpoint of Lutloom: it has no recipe in it")
     return checkpoint
 
 
-def read_settings(path: Path) -> TrainSettings:
-    """Return the settings of the run that wrote the checkpoint ``path``.
+def read_run(path: Path) -> Run:
+    """Return the run that wrote the checkpoint ``path``.
 
     Raises :class:`TrainingError` if it can't be read or is of another version.
     """
-    stored = read_checkpoint(path)["lutloom_settings"]
-    names = {field.name for field in fields(TrainSettings)}
-    if not isinstance(stored, dict) or set(stored) != names:
-        raise TrainingError(f"{path} was written by another version of Lutloom: start a new run")
-    return TrainSettings(**stored)
+    stored = read_checkpoint(path)["lutloom_run"]
+    try:
+        recipe = parse_recipe(stored["recipe"], str(path))
+        return Run(recipe, stored["dataset"], stored["images"])
+    except (TypeError, KeyError, RecipeError) as error:
+        raise TrainingError(
+            f"{path} was written by another version of Lutloom: start a new run"
+        ) from error
 
 
-def check_same(path: Path, stored: TrainSettings, asked: TrainSettings) -> None:
+def check_same(path: Path, stored: Run, asked: Run) -> None:
     """Raise :class:`TrainingError` unless the run is to go on as it was begun."""
-    now = asdict(asked)
-    different = [
-        f"{name} was {value!r} and is now {now[name]!r}"
-        for name, value in asdict(stored).items()
-        if now[name] != value
-    ]
+    different = differences(stored, asked)
     if different:
         raise TrainingError(
             f"{path} can't be gone on with: {'; '.join(different)}. "

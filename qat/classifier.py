@@ -1,14 +1,12 @@
-"""How a classifier is trained: loss, optimizer, schedule, clipping, accuracy.
+"""How a classifier is trained: loss, batches, clipped weights, accuracy.
 
-Cross-entropy; Adam; the learning rate rises over the first twentieth of the steps and falls along
-a cosine to zero; after each step the float weights are clipped to [-1, 1], the range in which
-they can change what their quantizer gives.
+Cross-entropy; what optimizes it and how fast is the recipe's. After each step the float weights are
+clipped to [-1, 1], the range in which they can change what their quantizer gives.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from math import cos, pi
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
@@ -21,12 +19,14 @@ from lutloom.qat.augmentation import augment, parse_augmentation
 from lutloom.qat.batches import (
     Batches,
     batch_seed,
-    epoch_seed,
     float_pixels,
     shuffled_order,
+    step_seed,
 )
+from lutloom.qat.optimization import optimizer_of, rate
 from lutloom.qat.quantizers import quantized_weights
-from lutloom.qat.settings import EpochReport, TrainSettings
+from lutloom.qat.recipe_file import print_recipe
+from lutloom.qat.settings import EpochReport, Run
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
     Pair = tuple[torch.Tensor, torch.Tensor]
-
-_WARM_UP = 0.05
 
 
 class Classifier(pl.LightningModule):
@@ -48,7 +46,7 @@ class Classifier(pl.LightningModule):
     def __init__(
         self,
         model: torch.nn.Module,
-        settings: TrainSettings,
+        run: Run,
         training: Pair,
         validation: Pair,
         classes: int,
@@ -56,30 +54,39 @@ class Classifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.model = model
-        self.settings = settings
+        self.run = run
         self.history: list[EpochReport] = []
         # looked up once: walking the modules takes as long as a small net's forward pass
         self._clipped = quantized_weights(model)
         self._training = training
         self._validation = validation
         self._input_scale = input_scale
-        self._augmentation = parse_augmentation(settings.augmentation)
+        self._augmentation = parse_augmentation(run.augmentation)
         self._loss = MeanMetric()
         self._accuracy = MulticlassAccuracy(classes, average="micro")
+        # how many batches of an interrupted epoch are done already, and which epoch that is
+        self._done = (0, 0)
 
     def train_dataloader(self) -> Batches:
         """Return the batches of the coming epoch; Lightning asks anew for each."""
         images, labels = self._training
-        epoch = self.current_epoch
-        order = shuffled_order(len(labels), self.settings.seed, epoch)
+        epoch, seed = self.current_epoch, self.run.seed
+        order = shuffled_order(len(labels), seed, epoch)
+        interrupted, done = self._done
 
         def prepare(chosen: torch.Tensor, batch: int) -> torch.Tensor:
-            seed = batch_seed(self.settings.seed, epoch, batch)
-            generator = torch.Generator().manual_seed(seed)
+            generator = torch.Generator().manual_seed(batch_seed(seed, epoch, batch))
             return float_pixels(augment(chosen, self._augmentation, generator), self._input_scale)
 
-        size = self.settings.batch_size
-        return Batches(images, labels, size, order, full=True, prepare=prepare)
+        return Batches(
+            images,
+            labels,
+            self.run.batch_size,
+            order,
+            full=True,
+            first=done if epoch == interrupted else 0,
+            prepare=prepare,
+        )
 
     def val_dataloader(self) -> Batches:
         """Return the validation images."""
@@ -90,28 +97,34 @@ class Classifier(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return Adam and the schedule of its learning rate, step by step."""
-        steps = self.settings.epochs * len(self.train_dataloader())
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.settings.lr, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
+        """Return the optimizer and the schedule of its learning rate, step by step."""
+        training = self.run.recipe.training
+        epoch_steps = len(self.train_dataloader())
+        steps = self.run.epochs * epoch_steps
+        optimizer = optimizer_of(training, self.model.parameters(), self.run.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate(training, step, steps, epoch_steps)
+        )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step", "frequency": 1},
         }
 
-    def on_train_epoch_start(self) -> None:
-        """Seed what is drawn in this epoch (dropout)."""
-        torch.manual_seed(epoch_seed(self.settings.seed, self.current_epoch))
+    def on_train_batch_start(self, _batch: Pair, number: int) -> None:
+        """Seed what is drawn in this step (dropout): whatever went before, it is the same."""
+        torch.manual_seed(step_seed(self.run.seed, self.current_epoch, number))
 
     def training_step(self, batch: Pair, _number: int) -> torch.Tensor:
         """Return the loss of a batch."""
         pixels, labels = batch
-        loss = cross_entropy(self.model(pixels), labels)
+        smoothing = self.run.recipe.training.label_smoothing
+        loss = cross_entropy(self.model(pixels), labels, label_smoothing=smoothing)
         self._loss.update(loss.detach())
         return loss
 
-    def on_train_batch_end(self, *_ignored: object) -> None:
-        """Clip the weights that the step has moved."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (Lightning's)
+        """Take a step, and clip the weights that it has moved."""
+        super().optimizer_step(*args, **kwargs)
         with torch.no_grad():
             for weight in self._clipped:
                 weight.clamp_(-1.0, 1.0)
@@ -129,21 +142,17 @@ class Classifier(pl.LightningModule):
         self._accuracy.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the settings and the history: plain numbers and strings."""
-        checkpoint["lutloom_settings"] = asdict(self.settings)
+        """Add what the run is and how far it has come: plain numbers, strings and tensors."""
+        checkpoint["lutloom_run"] = {
+            "recipe": print_recipe(self.run.recipe),
+            "dataset": self.run.dataset,
+            "images": self.run.images,
+        }
         checkpoint["lutloom_history"] = [asdict(report) for report in self.history]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history over."""
+        """Take over how far the run has come."""
         self.history = [EpochReport(**report) for report in checkpoint["lutloom_history"]]
-
-
-def rate(step: int, steps: int) -> float:
-    """Return the learning rate at a step of ``steps``, as a share of the highest."""
-    warm_up = max(1, int(_WARM_UP * steps))
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + cos(pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
 def best_epoch(history: list[EpochReport]) -> int:

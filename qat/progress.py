@@ -109,6 +109,6 @@ def _figures(module: pl.LightningModule) -> str:
         return ""
     last, best = module.history[-1], module.history[best_epoch(module.history)]
     return (
-        f"epoch {last.epoch + 1}/{module.settings.epochs}  loss {last.loss:.3f}  "
+        f"epoch {last.epoch + 1}/{module.run.epochs}  loss {last.loss:.3f}  "
         f"validation {last.accuracy:.2%} (best {best.accuracy:.2%})"
     )

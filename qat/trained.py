@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lutloom.qat.checkpoint import read_checkpoint, read_settings
-from lutloom.qat.models.registry import build_model
+from lutloom.qat.checkpoint import read_checkpoint, read_run
+from lutloom.qat.recipe_model import build_recipe_model
 from lutloom.qat.run import trace_model
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def trace_trained(
     ``dataset`` is the one that the model of ``checkpoint`` was trained on. Raises
     :class:`~lutloom.qat.errors.TrainingError` for what is no checkpoint.
     """
-    name = read_settings(checkpoint).model
+    recipe = read_run(checkpoint).recipe
     with torch.random.fork_rng(devices=[]):
-        model = build_model(name, dataset.input_shape, dataset.classes)
+        model = build_recipe_model(recipe, dataset.input_shape, dataset.classes)
     state = read_checkpoint(checkpoint)["state_dict"]
     own = {key.removeprefix(_PREFIX): value for key, value in state.items()}
     model.load_state_dict({key: value for key, value in own.items() if key in model.state_dict()})

@@ -1,7 +1,7 @@
-"""Train a model and export it: the same weights for the same settings, interrupted or not.
+"""Train a model and export it: the same weights for the same recipe, interrupted or not.
 
-A tenth of the training images (of many at most 5,000) is held out to choose the epoch by; the test
-images are looked at once, after that choice.
+A part of the training images is held out to choose the epoch by; the test images are looked at
+once, after that choice.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import logging
 import signal
 import time
 import warnings
-from dataclasses import astuple, dataclass, fields
-from math import inf
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,29 +28,27 @@ from lutloom.qat.checkpoint import (
     EpochCheckpoint,
     check_same,
     read_checkpoint,
-    read_settings,
+    read_run,
 )
 from lutloom.qat.classifier import Classifier
 from lutloom.qat.data import Dataset, load_dataset
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
-from lutloom.qat.models import build_model, canonical_name
+from lutloom.qat.models import canonical_name
 from lutloom.qat.progress import TrainingProgress, downloading
+from lutloom.qat.recipe import Recipe
+from lutloom.qat.recipe_file import print_recipe
+from lutloom.qat.recipe_model import build_recipe_model
+from lutloom.qat.recipe_rules import RecipeError
 from lutloom.qat.run import classify, run_model
-from lutloom.qat.settings import (
-    EpochReport,
-    TrainSettings,
-    default_batch_size,
-    default_epochs,
-    default_threads,
-)
+from lutloom.qat.settings import EpochReport, Run, complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from fractions import Fraction
 
 CHECKPOINTS = "checkpoints"
-DEFAULT_LR = 0.03
+RECIPE = "recipe.toml"
 _MOST_VALIDATION_IMAGES = 5000
 _VALIDATION_PERIOD = 10
 
@@ -83,66 +80,76 @@ class TrainResult:
         return self.correct / self.images
 
 
-def train(  # noqa: PLR0913 (each is an option of the command line)
-    model: str,
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A run that could begin: its data, and its model with untrained weights."""
+
+    run: Run
+    dataset: Dataset
+    model: torch.nn.Module
+
+
+def prepare(
+    recipe: Recipe, *, download: bool = False, progress: bool = True, stored: Run | None = None
+) -> Prepared:
+    """Load the data of ``recipe`` and build its model; what it leaves open is chosen.
+
+    ``stored`` is the run that goes on, from which that is taken then; ``download`` fetches data
+    that are missing. Raises what :func:`train` raises of data and settings.
+    """
+    name = canonical_name(recipe.model.name)
+    augmentation = recipe.data.augmentation
+    varied = None if augmentation is None else parse_augmentation(augmentation)
+    with downloading(shown=progress) as move:
+        dataset = load_dataset(recipe.data.name, download=download, progress=move)
+    if varied is not None:
+        varied.check(dataset.input_shape)
+        recipe = replace(recipe, data=replace(recipe.data, augmentation=str(varied)))
+    model = build_recipe_model(recipe, dataset.input_shape, dataset.classes)
+    images = len(dataset.train_y)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    whole = complete(recipe, name, images, weights, stored)
+    return Prepared(Run(whole, dataset.name, images), dataset, model)
+
+
+def train(
+    recipe: Recipe,
     *,
-    data: str | Path,
     output: str | Path,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    lr: float | None = None,
-    seed: int = 0,
-    resume: str | Path | None = None,
+    resume: bool | str | Path = False,
     progress: bool = True,
     csv_log: bool = False,
     download: bool = False,
-    augmentation: str | None = None,
+    before: Callable[[Prepared], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
-    """Train ``model`` on ``data``, keep checkpoints in ``output`` and export the best one there.
+    """Train as ``recipe`` says, keep checkpoints in ``output`` and export the best model there.
 
-    ``data`` and ``download`` are those of :func:`~lutloom.qat.data.loading.load_dataset`; None for
-    ``epochs``, ``batch_size`` and the highest learning rate ``lr`` is what suits the data, or what
-    the resumed run had. ``augmentation`` is how images are varied, as ``"crop=4,flip"`` for
-    :func:`~lutloom.qat.augmentation.parse_augmentation`: not at all, or as in the resumed run,
-    where it is None. ``resume`` is the ``checkpoints/last.ckpt`` of a run with the same settings
-    to go on with, into the same folder or a new one; the result is that of an undisturbed run.
-    ``csv_log`` also keeps ``history.csv``. ``on_epoch`` is called with the report of an epoch when
+    ``output`` also receives ``recipe.toml``, the recipe with all that it left open. ``download``
+    is that of :func:`~lutloom.qat.data.loading.load_dataset`. With ``resume`` a run goes on that
+    was interrupted: the one in ``output``, if there is any, or that of a ``checkpoints/last.ckpt``
+    elsewhere; the result is that of an undisturbed run. ``csv_log`` also keeps ``history.csv``.
+    ``before`` is called before anything is written, ``on_epoch`` with the report of an epoch when
     its checkpoint is there.
 
-    Raises :class:`~lutloom.qat.errors.DataError` for data that is missing or damaged and
+    Raises :class:`~lutloom.qat.errors.DataError` for data that are missing or damaged and
     :class:`~lutloom.qat.errors.TrainingError` for a model that doesn't exist, settings that can't
     be, a checkpoint that doesn't fit, or an output folder that is in use or can't be written.
     KeyboardInterrupt passes through; the last complete checkpoint stays.
     """
     started = time.perf_counter()
-    name = canonical_name(model)
-    for what, number in (("epochs", epochs), ("batch_size", batch_size), ("lr", lr)):
-        if number is not None and not 0 < number < inf:
-            raise TrainingError(f"{what} is {number}: use a positive number")
-    varied = None if augmentation is None else parse_augmentation(augmentation)
-    stored = None if resume is None else read_settings(Path(resume))
-    with downloading(shown=progress) as move:
-        dataset = load_dataset(data, download=download, progress=move)
-    if varied is not None:
-        varied.check(dataset.input_shape)
-    untrained = _untrained_model(name, dataset, seed)
-    settings = TrainSettings(
-        model=name,
-        dataset=dataset.name,
-        images=len(dataset.train_y),
-        epochs=epochs or (stored.epochs if stored else default_epochs(len(dataset.train_y))),
-        batch_size=batch_size
-        or (stored.batch_size if stored else default_batch_size(len(dataset.train_y))),
-        lr=lr or (stored.lr if stored else DEFAULT_LR),
-        seed=seed,
-        threads=stored.threads if stored else _threads(untrained),
-        augmentation=stored.augmentation if stored and varied is None else str(varied or ""),
-    )
-    module = _classifier(untrained, settings, dataset)
-    if resume is not None and stored is not None:
-        check_same(Path(resume), stored, settings)
-    folder = _output_folder(Path(output), None if resume is None else Path(resume))
+    output = Path(output)
+    goes_on = _checkpoint_of(output, resume)
+    stored = None if goes_on is None else read_run(goes_on)
+    prepared = prepare(recipe, download=download, progress=progress, stored=stored)
+    run, dataset = prepared.run, prepared.dataset
+    module = _classifier(prepared)
+    if goes_on is not None and stored is not None:
+        check_same(goes_on, stored, run)
+    if before is not None:
+        before(prepared)
+    folder = _output_folder(output, goes_on, may_hold_recipe=resume is True)
+    write_file(folder / RECIPE, print_recipe(run.recipe).encode(), sync=True)
 
     def after_epoch(report: EpochReport) -> None:
         if csv_log:
@@ -152,9 +159,14 @@ def train(  # noqa: PLR0913 (each is an option of the command line)
 
     callbacks: list[pl.Callback] = [EpochCheckpoint(folder / CHECKPOINTS, after_epoch)]
     if progress:
-        callbacks.append(TrainingProgress(f"{name} on {dataset.name}"))
-    _fit(module, callbacks, folder, None if resume is None else Path(resume))
+        callbacks.append(TrainingProgress(f"{run.recipe.model.name} on {dataset.name}"))
+    _fit(module, callbacks, folder, goes_on)
+    return _exported(module, dataset, folder, started)
 
+
+def _exported(module: Classifier, dataset: Dataset, folder: Path, started: float) -> TrainResult:
+    """Test and export the best epoch of a run."""
+    name = module.run.recipe.model.name
     best = folder / CHECKPOINTS / BEST
     chosen = read_checkpoint(best)
     module.load_state_dict(chosen["state_dict"])
@@ -176,54 +188,62 @@ def train(  # noqa: PLR0913 (each is an option of the command line)
     )
 
 
-def _untrained_model(name: str, dataset: Dataset, seed: int) -> torch.nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build_model(name, dataset.input_shape, dataset.classes)
+def _checkpoint_of(output: Path, resume: bool | str | Path) -> Path | None:  # noqa: FBT001
+    """Return the checkpoint to go on from, if there is any."""
+    if resume is True:
+        last = output / CHECKPOINTS / LAST
+        return last if last.is_file() else None
+    return None if resume is False else Path(resume)
 
 
-def _threads(model: torch.nn.Module) -> int:
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    return default_threads(weights) or torch.get_num_threads()
-
-
-def _classifier(model: torch.nn.Module, settings: TrainSettings, dataset: Dataset) -> Classifier:
+def _classifier(prepared: Prepared) -> Classifier:
+    run, dataset = prepared.run, prepared.dataset
     labels = torch.from_numpy(dataset.train_y.astype("int64"))
-    held_out = _held_out(labels)
+    held_out = _held_out(labels, run.recipe.data.validation)
     parts = [
         (torch.from_numpy(dataset.train_x[part.numpy()]), labels[part])
         for part in (~held_out, held_out)
     ]
     training, validation = parts
-    if settings.batch_size > len(training[1]):
-        raise TrainingError(
-            f"batch_size is {settings.batch_size}, but there are {len(training[1])} images "
-            "to train with: use at most that"
+    if run.batch_size > len(training[1]):
+        raise RecipeError(
+            f"training.batch_size is {run.batch_size}, but there are {len(training[1])} images "
+            "to train with: use at most that",
+            "training.batch_size",
         )
-    return Classifier(model, settings, training, validation, dataset.classes, dataset.input_scale)
+    return Classifier(
+        prepared.model, run, training, validation, dataset.classes, dataset.input_scale
+    )
 
 
-def _held_out(labels: torch.Tensor) -> torch.Tensor:
+def _held_out(labels: torch.Tensor, share: float | None = None) -> torch.Tensor:
     """Return which images are for validation: of each class the first of every so many."""
     period = max(_VALIDATION_PERIOD, -(-len(labels) // _MOST_VALIDATION_IMAGES))
+    if share is not None:
+        period = round(1 / share)
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label in range(int(labels.max()) + 1):
         chosen[(labels == label).nonzero()[::period, 0]] = True
     return chosen
 
 
-def _output_folder(output: Path, resume: Path | None) -> Path:
-    """Make the folder of a run and return it; take the best checkpoint of a resumed run along."""
+def _output_folder(output: Path, resume: Path | None, *, may_hold_recipe: bool) -> Path:
+    """Make the folder of a run and return it; take the best checkpoint of a resumed run along.
+
+    A run that was interrupted before its first checkpoint ``may_hold_recipe``, and nothing else.
+    """
     checkpoints = output / CHECKPOINTS
     goes_on_here = resume is not None and resume.resolve().parent == checkpoints.resolve()
     try:
-        if not goes_on_here and any(_is_content(path) for path in output.rglob("*")):
+        expected = [output / RECIPE] if may_hold_recipe else []
+        content = [path for path in output.rglob("*") if _is_content(path)]
+        if not goes_on_here and content not in ([], expected):
             raise TrainingError(
                 f"{output} is in use: choose a folder that is empty or not there yet, "
-                f"or resume the run in it from {checkpoints / LAST}"
+                "or go on with the run in it by --resume (resume=True)"
             )
         checkpoints.mkdir(parents=True, exist_ok=True)
-        for leftover in checkpoints.glob(".*"):
+        for leftover in (*checkpoints.glob(".*"), *output.glob(f".{RECIPE}.*")):
             leftover.unlink()
         if resume is not None and not goes_on_here:
             best = resume.with_name(BEST)
@@ -238,7 +258,10 @@ def _output_folder(output: Path, resume: Path | None) -> Path:
 
 def _is_content(path: Path) -> bool:
     # what a killed run was writing is no reason to refuse the folder
-    return path.is_file() and not (path.parent.name == CHECKPOINTS and path.name.startswith("."))
+    is_partial = path.name.startswith(f".{RECIPE}.") or (
+        path.parent.name == CHECKPOINTS and path.name.startswith(".")
+    )
+    return path.is_file() and not is_partial
 
 
 def _write_csv(path: Path, history: list[EpochReport]) -> None:
@@ -252,17 +275,20 @@ def _write_csv(path: Path, history: list[EpochReport]) -> None:
 def _fit(
     module: Classifier, callbacks: list[pl.Callback], folder: Path, resume: Path | None
 ) -> None:
-    with _quiet(), _threads_and_generator_kept(module.settings.threads), _sigint_kept():
+    with _quiet(), _threads_and_generator_kept(module.run.threads), _sigint_kept():
+        training = module.run.recipe.training
         trainer = pl.Trainer(
-            accelerator="cpu",
+            accelerator=training.accelerator,
             devices=1,
             callbacks=callbacks,
             default_root_dir=folder,
             enable_model_summary=False,
             enable_progress_bar=False,
+            gradient_clip_val=training.gradient_clip or None,
             logger=False,
-            max_epochs=module.settings.epochs,
+            max_epochs=module.run.epochs,
             num_sanity_val_steps=0,
+            precision=training.precision,
             reload_dataloaders_every_n_epochs=1,
         )
         # Brevitas shares stateless modules between models: another one's mode may be on them

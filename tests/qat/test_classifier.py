@@ -13,19 +13,29 @@ pytest.importorskip("lightning", reason="needs lightning")
 
 import torch
 
-from lutloom.qat.classifier import Classifier, best_epoch, rate
-from lutloom.qat.settings import EpochReport, TrainSettings
+from lutloom.qat.classifier import Classifier, best_epoch
+from lutloom.qat.optimization import rate
+from lutloom.qat.recipe import DataSection, ModelSection, Recipe, TrainingSection
+from lutloom.qat.settings import EpochReport, Run
 
 
-@given(st.integers(1, 3000))
-def test_the_rate_rises_to_one_and_falls_to_almost_nothing(steps: int) -> None:
-    rates = [rate(step, steps) for step in range(steps)]
+@given(st.integers(1, 3000), st.sampled_from(["cosine", "one-cycle"]))
+def test_the_rate_rises_to_one_and_falls_to_almost_nothing(steps: int, schedule: str) -> None:
+    training = TrainingSection(schedule=schedule)
+    rates = [rate(training, step, steps, 10) for step in range(steps)]
     peak = rates.index(max(rates))
-    assert max(rates) == 1.0
+    assert steps == 1 or max(rates) == 1.0
     assert min(rates) > 0
     assert rates[:peak] == sorted(rates[:peak])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert steps < 100 or rates[-1] < 0.001
+
+
+def test_the_rate_may_stay_or_fall_in_steps() -> None:
+    training = TrainingSection(schedule="step", step_epochs=2, step_factor=0.5, warm_up=0.0)
+    assert [rate(training, step, 18, 3) for step in range(18)] == 6 * [1] + 6 * [0.5] + 6 * [0.25]
+    constant = TrainingSection(schedule="constant", warm_up=0.2)
+    assert [rate(constant, step, 10, 3) for step in range(10)] == [0.5] + 9 * [1.0]
 
 
 @given(st.lists(st.sampled_from([0.25, 0.5, 0.75]), min_size=1, max_size=9))
@@ -39,12 +49,16 @@ def test_the_latest_of_the_best_epochs_is_chosen(accuracies: list[float]) -> Non
 def test_images_are_varied_anew_in_each_batch_and_epoch_and_never_for_validation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = TrainSettings("m", "d", 10, 2, 2, 0.1, 0, 1, augmentation="crop=2")
+    recipe = Recipe(
+        ModelSection("m"),
+        DataSection("d", augmentation="crop=2"),
+        TrainingSection(epochs=2, batch_size=2, lr=0.1, threads=1),
+    )
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(1, 256, (1, 1, 6, 6), dtype=torch.uint8, generator=generator)
     images, labels = image.repeat(10, 1, 1, 1), torch.zeros(10, dtype=torch.int64)
-    both = (images, labels)
-    module = Classifier(torch.nn.Linear(1, 1), settings, both, both, 2, Fraction(1, 255))
+    both, run = (images, labels), Run(recipe, "d", 10)
+    module = Classifier(torch.nn.Linear(1, 1), run, both, both, 2, Fraction(1, 255))
 
     def epoch(number: int) -> list[bytes]:
         monkeypatch.setattr(Classifier, "current_epoch", number)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,19 +28,44 @@ pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
 
 import torch
 
-from lutloom.qat.checkpoint import read_checkpoint, read_settings
+from lutloom.qat.checkpoint import read_checkpoint, read_run
 from lutloom.qat.data import load_dataset
 from lutloom.qat.errors import DataError, TrainingError
 from lutloom.qat.models import build_model
 from lutloom.qat.progress import downloading
+from lutloom.qat.recipe import DataSection, ModelSection, Recipe, TrainingSection
+from lutloom.qat.recipe_file import print_recipe, read_recipe
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import EpochReport
 from lutloom.qat.trainer import TrainResult, _held_out, train
 
-# a few steps an epoch
-tiny = partial(train, data="digits", epochs=4, batch_size=250, progress=False)
 # with dropout: what is drawn in a step matters
 MODEL = "SFC_1W2A"
+DIGITS = DataSection("digits")
+# a few steps an epoch
+TINY = Recipe(ModelSection(MODEL), DIGITS, TrainingSection(epochs=4, batch_size=250))
+
+
+def tiny(
+    model: str = MODEL,
+    data: DataSection = DIGITS,
+    *,
+    output: Path,
+    resume: bool | Path = False,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    progress: bool = False,
+    csv_log: bool = False,
+    **settings: Any,  # noqa: ANN401 - the fields of a section
+) -> TrainResult:
+    training = replace(TINY.training, **settings)
+    return train(
+        replace(TINY, model=ModelSection(model), data=data, training=training),
+        output=output,
+        resume=resume,
+        on_epoch=on_epoch,
+        progress=progress,
+        csv_log=csv_log,
+    )
 
 
 def stop_after(epoch: int, report: EpochReport) -> None:
@@ -82,7 +108,8 @@ def assert_as_undisturbed(result: TrainResult, undisturbed: TrainResult) -> None
 
 
 def test_a_small_net_learns_the_digits(tmp_path: Path) -> None:
-    result = train("tfc-2w2a", data="digits", output=tmp_path, epochs=10, progress=False)
+    recipe = Recipe(ModelSection("tfc-2w2a"), DIGITS, TrainingSection(epochs=10))
+    result = train(recipe, output=tmp_path, progress=False)
     assert result.accuracy > 0.9
     assert result.history[-1].loss < result.history[0].loss / 4
     clipped = [value for name, value in weights(result.checkpoint).items() if "linear" in name]
@@ -112,20 +139,19 @@ def test_the_same_settings_give_the_same_result(tmp_path: Path, undisturbed: Tra
 def test_varied_images_give_other_weights_and_the_same_after_an_interruption(
     tmp_path: Path, undisturbed: TrainResult
 ) -> None:
-    settings: dict[str, Any] = {"augmentation": "crop=1,flip", "epochs": 2}
-    whole = tiny(MODEL, output=tmp_path / "whole", **settings)
-    stored = read_settings(whole.checkpoint)
-    assert stored.augmentation == "crop=1,flip"
-    assert read_settings(undisturbed.checkpoint).augmentation == ""
+    varied = replace(DIGITS, augmentation="crop=1,flip")
+    whole = tiny(MODEL, varied, output=tmp_path / "whole", epochs=2)
+    assert read_run(whole.checkpoint).augmentation == "crop=1,flip"
+    assert read_run(undisturbed.checkpoint).augmentation == ""
     assert whole.history[0].loss != undisturbed.history[0].loss
     output = tmp_path / "output"
     with pytest.raises(KeyboardInterrupt):
-        tiny(MODEL, output=output, on_epoch=partial(stop_after, 0), **settings)
+        tiny(MODEL, varied, output=output, on_epoch=partial(stop_after, 0), epochs=2)
     last = output / "checkpoints" / "last.ckpt"
     again = tiny(MODEL, output=output, resume=last, epochs=2)
     assert same_weights(again.checkpoint, whole.checkpoint)
-    with pytest.raises(TrainingError, match=r"augmentation was 'crop=1,flip' and is now ''"):
-        tiny(MODEL, output=output, resume=last, epochs=2, augmentation="")
+    with pytest.raises(TrainingError, match=r"data.augmentation was 'crop=1,flip' and is now ''"):
+        tiny(MODEL, replace(DIGITS, augmentation=""), output=output, resume=last, epochs=2)
 
 
 def test_another_seed_gives_other_weights(tmp_path: Path, undisturbed: TrainResult) -> None:
@@ -147,7 +173,8 @@ def test_a_run_may_go_on_elsewhere_and_without_repeating_its_settings(
 ) -> None:
     last = interrupted(tmp_path / "first", 1)
     before = last.read_bytes()
-    result = train(MODEL, data="digits", output=tmp_path / "second", resume=last, progress=False)
+    recipe = Recipe(ModelSection(MODEL), DIGITS)
+    result = train(recipe, output=tmp_path / "second", resume=last, progress=False)
     assert_as_undisturbed(result, undisturbed)
     assert last.read_bytes() == before
 
@@ -161,9 +188,10 @@ def test_a_run_that_is_complete_is_only_exported_again(
 
 CHILD = """
     import sys
+    from lutloom.qat.recipe_file import parse_recipe
     from lutloom.qat.trainer import train
 
-    train({model!r}, data="digits", output={output!r}, epochs=4, batch_size=250, progress=False,
+    train(parse_recipe({recipe!r}, "recipe"), output={output!r}, progress=False,
           on_epoch=lambda report: print(report.epoch, flush=True))
 """
 
@@ -173,7 +201,7 @@ CHILD = """
 def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(
     tmp_path: Path, undisturbed: TrainResult, how: signal.Signals
 ) -> None:
-    code = textwrap.dedent(CHILD).format(model=MODEL, output=str(tmp_path / "out"))
+    code = textwrap.dedent(CHILD).format(recipe=print_recipe(TINY), output=str(tmp_path / "out"))
     child = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
@@ -204,7 +232,12 @@ def test_nothing_is_said_and_nothing_left_outside_the_output(
     assert capfd.readouterr() == ("", "")
     assert list(elsewhere.iterdir()) == []
     files = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")}
-    assert files == {"TFC_1W1A.onnx", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+    assert files == {
+        "TFC_1W1A.onnx",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "recipe.toml",
+    }
 
 
 def test_progress_is_one_line_on_standard_error(
@@ -251,7 +284,7 @@ def test_an_error_of_the_caller_passes_through(tmp_path: Path) -> None:
 
 def test_an_output_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")
-    message = rf"^{tmp_path} is in use: choose a folder that is empty or not there yet, or resume "
+    message = rf"^{tmp_path} is in use: choose a folder that is empty or not there yet, or go on "
     with pytest.raises(TrainingError, match=message):
         tiny("TFC_1W1A", output=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
@@ -286,10 +319,13 @@ def test_an_output_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_only_with_its_own_settings(tmp_path: Path) -> None:
     last = interrupted(tmp_path, 0)
-    message = rf"^{last} can't be gone on with: batch_size was 250 and is now 100; seed was 0 and "
+    message = (
+        rf"^{last} can't be gone on with: training.batch_size was 250 and is now 100; "
+        "training.seed was 0 and is now 4. Give the same settings, or start a new run$"
+    )
     with pytest.raises(TrainingError, match=message):
         tiny(MODEL, output=tmp_path, resume=last, batch_size=100, seed=4)
-    with pytest.raises(TrainingError, match=r"model was 'SFC_1W2A' and is now 'TFC_1W1A'"):
+    with pytest.raises(TrainingError, match=r"model.name was 'SFC_1W2A' and is now 'TFC_1W1A'"):
         tiny("TFC_1W1A", output=tmp_path, resume=last)
 
 
@@ -327,9 +363,9 @@ def test_what_is_no_checkpoint_is_refused_and_not_executed(
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     torch.save({"state_dict": {}}, path)
-    with pytest.raises(TrainingError, match=r"is not a checkpoint of Lutloom: it has no settings"):
+    with pytest.raises(TrainingError, match=r"is not a checkpoint of Lutloom: it has no recipe"):
         tiny(MODEL, output=tmp_path / "out", resume=path)
-    torch.save({"lutloom_settings": {"model": MODEL}}, path)
+    torch.save({"lutloom_run": {"recipe": "x = 1"}}, path)
     with pytest.raises(TrainingError, match=r"was written by another version of Lutloom"):
         tiny(MODEL, output=tmp_path / "out", resume=path)
 
@@ -342,22 +378,39 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, undisturbed: TrainRes
 
 
 def test_impossible_settings_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    varied = partial(replace, DIGITS)
     for settings, message in (
-        (dict(epochs=0), r"^epochs is 0: use a positive number$"),
-        (dict(batch_size=-1), r"^batch_size is -1: use a positive number$"),
-        (dict(lr=float("nan")), r"^lr is nan: use a positive number$"),
-        (dict(batch_size=2000), r"^batch_size is 2000, but there are 1284 images to train with"),
-        (dict(augmentation="rotate"), r"^the augmentation is 'rotate': use crop=PIXELS, shift=PIX"),
-        (dict(augmentation="crop=8"), r"^crop=8 may leave nothing of images of 8 x 8 pixels: use"),
+        (dict(batch_size=2000), r"^training.batch_size is 2000, but there are 1284 images to tr"),
+        (dict(data=varied(augmentation="rotate")), r"^the augmentation is 'rotate': use crop=PIX"),
+        (dict(data=varied(augmentation="crop=8")), r"^crop=8 may leave nothing of images of 8 x "),
         (dict(model="resnet"), r"^there is no model 'resnet'"),
         (dict(resume="no.ckpt"), r"^there is no checkpoint no.ckpt: give the file last.ckpt"),
+        (dict(precision="16-mixed", accelerator="cpu"), r"^training.precision is '16-mixed', wh"),
     ):
-        arguments: dict[str, Any] = {"model": MODEL, "output": tmp_path / "out"} | settings
+        arguments: dict[str, Any] = {"output": tmp_path / "out"} | settings
         with pytest.raises(TrainingError, match=message):
             tiny(**arguments)
     with pytest.raises(DataError, match=r"^there is no data set 'nowhere'"):
-        tiny(MODEL, data="nowhere", output=tmp_path / "out")
+        tiny(MODEL, DataSection("nowhere"), output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_keeps_its_recipe_from_which_it_can_be_repeated(
+    tmp_path: Path, undisturbed: TrainResult
+) -> None:
+    recipe = read_recipe(undisturbed.checkpoint.parents[1] / "recipe.toml")
+    assert None not in (recipe.training.lr, recipe.training.threads, recipe.data.augmentation)
+    again = train(recipe, output=tmp_path, progress=False)
+    assert_as_undisturbed(again, undisturbed)
+
+
+def test_going_on_with_what_has_no_checkpoint_yet_is_beginning(
+    tmp_path: Path, undisturbed: TrainResult
+) -> None:
+    (tmp_path / "recipe.toml").write_text("of a run that was killed in its first epoch")
+    with pytest.raises(TrainingError, match=r"is in use"):
+        tiny(output=tmp_path)
+    assert_as_undisturbed(tiny(output=tmp_path, resume=True), undisturbed)
 
 
 def test_progress_of_a_download_is_a_line_for_each_file(capfd: pytest.CaptureFixture[str]) -> None:

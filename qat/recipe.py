@@ -1,0 +1,112 @@
+"""A recipe: all that decides what a training run makes, as values that say what is legal.
+
+With the data set, a recipe decides every bit of the weights. What is left open, None, is chosen
+when the data are known (:func:`lutloom.qat.trainer.train`), and written down with the run.
+:mod:`lutloom.qat.recipe_file` reads and writes recipes as TOML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeAlias, get_args
+
+from lutloom.qat.recipe_rules import Section, choice, number, options, text, whole
+
+VERSION = 1
+"""The version of the format; a file of another one is refused."""
+
+Option: TypeAlias = bool | int | float | str
+Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
+_MANY = 1_000_000
+
+
+@dataclass(frozen=True)
+class ModelSection(Section):
+    """The model by its name, a family and its bits or a family alone, and the family's options."""
+
+    section: ClassVar[str] = "model"
+
+    name: str = field(metadata=text("the name of a model, such as SFC_1W1A"))
+    options: Mapping[str, Option] = field(default_factory=dict, metadata=options())
+
+
+@dataclass(frozen=True)
+class DataSection(Section):
+    """The data set by name or path; how images are varied, and the share that validates.
+
+    Of each class, the first of every ``1 / validation`` images chooses the epoch; None is a tenth,
+    of many images at most 5,000.
+    """
+
+    section: ClassVar[str] = "data"
+
+    name: str = field(metadata=text("the name of a data set, or the path of one"))
+    augmentation: str | None = field(
+        default=None, metadata=text("a text as crop=4,flip", may_be_empty=True)
+    )
+    validation: float | None = field(default=None, metadata=number(0.001, 0.5))
+
+
+@dataclass(frozen=True)
+class TrainingSection(Section):
+    """How weights are found.
+
+    ``lr`` is the highest learning rate, ``warm_up`` the share of all steps over which it rises;
+    ``gradient_clip`` the largest norm of a gradient, 0 for any; ``patience`` the epochs without a
+    better one after which training ends, 0 for never; ``threads`` those of torch, since sums are
+    split between them. A checkpoint is written at the end of each epoch, and within one after so
+    many steps or minutes, 0 for never.
+    """
+
+    section: ClassVar[str] = "training"
+
+    epochs: int | None = field(default=None, metadata=whole(1, _MANY))
+    batch_size: int | None = field(default=None, metadata=whole(1, _MANY))
+    optimizer: str = field(default="adam", metadata=choice("adam", "adamw", "sgd"))
+    lr: float | None = field(default=None, metadata=number(0, 1000, is_low_in=False))
+    momentum: float = field(default=0.9, metadata=number(0, 1, is_high_in=False))
+    weight_decay: float = field(default=0.0, metadata=number(0, 10))
+    schedule: str = field(
+        default="cosine", metadata=choice("cosine", "one-cycle", "step", "constant")
+    )
+    warm_up: float = field(default=0.05, metadata=number(0, 1, is_high_in=False))
+    step_epochs: int = field(default=30, metadata=whole(1, _MANY))
+    step_factor: float = field(default=0.1, metadata=number(0, 1, is_low_in=False))
+    gradient_clip: float = field(default=0.0, metadata=number(0, _MANY))
+    label_smoothing: float = field(default=0.0, metadata=number(0, 1, is_high_in=False))
+    precision: Precision = field(default="32", metadata=choice(*get_args(Precision)))
+    patience: int = field(default=0, metadata=whole(0, _MANY))
+    seed: int = field(default=0, metadata=whole(0, 2**32 - 1))
+    threads: int | None = field(default=None, metadata=whole(1, 1024))
+    accelerator: str = field(default="auto", metadata=choice("auto", "cpu", "gpu"))
+    devices: int = field(default=1, metadata=whole(1, 64))
+    nodes: int = field(default=1, metadata=whole(1, 1024))
+    checkpoint_steps: int = field(default=0, metadata=whole(0, _MANY))
+    checkpoint_minutes: float = field(default=10.0, metadata=number(0, _MANY))
+
+
+@dataclass(frozen=True)
+class BoardSection(Section):
+    """What the model is to run on, and at how many images a second: checked before training."""
+
+    section: ClassVar[str] = "board"
+
+    name: str = field(metadata=text("the name of a board, or the path of its TOML file"))
+    target_fps: float | None = field(default=None, metadata=number(0, 1e12, is_low_in=False))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is made from; ``quantization`` is a text or table as TOML has it.
+
+    :func:`lutloom.qat.quantization_text.parse_quantization` says what it means; None is what the
+    model's name says, or its family.
+    """
+
+    model: ModelSection
+    data: DataSection
+    training: TrainingSection = TrainingSection()
+    quantization: str | Mapping[str, object] | None = None
+    board: BoardSection | None = None
+    title: str = ""
