@@ -86,8 +86,12 @@ class Bounds:
                 rest[child] = self._over(sums, step, steps[child].scope)
         return tuple(rest)
 
-    def options(self, place: int) -> IntArray:
-        """Return what a plan with each option of a step's variable costs, ``[rows, options]``."""
+    @cached_property
+    def options(self) -> tuple[IntArray, ...]:
+        """Of each step, what a plan with each option of its variable costs, ``[rows, options]``."""
+        return tuple(self._options(place) for place in range(len(self.problem.steps) - 1))
+
+    def _options(self, place: int) -> IntArray:
         import numpy as np
 
         local, least = self._local[place]
@@ -156,7 +160,7 @@ class Bounds:
         found: dict[int, NDArray[np.bool_]] = {}
         for place, step in enumerate(self.problem.steps):
             if step.variable is not None:
-                within: NDArray[np.bool_] = self.options(place) <= limits[:, None]
+                within: NDArray[np.bool_] = self.options[place] <= limits[:, None]
                 found[step.variable] = np.logical_and.reduce(within, axis=0)
         return tuple(found[v] for v in range(len(self.problem.variables)))
 

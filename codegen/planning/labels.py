@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lutloom.codegen.planning.bounds import Bounds
     from lutloom.codegen.planning.problem import Problem, Step
@@ -150,11 +150,12 @@ class _Rows:
         if step.variable is not None:
             variable = self.problem.variables[step.variable]
             sets = np.searchsorted(variable.starts, np.arange(len(variable.costs)), "right") - 1
-        kept = np.arange(len(self.costs))
-        for prices, least, limit in zip(bounds.prices, ahead, limits, strict=True):
-            sums = self.costs[kept] @ prices + least[sets[self.options[kept]]]
-            kept = kept[sums <= limit]
-        return self.taken(kept, {})
+
+        def rest(row: slice, labels: IntArray) -> IntArray:
+            found: IntArray = ahead[row][:, sets[self.options[labels]]]
+            return found
+
+        return self.taken(_kept(self.costs, rest, bounds, limits), {})
 
     def linked(self, step: Step) -> _Rows:
         """Return every row with what the links of ``step`` take, and every value behind them."""
@@ -212,14 +213,31 @@ def _keys(columns: list[IntArray], sizes: list[int], count: int) -> IntArray:
 
 def _within(labels: Labels, bounds: Bounds, place: int, limits: IntArray) -> Labels:
     """Return the ``labels`` of a step that may be part of a plan within ``limits``."""
+
+    def rest(row: slice, numbers: IntArray) -> IntArray:
+        found: IntArray = bounds.rest[place][(row, *labels.values[numbers].T)]
+        return found.reshape(found.shape[0], -1)
+
+    return labels.where(_kept(labels.costs, rest, bounds, limits))
+
+
+def _kept(
+    costs: IntArray,
+    rest: Callable[[slice, IntArray], IntArray],
+    bounds: Bounds,
+    limits: IntArray,
+) -> IntArray:
+    """Return which ``costs`` are within ``limits [rows]``, beside the ``rest [rows, labels]``."""
     import numpy as np
 
-    kept = np.arange(len(labels.costs))
-    # Row by row: most labels go with the first ones.
-    for prices, rest, limit in zip(bounds.prices, bounds.rest[place], limits, strict=True):
-        sums = labels.costs[kept] @ prices + rest[tuple(labels.values[kept].T)]
-        kept = kept[sums <= limit]
-    return labels.where(kept)
+    kept = np.arange(len(costs))
+    # Most go with the first prices. Sums are exact as floats: below 2^53, and those of what is
+    # not legal above all limits.
+    for row in (slice(0, 1), slice(1, None)):
+        prices = bounds.prices[row].astype(np.float64)
+        sums = prices @ costs[kept].astype(np.float64).T + rest(row, kept)
+        kept = kept[(sums <= limits[row, np.newaxis]).all(axis=0)]
+    return kept
 
 
 def _undominated(labels: Labels, bounds: Bounds, resources: list[int]) -> Labels:
@@ -238,16 +256,14 @@ def _undominated(labels: Labels, bounds: Bounds, resources: list[int]) -> Labels
     new = np.ones(len(order), np.bool_)
     new[1:] = (keys[1:] != keys[:-1]) | (costs[1:, 1:] != costs[:-1, 1:]).any(axis=1)
     keys, costs, kept = keys[new], costs[new], order[new]
-    needless = np.zeros(len(kept), np.bool_)
     sums = labels.costs[kept] @ bounds.prices[0]
-    pivots = min(_PIVOTS, _COMPARISONS // max(len(kept), 1))
-    for pivot in np.argsort(sums, kind="stable")[:pivots]:
-        if needless[pivot]:
-            continue
-        worse = (keys == keys[pivot]) & (costs >= costs[pivot]).all(axis=1)
-        worse[pivot] = False
-        needless |= worse
-    return labels.where(kept[~needless])
+    pivots = np.argsort(sums, kind="stable")[: min(_PIVOTS, _COMPARISONS // max(len(kept), 1))]
+    is_worse = keys[pivots, np.newaxis] == keys
+    for column in costs.T:
+        is_worse &= column[pivots, np.newaxis] <= column
+    # No two are alike, and what is worse than one is worse than what makes that needless.
+    is_worse[np.arange(len(pivots)), pivots] = False
+    return labels.where(kept[~is_worse.any(axis=0)])
 
 
 def _most_promising(

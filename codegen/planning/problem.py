@@ -124,7 +124,14 @@ class Problem:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """An order in which variables are eliminated, one with small tables."""
-        return _steps(self)
+        return steps_of(self, _order(self))
+
+    @cached_property
+    def needed(self) -> tuple[NDArray[np.bool_], ...]:
+        """Which options a best plan may need, whatever is best (``dominance``)."""
+        from lutloom.codegen.planning.dominance import needed
+
+        return needed(self)
 
     def restricted(self, kept: Sequence[NDArray[np.bool_]]) -> Problem:
         """Return the problem with those options alone that are ``kept``, in the same order.
@@ -150,18 +157,19 @@ class Problem:
         return problem
 
 
-def _steps(problem: Problem) -> tuple[Step, ...]:
+def _order(problem: Problem) -> list[int]:
+    """Return the variables in an order in which tables stay small."""
     owner = problem.owner
     links = list(problem.links)
-    tables: dict[int, tuple[int, ...]] = {}
+    tables: list[tuple[int, ...]] = []
     left = list(range(len(problem.variables)))
-    steps: list[Step] = []
+    order: list[int] = []
 
     def scope_of(variable: int) -> tuple[int, ...]:
         mine = problem.variables[variable].handles
-        scopes = [(link.first, link.second) for link in links] + list(tables.values())
+        scopes = [*((link.first, link.second) for link in links), *tables]
         touching = [scope for scope in scopes if any(h in mine for h in scope)]
-        return tuple(sorted({h for scope in touching for h in scope if owner[h] != variable}))
+        return tuple({h for scope in touching for h in scope if owner[h] != variable})
 
     def size(scope: tuple[int, ...]) -> int:
         product = 1
@@ -171,7 +179,7 @@ def _steps(problem: Problem) -> tuple[Step, ...]:
 
     def meets(variable: int) -> bool:
         mine = problem.variables[variable].handles
-        return any(handle in mine for scope in tables.values() for handle in scope)
+        return any(handle in mine for scope in tables for handle in scope)
 
     # Only of neighbours of the last one the scopes have changed.
     scopes = {variable: scope_of(variable) for variable in left}
@@ -179,16 +187,39 @@ def _steps(problem: Problem) -> tuple[Step, ...]:
         variable = min(left, key=lambda v: (size(scopes[v]) * (1 if meets(v) else _APART), v))
         scope = scopes.pop(variable)
         left.remove(variable)
+        order.append(variable)
         mine = problem.variables[variable].handles
-        touching = tuple(link for link in links if link.first in mine or link.second in mine)
-        children = tuple(s for s, table in tables.items() if any(h in mine for h in table))
-        links = [link for link in links if link not in touching]
-        for child in children:
-            del tables[child]
-        tables[len(steps)] = scope
-        steps.append(Step(variable, children, touching, scope))
+        links = [link for link in links if link.first not in mine and link.second not in mine]
+        tables = [table for table in tables if not any(h in mine for h in table)]
+        tables.append(scope)
         for neighbour in {owner[h] for h in scope}:
             scopes[neighbour] = scope_of(neighbour)
+    return order
+
+
+def steps_of(problem: Problem, order: Sequence[int]) -> tuple[Step, ...]:
+    """Return the steps in which the variables are eliminated in this ``order``."""
+    owner = problem.owner
+    links: dict[int, dict[int, Link]] = {variable: {} for variable in order}
+    for number, link in enumerate(problem.links):
+        for handle in (link.first, link.second):
+            links[owner[handle]][number] = link
+    # The tables that are not yet part of another one, and by variable those over its handles.
+    tables: dict[int, tuple[int, ...]] = {}
+    met: dict[int, set[int]] = {variable: set() for variable in order}
+    steps: list[Step] = []
+    for variable in order:
+        touching, children = links[variable], sorted(met[variable])
+        scopes = [
+            *((link.first, link.second) for link in touching.values()),
+            *(tables.pop(child) for child in children),
+        ]
+        ahead = {handle for scope in scopes for handle in scope if owner[handle] != variable}
+        scope = tables[len(steps)] = tuple(sorted(ahead))
+        for neighbour in {owner[handle] for handle in scope}:
+            met[neighbour] = (met[neighbour] - {*children}) | {len(steps)}
+            links[neighbour] = {n: k for n, k in links[neighbour].items() if n not in touching}
+        steps.append(Step(variable, tuple(children), tuple(touching.values()), scope))
     return (*steps, Step(None, tuple(tables), (), ()))
 
 

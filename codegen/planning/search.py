@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.planning.bounds import NEVER, Bounds
 from lutloom.codegen.planning.labels import plans_within
+from lutloom.codegen.planning.merging import merged
 from lutloom.codegen.planning.moves import improved
 from lutloom.codegen.planning.problem import Problem, largest_total, total_of
 from lutloom.codegen.planning.relaxation import Relaxation, Row
@@ -74,7 +75,7 @@ def best(
     search = _Search(tuple(rows), enough, largest_total(problem), most_work)
     if start is not None:
         search.offer(start.options, start.total)
-    bound = search.run(_Part.whole(problem))
+    bound = search.run(_Part.whole(problem).where(problem.needed))
     found = search.found
     if found is None or (enough is not None and found.z > enough):
         return None
@@ -83,13 +84,16 @@ def best(
 
 @dataclass(eq=False)
 class _Part:
-    """Some of all plans: those of ``problem``, whose options had ``numbers`` in the whole one.
+    """Some of all plans: those of ``problem``, whose variables are ``members`` of the whole one.
 
-    None of them has a ``z`` below ``bound``. ``prices`` of rows say so, the best ones last.
+    Their options have ``numbers`` there, and ``single`` are those of all other variables. No plan
+    has a ``z`` below ``bound``. ``prices`` of rows say so, the best ones last.
     """
 
     problem: Problem
+    members: tuple[int, ...]
     numbers: tuple[IntArray, ...]
+    single: Mapping[int, int] = field(default_factory=dict)
     bound: Fraction = Fraction(0)
     prices: list[tuple[int, ...]] = field(default_factory=list)
 
@@ -98,13 +102,30 @@ class _Part:
         import numpy as np
 
         numbers = tuple(np.arange(len(v.costs), dtype=np.int64) for v in problem.variables)
-        return _Part(problem, numbers)
+        return _Part(problem, tuple(range(len(numbers))), numbers)
 
     def where(self, kept: Sequence[NDArray[np.bool_]]) -> _Part:
         """Return the part with the options ``kept`` alone."""
         numbers = tuple(n[mask] for n, mask in zip(self.numbers, kept, strict=True))
         problem = self.problem.restricted(kept)
-        return _Part(problem, numbers, self.bound, self.prices[-1:])
+        return self._with(problem, self.members, numbers, self.single)
+
+    def merged(self) -> _Part:
+        """Return the part with those variables alone that are open still."""
+        problem, left = merged(self.problem)
+        gone = {*range(len(self.members))} - {*left}
+        single = {**self.single, **{self.members[v]: int(self.numbers[v][0]) for v in gone}}
+        members = tuple(self.members[v] for v in left)
+        return self._with(problem, members, tuple(self.numbers[v] for v in left), single)
+
+    def _with(
+        self,
+        problem: Problem,
+        members: tuple[int, ...],
+        numbers: tuple[IntArray, ...],
+        single: Mapping[int, int],
+    ) -> _Part:
+        return _Part(problem, members, numbers, single, self.bound, self.prices[-1:])
 
     def divided(self, variable: int, kept: NDArray[np.bool_]) -> _Part:
         """Return the part with the options ``kept`` of one variable alone."""
@@ -116,7 +137,9 @@ class _Part:
 
     def numbered(self, options: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``options`` as the whole problem numbers them."""
-        return tuple(int(n[o]) for n, o in zip(self.numbers, options, strict=True))
+        chosen = zip(self.members, self.numbers, options, strict=True)
+        found = {**self.single, **{v: int(numbers[o]) for v, numbers, o in chosen}}
+        return tuple(found[variable] for variable in range(len(found)))
 
 
 @dataclass(eq=False)
@@ -168,7 +191,7 @@ class _Search:
         is_below = smaller.problem.variables[variable].costs[:, resource] <= limit
         for mask in (is_below, ~is_below):
             if mask.any():
-                yield smaller.divided(variable, mask)
+                yield smaller.divided(variable, mask).merged()
 
     def _without_hopeless(self, whole: _Part) -> _Part:
         """Return ``whole`` without the options that a first plan and few prices rule out."""
@@ -176,7 +199,7 @@ class _Search:
         if self.found is None or self.is_over(whole.bound):
             return whole
         smaller = self._promising(whole)
-        return whole if smaller is None else smaller
+        return whole if smaller is None else smaller.merged()
 
     def _top(self) -> Fraction:
         """Return up to where a plan is wanted."""
@@ -240,11 +263,13 @@ class _Search:
 
     def _enumerate(self, part: _Part) -> bool:
         """Look for wanted plans of ``part`` in slices; return whether all of them were seen."""
-        parts = _THINNEST
+        parts, open_ = _THINNEST, part.merged()
+        rows = self._directions(part.prices[-1])
+        bounds = Bounds(open_.problem, self._of_resources(rows))
         while not self.is_over(part.bound):
             top = self._top()
             height = part.bound + (top - part.bound) / parts
-            is_found, is_complete = self._look_below(part, height)
+            is_found, is_complete = self._look_below(open_, bounds, rows, height)
             if not is_complete:
                 return False
             if is_found or height == top:
@@ -253,21 +278,21 @@ class _Search:
             parts = max(parts // 4, 1)
         return True
 
-    def _look_below(self, part: _Part, top: Fraction) -> tuple[bool, bool]:
-        """Offer the best plan of ``part`` up to ``top``.
+    def _look_below(
+        self, part: _Part, bounds: Bounds, rows: list[tuple[int, ...]], top: Fraction
+    ) -> tuple[bool, bool]:
+        """Offer the best plan of ``part``, with its ``bounds`` at prices of rows, up to ``top``.
 
         Return whether there is one, and whether all that might be better ones were seen. First,
         only those resources matter that prices put a price on. A plan that is best then, and no
         worse with all rows, is the best one; else what it takes too much of matters, too.
         """
-        rows = self._directions(part.prices[-1])
-        matters = set(self._of_resources(rows[:1])[0].nonzero()[0].tolist())
-        bounds = Bounds(part.problem, self._of_resources(rows))
+        matters = set(bounds.prices[0].nonzero()[0].tolist())
         limits = self._limits(rows, top)
         kept = bounds.kept(limits)
         if not all(mask.any() for mask in kept):
             return False, True
-        smaller = part.where(kept)
+        smaller = part.where(kept).merged()
         bounds = Bounds(smaller.problem, bounds.prices)
         while True:
             plans = plans_within(bounds, limits, sorted(matters), _MOST_LABELS)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lutloom.codegen.planning import search
 from lutloom.codegen.planning.bounds import Bounds
+from lutloom.codegen.planning.merging import merged
 from lutloom.codegen.planning.moves import improved
 from lutloom.codegen.planning.problem import Link, Problem, Variable, total_of
 from lutloom.codegen.planning.relaxation import Relaxation, Row
@@ -97,6 +98,42 @@ def test_the_plan_is_the_best_of_all_plans(seed: int, links: tuple[tuple[int, in
     assert found.total.tolist() == total_of(problem, found.options).tolist()
     assert found.options in [options for options, _ in legal_plans(problem)]
     assert found.z == found.bound == value(found.total, SHARES) == min(values)
+
+
+@given(seeds, shapes)
+def test_beside_each_plan_there_is_one_of_needed_options(
+    seed: int, links: tuple[tuple[int, int], ...]
+) -> None:
+    problem = random_problem(seed, links)
+    plans = list(legal_plans(problem))
+    needed = [
+        total
+        for options, total in plans
+        if all(mask[option] for mask, option in zip(problem.needed, options, strict=True))
+    ]
+    for _, total in plans:
+        assert any((known <= total).all() for known in needed)
+
+
+@given(seeds, shapes)
+def test_plans_stay_the_same_without_variables_of_a_single_option(
+    seed: int, links: tuple[tuple[int, int], ...]
+) -> None:
+    problem = random_problem(seed, links)
+    rng = np.random.default_rng(seed)
+    counts = [len(variable.costs) for variable in problem.variables]
+    masks = [
+        np.arange(n) == rng.integers(n) if rng.random() < 0.5 else np.ones(n, np.bool_)
+        for n in counts
+    ]
+    problem = problem.restricted(masks)
+    smaller, left = merged(problem)
+    assert len(smaller.variables) == len(left)
+    expected = {tuple(o[v] for v in left): t.tolist() for o, t in legal_plans(problem)}
+    assert {o: t.tolist() for o, t in legal_plans(smaller)} == expected
+    bounds = Bounds(smaller, np.eye(RESOURCES, dtype=np.int64))
+    if expected:
+        assert bounds.least.tolist() == np.min(list(expected.values()), axis=0).tolist()
 
 
 @given(seeds, shapes)
