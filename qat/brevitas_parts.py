@@ -11,9 +11,18 @@ import warnings
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "brevitas.fx is deprecated", DeprecationWarning)
     warnings.filterwarnings("ignore", "fast_hadamard_transform package not found", UserWarning)
-    from brevitas.core.function_wrapper import CeilSte, TensorClamp
-    from brevitas.core.quant import BinaryQuant, IntQuant
-    from brevitas.core.scaling import ParameterScaling
+    from brevitas.core.bit_width import BitWidthConst
+    from brevitas.core.function_wrapper import (
+        CeilSte,
+        Identity,
+        RoundSte,
+        TensorClamp,
+        TensorClampSte,
+    )
+    from brevitas.core.quant import BinaryQuant, ClampedBinaryQuant, IntQuant, RescalingIntQuant
+    from brevitas.core.quant.delay import _NoDelay as NoDelay
+    from brevitas.core.quant.int import DecoupledRescalingIntQuantWithInput
+    from brevitas.core.scaling import ConstScaling, ParameterScaling
     from brevitas.core.utils import SingleArgStatelessBuffer
     from brevitas.core.zero_point import ZeroZeroPoint
     from brevitas.export import export_qonnx
@@ -39,7 +48,11 @@ with warnings.catch_warnings():
         TruncAdaptiveAvgPool2d,
         TruncAvgPool2d,
     )
-    from brevitas.proxy import DecoupledWeightQuantWithInputProxyFromInjector
+    from brevitas.proxy import (
+        ActQuantProxyFromInjector,
+        DecoupledWeightQuantWithInputProxyFromInjector,
+        WeightQuantProxyFromInjector,
+    )
     from brevitas.quant import Int32Bias, Uint8ActPerTensorFloat
     from brevitas.quant.base import AccumulatorAwareWeightQuant
     from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
@@ -47,16 +60,23 @@ with warnings.catch_warnings():
 
 __all__ = [
     "AccumulatorAwareWeightQuant",
+    "ActQuantProxyFromInjector",
     "ActQuantSolver",
     "BinaryQuant",
+    "BitWidthConst",
     "BitWidthImplType",
     "CeilSte",
+    "ClampedBinaryQuant",
+    "ConstScaling",
+    "DecoupledRescalingIntQuantWithInput",
     "DecoupledWeightQuantWithInputProxyFromInjector",
     "ExtendedInjector",
     "FloatToIntImplType",
+    "Identity",
     "Int32Bias",
     "IntQuant",
     "IntQuantTensor",
+    "NoDelay",
     "ParameterScaling",
     "QuantConv1d",
     "QuantConv2d",
@@ -66,15 +86,19 @@ __all__ = [
     "QuantReLU",
     "QuantSigmoid",
     "QuantType",
+    "RescalingIntQuant",
     "RestrictValueType",
+    "RoundSte",
     "ScalingImplType",
     "ScalingPerOutputType",
     "SingleArgStatelessBuffer",
     "StatsOp",
     "TensorClamp",
+    "TensorClampSte",
     "TruncAdaptiveAvgPool2d",
     "TruncAvgPool2d",
     "Uint8ActPerTensorFloat",
+    "WeightQuantProxyFromInjector",
     "WeightQuantSolver",
     "ZeroZeroPoint",
     "export_qonnx",

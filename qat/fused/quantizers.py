@@ -1,0 +1,140 @@
+"""From Brevitas' quantizers of tensors to the functions that compute the same.
+
+What a quantizer *is* decides, not what it was asked for by: its arithmetic has to be one of those
+of :mod:`~lutloom.qat.fused.functions`. Whatever gives its scale stays Brevitas' own, a module that
+works on a few numbers, unless it is constant: then it is asked once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lutloom.qat.brevitas_parts import (
+    BinaryQuant,
+    BitWidthConst,
+    ClampedBinaryQuant,
+    ConstScaling,
+    Identity,
+    IntQuant,
+    NoDelay,
+    RescalingIntQuant,
+    RoundSte,
+    TensorClamp,
+    TensorClampSte,
+    ZeroZeroPoint,
+)
+from lutloom.qat.fused.functions import Grid, clamped_sign, rounded, sign
+from lutloom.qat.quantizers.clipped import ClippedIntQuant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Description = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    Quantized = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+    Quantize = Callable[[torch.Tensor], Quantized]
+
+
+def fused_quantizer(quantizer: Any, *, rectified: bool = False) -> Quantize | None:  # noqa: ANN401
+    """Return what computes values, scale, zero point and bit width as ``quantizer`` does.
+
+    ``quantizer`` is the ``tensor_quant`` of a proxy of Brevitas, behind a ReLU if ``rectified``.
+    None says that its arithmetic is another one.
+    """
+    if type(quantizer) is RescalingIntQuant:
+        return _Integers(quantizer, rectified=rectified) if _rounds(quantizer) else None
+    if rectified or not _is_immediate(quantizer):
+        return None
+    if type(quantizer) is BinaryQuant:
+        return _Signs(quantizer)
+    return _ClampedSigns(quantizer) if _clamps_at_a_constant(quantizer) else None
+
+
+def _is_immediate(quantizer: Any) -> bool:  # noqa: ANN401
+    # otherwise the first so many steps are not quantized
+    wrapper = getattr(quantizer, "delay_wrapper", None)
+    return wrapper is not None and type(wrapper.delay_impl) is NoDelay
+
+
+def _rounds(quantizer: Any) -> bool:  # noqa: ANN401
+    integers = quantizer.int_quant
+    return (
+        type(integers) in (IntQuant, ClippedIntQuant)
+        and type(integers.float_to_int_impl) is RoundSte
+        and type(integers.tensor_clamp_impl) in (TensorClamp, TensorClampSte)
+        and type(integers.input_view_impl) is Identity
+        and _is_immediate(integers)
+        and type(quantizer.zero_point_impl) is ZeroZeroPoint
+        and type(quantizer.msb_clamp_bit_width_impl) is BitWidthConst
+        and not quantizer.observer_only
+    )
+
+
+def _clamps_at_a_constant(quantizer: Any) -> bool:  # noqa: ANN401
+    return (
+        type(quantizer) is ClampedBinaryQuant
+        and type(quantizer.tensor_clamp_impl) is TensorClamp
+        and type(quantizer.scaling_impl) is ConstScaling
+        and float(quantizer.scaling_impl(torch.zeros(1))) > 0
+    )
+
+
+class _Scaled:
+    """What a quantizer says of its values: asked for at each call, or once if it is constant."""
+
+    def __init__(self, quantizer: Any) -> None:  # noqa: ANN401
+        self._quantizer = quantizer
+        self._is_constant = type(quantizer.scaling_impl) is ConstScaling
+        self._known: tuple[object, Description] | None = None
+
+    def described(self, x: torch.Tensor) -> Description:
+        """Return scale, zero point and bit width for ``x``."""
+        where = x.device, x.dtype
+        if self._known is not None and self._known[0] == where:
+            return self._known[1]
+        description = self._describe(x)
+        if self._is_constant:
+            self._known = where, description
+        return description
+
+    def _describe(self, x: torch.Tensor) -> Description:
+        quantizer = self._quantizer
+        return quantizer.scaling_impl(x), quantizer.zero_point(), quantizer.bit_width()
+
+
+class _Signs(_Scaled):
+    def __call__(self, x: torch.Tensor) -> Quantized:
+        scale, zero_point, bits = self.described(x)
+        is_one = self._is_constant and scale.dtype == x.dtype and float(scale) == 1
+        return sign(x) if is_one else sign(x) * scale, scale, zero_point, bits
+
+
+class _ClampedSigns(_Scaled):
+    def __call__(self, x: torch.Tensor) -> Quantized:
+        scale, zero_point, bits = self.described(x)
+        return clamped_sign(x, float(scale)), scale, zero_point, bits
+
+
+class _Integers(_Scaled):
+    def __init__(self, quantizer: Any, *, rectified: bool) -> None:  # noqa: ANN401
+        super().__init__(quantizer)
+        integers, bits = quantizer.int_quant, quantizer.msb_clamp_bit_width_impl()
+        low, high = float(integers.min_int(bits)), float(integers.max_int(bits))
+        self._grid = Grid(
+            low,
+            high,
+            rectified=rectified,
+            unstopped=type(integers.tensor_clamp_impl) is TensorClampSte,
+            clipped_first=type(integers) is ClippedIntQuant,
+        )
+
+    def _describe(self, x: torch.Tensor) -> Description:
+        quantizer = self._quantizer
+        bits = quantizer.msb_clamp_bit_width_impl()
+        scale = quantizer.scaling_impl(x, quantizer.int_scaling_impl(bits))
+        return scale, quantizer.zero_point_impl(x, scale, bits), bits
+
+    def __call__(self, x: torch.Tensor) -> Quantized:
+        scale, zero_point, bits = self.described(x)
+        return rounded(x, scale, self._grid), scale, zero_point, bits
