@@ -116,7 +116,7 @@ def _matvec(site: Site, folding: Folding) -> Schedule:
     folds = columns // folding.simd
     iterations = rows // op.groups // folding.pe * folds
     period = _where(iterations, slice(folds), slice(folds - 1, None, folds))
-    return _schedule(1, period, site.outputs[0].size // rows * op.groups)
+    return _schedule(1, period, site.outputs[0].size // rows * op.groups // folding.pixels)
 
 
 def _matmul(site: Site, folding: Folding) -> Schedule:

@@ -1,7 +1,7 @@
 """``matvec.hpp``: ``pe`` lanes of ``simd`` products, sums, the kept vector, weights and starts.
 
 A vector is kept only where more than one word of rows reads it. With one word of weights all
-products are by constants.
+products are by constants. Of several pixels (``parallel_matvec.hpp``) each has lanes of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.loops import buffer, counters, loop
 from lutloom.codegen.costs.parts import Adder, Parts, Registers
-from lutloom.codegen.costs.products import Products
+from lutloom.codegen.costs.products import Products, times
 from lutloom.codegen.costs.rom_words import weight_words
 from lutloom.codegen.costs.starts import Starts
 from lutloom.codegen.kernels import matvec
@@ -29,30 +29,32 @@ def _products(site: Site) -> Products:
 
 
 @lru_cache(maxsize=1024)
-def _starts(site: Site, multiplier: Multiplier) -> Starts:
-    starts = matvec.starts_of(site, Folding(multiplier=multiplier))
+def _starts(site: Site, multiplier: Multiplier, pixels: int) -> Starts:
+    starts = matvec.starts_of(site, Folding(multiplier=multiplier, pixels=pixels))
     return Starts.of(starts, site.outputs[0].element.bits)
 
 
 def parts(site: Site, folding: Folding, device: Device) -> Parts:
-    """Return the parts of ``grouped_matvec``."""
+    """Return the parts of ``grouped_matvec``, or of ``parallel_matvec``."""
     products = _products(site)
     is_packed = products.packing(folding.multiplier) is not None
-    starts = _starts(site, folding.multiplier if is_packed else Multiplier.AUTO)
+    multiplier = folding.multiplier if is_packed else Multiplier.AUTO
+    starts = _starts(site, multiplier, folding.pixels)
     rows, columns = site.op.matrix.shape
     pe, simd, out = folding.pe, folding.simd, site.outputs[0].element.bits
+    lanes = pe * folding.pixels
     row_folds, column_folds = rows // pe, columns // simd
     words = row_folds * column_folds
     word = simd * products.x_bits
     group_folds = row_folds // site.op.groups
     return (
-        *loop("matvec", matvec.KERNEL.cycles(site, folding), word, pe * out),
+        *loop("matvec", matvec.KERNEL.cycles(site, folding), folding.pixels * word, lanes * out),
         *counters(row_folds, group_folds if site.op.groups > 1 else 1, column_folds),
         *(buffer(column_folds, word) if group_folds > 1 else ()),
         *weight_words(words, pe * simd * products.weight_bits(folding.multiplier), folding.memory),
-        *starts.parts(row_folds, pe),
-        *products.rows(pe, simd, folding, device, is_constant=words == 1),
-        *accumulators(pe, out, starts, has_sums=column_folds > 1),
+        *starts.parts(row_folds, lanes),
+        *times(folding.pixels, products.rows(pe, simd, folding, device, is_constant=words == 1)),
+        *accumulators(lanes, out, starts, has_sums=column_folds > 1),
     )
 
 

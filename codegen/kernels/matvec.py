@@ -1,7 +1,8 @@
 """``lutloom::matvec``: ``pe`` rows at a time, from ``simd`` columns at a time.
 
 Groups are computed one after the other, each from its part of the vector. What is added at the
-border of an image is part of what sums start from.
+border of an image is part of what sums start from. Of one group all rows and columns may be at work
+on several vectors at once (``lutloom::parallel_matvec``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lutloom.codegen.kernels.kernel import (
     kept_memory,
     storage,
 )
+from lutloom.codegen.kernels.pixels import by_pixel, column_sets, pixels_in_a_row, with_pixels
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.sums import Sums, not_packed, sharing_multipliers
 from lutloom.codegen.kernels.weights import weight_memory
@@ -36,32 +38,35 @@ def sums_of(site: Site) -> Sums:
     return Sums(x, y, site.op.matrix, site.op.sums.divisor)
 
 
-def _legal(site: Site, _folding: Folding) -> Legal:
+def _legal(site: Site, folding: Folding) -> Legal:
     rows, columns = site.op.matrix.shape
     sums = sums_of(site)
-    return Legal(
+    is_whole = (folding.pe, folding.simd, site.op.groups) == (rows, columns, 1)
+    legal = Legal(
         divisors(rows // site.op.groups),
         divisors(columns),
         CONSTANTS,
         sharing_multipliers(sums.x, sums.stored),
         because={**NO_CONTENTS, **not_packed(sums.x, sums.stored)},
     )
+    return with_pixels(legal, pixels_in_a_row(site) if is_whole else (1,))
 
 
 def _lanes(_site: Site, folding: Folding) -> Lanes:
-    return (folding.simd,), (folding.pe,)
+    return (folding.pixels * folding.simd,), (folding.pixels * folding.pe,)
 
 
 def starts_of(site: Site, folding: Folding = _ALONE) -> ByPlace:
-    """Return what sums of each row start from, by place."""
-    op, sums = site.op, sums_of(site)
+    """Return what sums of each row start from, by place; of several pixels, by those of words."""
+    op, sums, pixels = site.op, sums_of(site), folding.pixels
     totals = op.sums.positive + op.sums.negative
-    return ByPlace.of(
-        sums.starts(totals, op.border.data) - sums.counted(1, folding),
-        op.rows.int64,
-        op.columns.int64,
-        site.inputs[0].shape,
-    )
+    values = sums.starts(totals, op.border.data) - sums.counted(1, folding)
+    columns, shape = op.columns.int64, site.inputs[0].shape
+    if pixels > 1:
+        sets, columns = column_sets(columns if columns.size > 1 else columns.repeat(pixels), pixels)
+        values = by_pixel(values, sets)
+        shape = (*shape[:-2], shape[-2] // pixels, shape[-1])
+    return ByPlace.of(values, op.rows.int64, columns, shape)
 
 
 def _vectors(site: Site) -> int:
@@ -70,11 +75,11 @@ def _vectors(site: Site) -> int:
 
 def _cycles(site: Site, folding: Folding) -> int:
     rows, columns = site.op.matrix.shape
-    return int(_vectors(site) * (rows // folding.pe) * (columns // folding.simd))
+    return int(_vectors(site) * (rows // folding.pe) * (columns // folding.simd)) // folding.pixels
 
 
 def _operators(_site: Site, folding: Folding) -> int:
-    return folding.pe * folding.simd
+    return folding.pixels * folding.pe * folding.simd
 
 
 def _weight_bits(site: Site, folding: Folding) -> int:
@@ -89,9 +94,9 @@ def _code(site: Site, folding: Folding) -> Code:
     words = tiles.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
     content = f"The matrix [{rows}, {columns}] in words of {pe} x {simd}"
     weights, entry_bits = weight_memory(words, sums.weight_bits(folding), folding.memory, content)
-    starts = starts_of(site, folding)
+    starts, note = starts_of(site, folding), "What sums of rows start from."
     return Code(
-        tables=(weights, *starts.lane_tables("What sums of rows start from.", rows // pe, pe)),
+        tables=(weights, *starts.lane_tables(note, rows // pe, pe * folding.pixels)),
         facts={
             "rows": rows,
             "columns": columns,

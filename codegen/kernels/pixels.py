@@ -36,11 +36,11 @@ _NOT_WHOLE = "several are only taken whole, with the largest pe and simd"
 
 def with_pixels(legal: Legal, pixels: tuple[int, ...]) -> Legal:
     """Return ``legal`` with so many ``pixels``, and why there are no more if it is one."""
-    because = {"pixels": _NOT_WHOLE} if pixels == (1,) else {}
+    because: dict[object, str] = {"pixels": _NOT_WHOLE} if pixels == (1,) else {}
     return replace(legal, pixels=pixels, because={**legal.because, **because})
 
 
-def rows_of_pixels(site: Site) -> tuple[int, ...]:
+def pixels_in_a_row(site: Site) -> tuple[int, ...]:
     """Return how many pixels may be taken in a cycle: what divides those of a row of the image."""
     shape = site.inputs[0].shape
     return divisors(shape[-2]) if len(shape) > 1 else (1,)
@@ -51,7 +51,7 @@ def in_wide_pixels(kernel: Kernel) -> Kernel:
 
     def legal(site: Site, folding: Folding) -> Legal:
         channels = site.inputs[0].channels
-        pixels = rows_of_pixels(site) if folding.pe == channels else (1,)
+        pixels = pixels_in_a_row(site) if folding.pe == channels else (1,)
         if folding.pixels not in pixels or folding.pixels == 1:
             return with_pixels(kernel.legal(site, replace(folding, pixels=1)), pixels)
         return replace(kernel.legal(*widened(site, folding)), pe=(channels,), pixels=pixels)

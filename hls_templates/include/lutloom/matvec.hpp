@@ -19,7 +19,8 @@
 // - thresholds are a process of their own, which can be folded and built differently;
 // - weights of narrow words share an entry of the memory, which is read once for all of them;
 // - rows may share DSP slices (packed.hpp);
-// - there are no several pixels in one word (MMV): a word of several taps is the window's.
+// - several pixels of a word (MMV) are a loop of their own, with all rows and columns at work
+//   (parallel_matvec.hpp); a word of several taps is the window's.
 #pragma once
 
 #include <ap_int.h>

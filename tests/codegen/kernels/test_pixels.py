@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from lutloom.codegen import check_plan, lower
 from lutloom.codegen.folding import check_folding, legal_choices, unfolded_plan
 from lutloom.codegen.kernels import KERNELS, Site
+from lutloom.codegen.kernels.matvec import starts_of
 from lutloom.codegen.kernels.pixels import widened
 from lutloom.codegen.schedules import process_schedule
 from lutloom.codegen.streams import processes_of, site_of
 from lutloom.core.errors import PlanError
 from lutloom.core.op import Op
-from lutloom.core.ops import Add, BorderThreshold, Duplicate, Multiply, Reshape
+from lutloom.core.ops import Add, BorderThreshold, Duplicate, MatVec, Multiply, Reshape
 from lutloom.core.plan import Folding, Plan, parse_plan, print_plan
-from lutloom.core.types import Const, IntType, TensorType
-from tests.codegen.conftest import Chain, random_values
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+from tests.codegen.conftest import WEIGHTS, Chain, random_values
 from tests.graphs import integers, random_requantize, random_threshold
 
 if TYPE_CHECKING:
@@ -132,6 +133,73 @@ def test_pixels_of_a_word_agree(bounded: bool, agree: Callable[..., Any]) -> Non
         plan = plan.with_folding(name, replace(plan.foldings[name], comparison=form))
         assert plan.foldings[name].pixels > 1, node.op.name
     agree(graph, plan, images=3, bounded=bounded)
+
+
+def bordered(rng: np.random.Generator, x: TensorType, rows: int, values: tuple[int, ...]) -> MatVec:
+    """Return a product with something added by place, or everywhere, or nothing."""
+    height, width, channels = x.shape
+    matrix = Const(rng.choice(values, (rows, channels)))
+    kinds = (1, 1), (3, 1), (1, 2), (2, 3)
+    down, right = kinds[int(rng.integers(4))]
+    classes = (
+        rng.integers(count, size=size) if count > 1 else np.zeros(1, np.int64)
+        for count, size in ((down, height), (right, width))
+    )
+    return MatVec(matrix, 1, integers(rng, -3, 3, down, right, rows), *map(Const, classes))
+
+
+def products(seed: int) -> Graph:
+    """Return products of all kinds, whose starts differ by place."""
+    rng = np.random.default_rng(seed)
+    net = Chain(rng, TensorType(BIPOLAR, (3, 4, 3)))
+    for values in WEIGHTS:
+        for element in (BIPOLAR, IntType(-3, 3, 2), IntType(-4, 3), IntType(0, 7)):
+            net.append(bordered(rng, net.type, int(rng.integers(1, 4)), values))
+            if rng.integers(2):
+                net.threshold(element)
+            if net.type.element.bits > 12:
+                net.threshold(IntType(0, 15))
+    return net.graph
+
+
+def test_products_of_several_pixels_agree(agree: Callable[..., Any]) -> None:
+    graph = products(3)
+    rng = np.random.default_rng(0)
+    plan = with_pixels(rng, graph, unfolded_plan(graph))
+    starts, packed = set(), 0
+    for name, node in processes_of(graph).items():
+        folding, found = plan.foldings[name], site_of(graph, node)
+        assert folding.pixels in {2, 4}
+        if isinstance(node.op, MatVec):
+            multipliers = legal_choices(graph, name, folding).multiplier
+            multiplier = multipliers[-1]
+            packed += multiplier.value.startswith("packed")
+            plan = plan.with_folding(name, replace(folding, multiplier=multiplier))
+            starts.add(starts_of(found, folding).values.shape[:2])
+            iterations = process_schedule(found, folding).iterations
+            assert iterations == KERNELS["matvec"].cycles(found, folding) == 12 // folding.pixels
+    assert len(starts) > 3
+    assert packed > 3
+    agree(graph, plan, images=3)
+
+
+def test_products_in_groups_and_parts_of_products_have_one_pixel() -> None:
+    x = TensorType(IntType(0, 3), (2, 4, 6))
+    grouped = MatVec(Const(np.ones((4, 3), np.int64)), 2)
+    whole = MatVec(Const(np.ones((4, 6), np.int64)))
+    kernel = KERNELS["matvec"]
+    for op, folding, pixels in (
+        (grouped, Folding(2, 3), (1,)),
+        (whole, Folding(2, 6), (1,)),
+        (whole, Folding(4, 3), (1,)),
+        (whole, Folding(4, 6), (1, 2, 4)),
+    ):
+        assert kernel.legal(Site(op, (x,), op.infer(x)), folding).pixels == pixels
+    site = Site(whole, (x,), whole.infer(x))
+    one, two = (Folding(4, 6, pixels=pixels) for pixels in (1, 2))
+    assert kernel.operators(site, two) == 2 * kernel.operators(site, one) == 48
+    # The weights are there once.
+    assert kernel.weight_bits(site, two) == kernel.weight_bits(site, one)
 
 
 def test_so_many_pixels_take_as_many_times_fewer_cycles() -> None:
