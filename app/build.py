@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.errors import GraphFileError, LutloomError, PlanError
-from lutloom.core.files import OutputError, check_regular, read_text
+from lutloom.core.files import OutputError, check_regular, read_text, reason
 from lutloom.core.network import load_network
 from lutloom.core.plan import parse_plan, print_plan
 from lutloom.core.store import load_graph
@@ -137,7 +137,7 @@ def load_build(directory: str | Path, *, strict: bool = True) -> Build:
     except PlanError as error:
         raise PlanError(f"{plan}: {error}") from error
     except (OSError, ValueError) as error:
-        raise GraphFileError(f"{plan} can't be read: {error}") from error
+        raise GraphFileError(f"{plan} can't be read: {reason(error)}") from error
     return Build(
         directory=directory,
         name=str(manifest.get("name")),

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lutloom.core.files import read_text
+from lutloom.core.files import read_text, reason
 from lutloom.estimation import RESOURCES, shell_of
 from lutloom.infeasibility import UnreachableError, counted, unreachable
 from lutloom.targets import TargetError
@@ -28,6 +28,9 @@ BEYOND = 2
 
 SLOWEST = 1 << 40
 """More clock cycles an image than any plan takes."""
+
+LARGEST_PLAN = 2**24
+"""More bytes than any plan has: that of MobileNet has a thousandth of it."""
 
 PLAIN_WORD_BITS = 64
 """The width of the streams of a plain plan."""
@@ -305,9 +308,9 @@ def read_plan(path: Path, processes: Graph, target: Target) -> Plan:
     from lutloom.core.plan import parse_plan
 
     try:
-        text = read_text(path)
+        text = read_text(path, LARGEST_PLAN)
     except (OSError, ValueError) as error:
-        raise PlanError(f"the plan {path} can't be read: {error}") from error
+        raise PlanError(f"the plan {path} can't be read: {reason(error)}") from error
     try:
         plan = parse_plan(text)
         check_plan(processes, plan)

@@ -22,14 +22,25 @@ class OutputError(LutloomError, OSError):
 _LARGEST_TEXT = 2**28
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a regular file, in UTF-8.
+def read_text(path: Path, largest: int = _LARGEST_TEXT) -> str:
+    """Return the text of a regular file of at most ``largest`` bytes, in UTF-8.
 
     Raises ``OSError`` also where reading would wait for somebody (a named pipe) or never end (a
     device), and ``UnicodeDecodeError`` (a ``ValueError``) for anything but text.
     """
-    check_regular(path, _LARGEST_TEXT)
+    check_regular(path, largest)
     return path.read_text(encoding="utf-8")
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return why a text could not be read, in words, without the path."""
+    match error:
+        case UnicodeDecodeError():
+            return f"it is no text in UTF-8 (byte {error.start:,})"
+        case OSError(strerror=str() as words):
+            return words
+        case _:
+            return str(error)
 
 
 def check_regular(path: Path, largest: int) -> None:

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from lutloom.core.errors import PlanError
+from lutloom.core.strict_json import excerpt, parse_json, quoted
 
 _E = TypeVar("_E", bound=Enum)
 
 FORMAT = 1
+
+_LARGEST = 1 << 40
+"""More of anything than an FPGA has: numbers above are slips, and some can't even be printed."""
 
 _ENTRIES = {"format", "graph", "word_bits", "channels", "processes", "fifos"}
 
@@ -154,14 +158,13 @@ def parse_plan(text: str) -> Plan:
     Raises ``PlanError`` for what is no plan: the entry, what it is and what it should be.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_distinct)
-    except PlanError:
-        raise
-    except (ValueError, RecursionError) as error:
+        document = parse_json(text)
+    except ValueError as error:
         raise PlanError(f"the plan is no JSON: {error}") from error
     top = _object(document, "the plan", _ENTRIES)
-    if top.get("format") != FORMAT:
-        raise PlanError(f"the plan's format is {top.get('format')!r}: this version reads {FORMAT}")
+    format_ = top.get("format")
+    if not _is_integer(format_) or format_ != FORMAT:
+        raise PlanError(f"the plan's format is {excerpt(format_)}: this version reads {FORMAT}")
     digest = top.get("graph")
     if not isinstance(digest, str):
         raise PlanError("the plan should name its graph by digest, as 'graph'")
@@ -210,33 +213,30 @@ def _folding(name: str, entry: object) -> Folding:
     )
 
 
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return a JSON object; of an entry that stands there twice, one would be ignored."""
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise PlanError(f"the plan has the entry '{twice}' twice: leave one")
-    return entries
-
-
 def _object(value: object, what: str, keys: set[str] | None) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise PlanError(f"{what} should be a JSON object, not {value!r}")
+        raise PlanError(f"{what} should be a JSON object, not {excerpt(value)}")
     unknown = sorted(set(value) - keys) if keys is not None else []
     if unknown and keys is not None:
-        raise PlanError(f"{what} has an unknown entry '{unknown[0]}': use {sorted(keys)}")
+        name = quoted(unknown[0])
+        raise PlanError(f"{what} has an unknown entry '{name}': use {sorted(keys)}")
     return value
 
 
 def _positive(value: object, what: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise PlanError(f"{what} should be a positive integer, not {value!r}")
+    if not _is_integer(value) or value < 1:
+        raise PlanError(f"{what} should be a positive integer, not {excerpt(value)}")
+    if value > _LARGEST:
+        raise PlanError(f"{what} should be a number that an FPGA has, not {excerpt(value)}")
     return value
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _choice(kind: type[_E], value: object, what: str) -> _E:
     legal = [member.value for member in kind]
     if value not in legal:
-        raise PlanError(f"{what} is {value!r}: use one of {legal}")
+        raise PlanError(f"{what} is {excerpt(value)}: use one of {legal}")
     return kind(value)

@@ -5,8 +5,6 @@ People or scripts write it into a build; nothing of it is made up here, so it is
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +12,14 @@ from typing import Any
 
 from lutloom.codegen.costs.resources import Resources
 from lutloom.core.errors import LutloomError
-from lutloom.core.files import read_text
+from lutloom.core.files import read_text, reason
+from lutloom.core.strict_json import excerpt, parse_json, quoted
 
 EVIDENCE = "evidence.json"
 FORMAT = 1
+
+_MOST = 10**15
+"""More of anything than evidence can be of."""
 
 _STAGES = ("synthesis", "implementation")
 _RESOURCES = ("lut", "ff", "bram18", "uram", "dsp")
@@ -75,17 +77,17 @@ def read_evidence(directory: Path) -> Evidence:
     if not path.exists():
         return Evidence()
     try:
-        document = json.loads(read_text(path))
-    except (OSError, ValueError, RecursionError) as error:
-        raise EvidenceError(f"{path} can't be read as evidence: {error}") from error
+        document = parse_json(read_text(path))
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"{path} can't be read as evidence: {reason(error)}") from error
     top = _Entry(path, "", document)
     top.check({"format", "synthesis", "board"})
-    if document.get("format") != FORMAT:
-        found = document.get("format")
-        raise EvidenceError(f"{path}: its format is {found!r}: this version reads {FORMAT}")
+    found = top.values.get("format")
+    if found != FORMAT or not isinstance(found, int) or isinstance(found, bool):
+        raise EvidenceError(f"{path}: its format is {excerpt(found)}: this version reads {FORMAT}")
     return Evidence(
-        _synthesis(top.part("synthesis")) if "synthesis" in document else None,
-        _measurement(top.part("board")) if "board" in document else None,
+        _synthesis(top.part("synthesis")) if "synthesis" in top.values else None,
+        _measurement(top.part("board")) if "board" in top.values else None,
     )
 
 
@@ -103,8 +105,9 @@ class _Entry:
             raise self._error(self.name or "it", "an object", self.values)
         unknown = sorted(set(self.values) - known)
         if unknown:
+            place = self._place(quoted(unknown[0]))
             raise EvidenceError(
-                f"{self.path}: '{self._place(unknown[0])}' is no entry of evidence: there may be"
+                f"{self.path}: '{place}' is no entry of evidence: there may be"
                 f" {', '.join(sorted(known))}"
             )
 
@@ -119,7 +122,7 @@ class _Entry:
 
     def count(self, key: str, default: int | None = None) -> int:
         value = self.values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST:
             raise self._error(key, "a number of things", value)
         return value
 
@@ -127,7 +130,7 @@ class _Entry:
         value = self.values.get(key)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._error(key, "a number above 0", value)
-        if not 0 < value < math.inf:
+        if not 0 < value < _MOST:
             raise self._error(key, "a number above 0", value)
         return float(value)
 
@@ -139,7 +142,7 @@ class _Entry:
 
     def _error(self, key: str, wanted: str, found: object) -> EvidenceError:
         place = self._place(key) if key != self.name else key
-        shown = "missing" if found is None else repr(found)
+        shown = "missing" if found is None else excerpt(found)
         return EvidenceError(
             f"{self.path}: '{place}' should be {wanted} of evidence, but is {shown}"
         )

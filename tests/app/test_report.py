@@ -387,7 +387,17 @@ def test_the_documented_evidence_is_read(build: Path) -> None:
             json.dumps({"format": 1, "synthesis": {**_SYNTHESIS, "tool": 7}}),
             "'synthesis.tool' should",
         ),
-        ('{"format": 1, "board": {"power_w": 1e999}}', "'board.images' should be"),
+        ('{"format": 1, "board": {"power_w": 1e999}}', "it holds 1e999, which is no number here"),
+        ('{"format": true}', "its format is true: this version reads 1"),
+        ('{"format": 1, "format": 1}', "the entry 'format' stands there twice: leave one"),
+        (
+            json.dumps({"format": 1, "board": {**_BOARD, "images": 10**99}}),
+            "'board.images' should be a number of things of evidence, but is 10000000",
+        ),
+        (
+            json.dumps({"format": 1, "board": {**_BOARD, "power_w": 10**400}}),
+            "'board.power_w' should be a number above 0 of evidence, but is 10000000",
+        ),
     ],
 )
 def test_evidence_that_says_something_else_is_refused(build: Path, text: str, message: str) -> None:

@@ -107,11 +107,11 @@ def test_an_interrupt_while_a_directory_is_removed_leaves_nothing(
 ) -> None:
     remove, calls = shutil.rmtree, []
 
-    def interrupted(directory: Path, **options: bool) -> None:
+    def interrupted(directory: Path, *, ignore_errors: bool) -> None:
         calls.append(directory)
         if len(calls) == 1:
             raise KeyboardInterrupt
-        remove(directory, **options)
+        remove(directory, ignore_errors=ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", interrupted)
     with pytest.raises(KeyboardInterrupt), directory_beside(tmp_path / "x") as directory:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from typing import Any
 
@@ -73,12 +74,24 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
         ("", r"^the plan is no JSON: "),
         ("{" * 100_000, r"^the plan is no JSON: "),
         ("[" * 100_000, r"^the plan is no JSON: "),
-        ("[]", r"^the plan should be a JSON object, not \[\]$"),
+        ("[]", r"^the plan should be a JSON object, not a list$"),
+        (json.dumps(document(format=True)), r"^the plan's format is true: this version reads 1$"),
+        (json.dumps(document(format=1.0)), r"^the plan's format is 1\.0: this version reads 1$"),
+        (json.dumps(document(format="1" * 99)), r"^the plan's format is '1{37}\.\.\.': this"),
+        (json.dumps([0] * 10**6), r"^the plan should be a JSON object, not a list$"),
+        (json.dumps({"x" * 10**6: 1}), r"^the plan has an unknown entry 'x{37}\.\.\.': use "),
+        (json.dumps(document(fifos={"e": math.nan})), r"^the plan is no JSON: it holds NaN, "),
+        ('{"format": 1, "format": 1}', r"^the plan is no JSON: the entry 'format' stands there "),
+        (json.dumps(document(fifos={"e": 10**99})), r"that an FPGA has, not 10{36}\.\.\.$"),
+        (json.dumps(document(fifos={"e": 64.0})), r"positive integer, not 64\.0$"),
         (json.dumps(document(format=2)), r"^the plan's format is 2: this version reads 1$"),
         (json.dumps(document(graph=3)), r"^the plan should name its graph by digest"),
-        (json.dumps(document(pe=3)), r"^the plan has an unknown entry 'pe': use \['channels', 'fif"),
-        (json.dumps(document(processes=[])), r"^'processes' should be a JSON object, not \[\]$"),
-        (json.dumps(document(processes=None)), r"^'processes' should be a JSON object, not None$"),
+        (
+            json.dumps(document(pe=3)),
+            r"^the plan has an unknown entry 'pe': use \['channels', 'fif",
+        ),
+        (json.dumps(document(processes=[])), r"^'processes' should be a JSON object, not a list$"),
+        (json.dumps(document(processes=None)), r"^'processes' should be a JSON object, not null$"),
         (json.dumps(document(processes={"fc": 3})), r"^fc should be a JSON object, not 3$"),
         (
             json.dumps(document(processes={"fc": {"mem": 3}})),
@@ -90,11 +103,11 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
         ),
         (
             json.dumps(document(processes={"fc": {"simd": True}})),
-            r"^fc: simd should be a positive integer, not True$",
+            r"^fc: simd should be a positive integer, not true$",
         ),
         (
-            json.dumps(document(processes={"fc": {"pe": 1e400}})),
-            r"^fc: pe should be a positive integer, not inf$",
+            json.dumps(document(processes={"fc": {"pe": 7}})).replace("7", "1e400"),
+            r"^the plan is no JSON: it holds 1e400, which is no number here$",
         ),
         (
             json.dumps(document(processes={"fc": {"memory": "disk"}})),
@@ -102,7 +115,7 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
         ),
         (
             json.dumps(document(processes={"fc": {"multiplier": []}})),
-            r"^fc: multiplier is \[\]: use one of \['auto', 'fabric', 'dsp', 'packed', ",
+            r"^fc: multiplier is a list: use one of \['auto', 'fabric', 'dsp', 'packed', ",
         ),
         (
             json.dumps(document(processes={"fc": {"comparison": "bisect"}})),
@@ -124,7 +137,7 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
             json.dumps(document(channels={"e": 0})),
             r"^the channels of e should be a positive integer, not 0$",
         ),
-        (json.dumps(document(channels=[])), r"^'channels' should be a JSON object, not \[\]$"),
+        (json.dumps(document(channels=[])), r"^'channels' should be a JSON object, not a list$"),
         (
             json.dumps(document(fifos={"e": -1})),
             r"^the depth of e should be a positive integer, not -1$",
@@ -134,6 +147,7 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
             r"^'word_bits' should be a positive integer, not '64'$",
         ),
     ],
+    ids=lambda text: text[:60],
 )
 def test_a_plan_that_is_none_says_where(text: str, message: str) -> None:
     with pytest.raises(PlanError, match=message):
