@@ -17,6 +17,7 @@ from lutloom.codegen.channel_groups import ChannelGroup, channel_groups, zeroed_
 from lutloom.codegen.padded_ops import Runs, padded_op
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
+from lutloom.core.strict_json import quoted
 from lutloom.core.text import graph_digest
 
 if TYPE_CHECKING:
@@ -45,12 +46,15 @@ class Padding:
             _check(groups, name, count)
         return Padding(graph, groups, channels, zeroed_values(graph))
 
+    def run(self, name: str) -> Runs:
+        """Return how the values of the group ``name`` grow."""
+        channels = self.groups[name].channels
+        return Runs(channels, self.channels.get(name, channels))
+
     def runs(self) -> dict[str, Runs]:
         """Return how each value grows."""
         return {
-            value: Runs(group.channels, self.channels.get(name, group.channels))
-            for name, group in self.groups.items()
-            for value in group.values
+            value: self.run(name) for name, group in self.groups.items() for value in group.values
         }
 
     def node(self, node: Node, runs: Mapping[str, Runs]) -> Node:
@@ -120,8 +124,8 @@ def check_graph(graph: Graph, plan: Plan) -> None:
     digest = graph_digest(graph)
     if plan.graph != digest:
         raise PlanError(
-            f"the plan is for the graph {plan.graph}, but this is {digest}: make a new plan, or"
-            " build the model the plan was made for"
+            f"the plan is for the graph {quoted(plan.graph)}, but this is {digest}: make a new"
+            " plan, or build the model the plan was made for"
         )
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from typing import NoReturn
 
 from lutloom.core.errors import readable
 
 _LONGEST = 40
 """How much of a value or a name an error quotes."""
+
+_MOST_DIGITS = 1000
 
 
 def parse_json(text: str) -> object:
@@ -23,7 +26,11 @@ def parse_json(text: str) -> object:
     """
     try:
         return json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_no_number, parse_float=_float
+            text,
+            object_pairs_hook=_distinct,
+            parse_constant=_no_number,
+            parse_float=_float,
+            parse_int=_integer,
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -63,7 +70,13 @@ def _float(text: str) -> float:
     return number
 
 
-def _no_number(text: str) -> float:
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:  # Python reads some more, and then gives advice for programmers
+        _no_number(text)
+    return int(text)
+
+
+def _no_number(text: str) -> NoReturn:
     raise ValueError(f"it holds {quoted(text)}, which is no number here")
 
 

@@ -83,6 +83,7 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
         (json.dumps(document(fifos={"e": math.nan})), r"^the plan is no JSON: it holds NaN, "),
         ('{"format": 1, "format": 1}', r"^the plan is no JSON: the entry 'format' stands there "),
         (json.dumps(document(fifos={"e": 10**99})), r"that an FPGA has, not 10{36}\.\.\.$"),
+        (f'{{"format": {"9" * 9999}}}', r"^the plan is no JSON: it holds 9{37}\.\.\., which is"),
         (json.dumps(document(fifos={"e": 64.0})), r"positive integer, not 64\.0$"),
         (json.dumps(document(format=2)), r"^the plan's format is 2: this version reads 1$"),
         (json.dumps(document(graph=3)), r"^the plan should name its graph by digest"),
