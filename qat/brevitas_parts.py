@@ -25,7 +25,7 @@ with warnings.catch_warnings():
     from brevitas.core.scaling import ConstScaling, ParameterScaling
     from brevitas.core.utils import SingleArgStatelessBuffer
     from brevitas.core.zero_point import ZeroZeroPoint
-    from brevitas.export import export_qonnx
+    from brevitas.export import QONNXDynamoManager, QONNXManager
     from brevitas.function.ops_ste import round_ste
     from brevitas.inject import ExtendedInjector, value
     from brevitas.inject.enum import (
@@ -78,6 +78,8 @@ __all__ = [
     "IntQuantTensor",
     "NoDelay",
     "ParameterScaling",
+    "QONNXDynamoManager",
+    "QONNXManager",
     "QuantConv1d",
     "QuantConv2d",
     "QuantConvTranspose2d",
@@ -101,7 +103,6 @@ __all__ = [
     "WeightQuantProxyFromInjector",
     "WeightQuantSolver",
     "ZeroZeroPoint",
-    "export_qonnx",
     "round_ste",
     "value",
 ]

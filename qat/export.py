@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lutloom.core.files import write_file
-from lutloom.qat.brevitas_parts import export_qonnx as brevitas_export
 from lutloom.qat.errors import TrainingError
+from lutloom.qat.exporters import Dynamo, Traced, weights_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +64,8 @@ def export_qonnx(
 
 
 def _traced(model: torch.nn.Module, input_shape: tuple[int, ...], outputs: tuple[str, ...]) -> Any:  # noqa: ANN401 (ModelProto)
-    with _quiet():
-        return brevitas_export(
+    with _quiet(), weights_kept(model):
+        return Traced.export(
             model,
             torch.zeros(1, *input_shape),
             dynamo=False,
@@ -79,8 +79,8 @@ def _traced(model: torch.nn.Module, input_shape: tuple[int, ...], outputs: tuple
 
 
 def _dynamo(model: torch.nn.Module, input_shape: tuple[int, ...], outputs: tuple[str, ...]) -> Any:  # noqa: ANN401 (ModelProto)
-    with _quiet():
-        return brevitas_export(
+    with _quiet(), weights_kept(model):
+        return Dynamo.export(
             model,
             # a batch of one would be taken for a constant
             torch.zeros(2, *input_shape),

@@ -20,27 +20,54 @@ import torch
 
 from lutloom.qat.brevitas_parts import (
     AccumulatorAwareWeightQuant,
+    DecoupledRescalingIntQuantWithInput,
     DecoupledWeightQuantWithInputProxyFromInjector,
-    IntQuantTensor,
     ScalingPerOutputType,
 )
 from lutloom.qat.errors import TrainingError
 
 
-class A2qProxy(DecoupledWeightQuantWithInputProxyFromInjector):  # type: ignore[misc]
-    """Weights with the input that they are for."""
+class BoundedWeights(DecoupledRescalingIntQuantWithInput):  # type: ignore[misc]
+    """The core of a quantizer: weights with the bits and the sign of their input to their values.
 
-    def forward(self, x: torch.Tensor, quant_input: Any = None) -> Any:  # noqa: ANN401 (tensors of Brevitas)
-        """Return the quantized weights for an input with the bits and the sign of ``quant_input``.
+    Brevitas makes a scale for the bound, and another one behind it; here they are the same.
+    """
 
-        Raises :class:`TrainingError` for an input whose bits are not known.
-        """
-        if isinstance(quant_input, torch.Tensor) and not isinstance(quant_input, IntQuantTensor):
-            raise TrainingError(
-                "a layer with weights of kind a2q has an input of unknown bits: "
-                "put a quantizer in front of it, or choose another kind for this layer"
-            )
-        return super().forward(x, quant_input)
+    def __init__(
+        self,
+        decoupled_int_quant: torch.nn.Module,
+        pre_scaling_impl: torch.nn.Module,
+        scaling_impl: torch.nn.Module,
+        int_scaling_impl: torch.nn.Module,
+        pre_zero_point_impl: torch.nn.Module,
+        zero_point_impl: torch.nn.Module,
+        bit_width_impl: torch.nn.Module,
+    ) -> None:
+        pre_scaling_impl.scaling_impl = scaling_impl
+        super().__init__(
+            decoupled_int_quant,
+            pre_scaling_impl,
+            scaling_impl,
+            int_scaling_impl,
+            pre_zero_point_impl,
+            zero_point_impl,
+            bit_width_impl,
+        )
+
+
+def _proxy(layer: torch.nn.Module, injector: Any) -> torch.nn.Module:  # noqa: ANN401 (of Brevitas)
+    # Brevitas exports proxies of its own classes only, so that this is no class of ours
+    proxy: torch.nn.Module = DecoupledWeightQuantWithInputProxyFromInjector(layer, injector)
+    proxy.register_forward_pre_hook(_check_input)
+    return proxy
+
+
+def _check_input(_: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
+    if len(inputs) > 1 and isinstance(inputs[1], torch.Tensor):
+        raise TrainingError(
+            "a layer with weights of kind a2q has an input of unknown bits: "
+            "put a quantizer in front of it, or choose another kind for this layer"
+        )
 
 
 def a2q_weights(bits: int, accumulator_bits: int, *, per_channel: bool) -> Any:  # noqa: ANN401 (an injector)
@@ -50,7 +77,8 @@ def a2q_weights(bits: int, accumulator_bits: int, *, per_channel: bool) -> Any: 
     """
     scaled = ScalingPerOutputType.CHANNEL if per_channel else ScalingPerOutputType.TENSOR
     return AccumulatorAwareWeightQuant.let(
-        proxy_class=A2qProxy,
+        proxy_class=_proxy,
+        tensor_quant=BoundedWeights,
         bit_width=bits,
         accumulator_bit_width=accumulator_bits,
         scaling_per_output_type=scaled,
