@@ -2,6 +2,8 @@
 
 All that ``costs.design`` counts is here, process by process and stream by stream, FIFOs being as
 deep as those that a plan does not name; but for the tokens of TLAST, a few look-up tables a unit.
+Where channels may be added, a process has options for each number of them, what its neighbours see
+of a port is the width of words and how many channels there are, and both ends have to agree.
 """
 
 from __future__ import annotations
@@ -12,15 +14,17 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.resources import Resources
 from lutloom.codegen.folding import check_folding
+from lutloom.codegen.padding import transfers
 from lutloom.codegen.planning.options import options, shapes
 from lutloom.codegen.planning.problem import Link, Problem, Variable
 from lutloom.codegen.planning.streams import Crossing, Place, crossing, crossing_cycles
-from lutloom.codegen.streams import processes_of, site_of, streams_of
+from lutloom.codegen.planning.variants import Variants
+from lutloom.codegen.streams import streams_of
 from lutloom.codegen.units import cut
 from lutloom.core.plan import Folding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -31,23 +35,49 @@ if TYPE_CHECKING:
     from lutloom.core.graph import Graph
     from lutloom.core.types import IntArray
 
+_WIDTH_BITS = 13
+
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """The options of a process: what each takes, the widths of its words, and its cycles.
+    """The options of a process: what each takes, the words at its ports, and its cycles.
 
-    ``costs [options, resources]``, ``widths [options, ports]``, ``cycles [options]``.
+    ``costs [options, resources]``, ``words [options, ports]``, ``cycles [options]``, and
+    ``variants [options]``, by number.
     """
 
     foldings: tuple[Folding, ...]
     costs: IntArray
-    widths: IntArray
+    words: IntArray
     cycles: IntArray
+    variants: IntArray
 
     def where(self, kept: IntArray) -> Pool:
         """Return the options ``kept``, in that order."""
         foldings = tuple(self.foldings[option] for option in kept.tolist())
-        return Pool(foldings, self.costs[kept], self.widths[kept], self.cycles[kept])
+        arrays = (self.costs, self.words, self.cycles, self.variants)
+        return Pool(foldings, *(array[kept] for array in arrays))
+
+
+def _word(bits: int, channels: int) -> int:
+    """Return a number for words of ``bits`` bits, at most 4096, of so many ``channels``."""
+    return channels << _WIDTH_BITS | bits
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What stands at a port: words of ``bits`` bits, of a value of so many ``channels``.
+
+    None are those of the graph's ports, which fill up what they don't have.
+    """
+
+    bits: int
+    channels: int | None
+
+    @staticmethod
+    def of(number: int) -> Word:
+        """Return the inverse of ``_word``."""
+        return Word(number & ((1 << _WIDTH_BITS) - 1), number >> _WIDTH_BITS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +87,18 @@ class Model:
     problem: Problem
     names: tuple[str, ...]
     foldings: tuple[tuple[Folding, ...], ...]
+    added: tuple[tuple[Mapping[str, int], ...], ...]
     word_bits: tuple[int, ...]
 
     def foldings_of(self, options: Sequence[int]) -> dict[str, Folding]:
         """Return the folding of each process by the number of its option."""
         pairs = zip(self.names, self.foldings, options[:-1], strict=True)
         return {name: foldings[option] for name, foldings, option in pairs}
+
+    def channels_of(self, options: Sequence[int]) -> dict[str, int]:
+        """Return the groups with more channels than the model's by name, and how many."""
+        pairs = zip(self.added, options[:-1], strict=True)
+        return {name: count for added, o in pairs for name, count in added[o].items()}
 
     def word_bits_of(self, options: Sequence[int]) -> int:
         """Return the width of the ports: what the last variable is."""
@@ -83,9 +119,14 @@ class Formulation:
     _crossings: dict[tuple[Place, int, int, int], Crossing | None] = field(default_factory=dict)
 
     @cached_property
+    def variants(self) -> Variants:
+        """What processes may be with more channels."""
+        return Variants(self.graph)
+
+    @cached_property
     def sites(self) -> dict[str, Site]:
-        """The processes by name, in order."""
-        return {n: site_of(self.graph, node) for n, node in processes_of(self.graph).items()}
+        """The processes by name, in order, as the model gives them."""
+        return {name: variants[0].site for name, variants in self.variants.of.items()}
 
     @cached_property
     def streams(self) -> tuple[Stream, ...]:
@@ -94,19 +135,23 @@ class Formulation:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[IntArray, IntArray]]:
-        """The widths ``[shapes, ports]`` and cycles ``[shapes]`` of each process.
+        """The words ``[shapes, ports]`` and cycles ``[shapes]`` of each process.
 
         Raises ``PlanError`` for a process that is beyond the limits however it is folded.
         """
         import numpy as np
 
         found = {}
-        for name, site in self.sites.items():
-            made = tuple(shapes(site))
+        for name, variants in self.variants.of.items():
+            made = [
+                (tuple(map(_word, widths, variant.channels)), cycles)
+                for variant in variants
+                for _, widths, cycles in shapes(variant.site)
+            ]
             if not made:
-                check_folding(name, site, Folding())
-            _, widths, cycles = zip(*made, strict=True)
-            found[name] = np.array(widths, np.int64), np.array(cycles, np.int64)
+                check_folding(name, self.sites[name], Folding())
+            words, cycles = zip(*made, strict=True)
+            found[name] = np.array(words, np.int64), np.array(cycles, np.int64)
         return found
 
     def place(self, stream: Stream) -> Place:
@@ -122,13 +167,29 @@ class Formulation:
     def _units(self) -> dict[str, int]:
         return {name: unit for unit, group in enumerate(cut(self.graph)) for name in group}
 
-    def crossing(self, stream: Stream, written: int, read: int) -> Crossing | None:
-        """Return what ``stream`` takes with words of these widths; None if they are not legal."""
-        place, frame = self.place(stream), stream.tensor.size * stream.tensor.element.bits
-        key = place, frame, written, read
+    def crossing(self, stream: Stream, written: Word, read: Word) -> Crossing | None:
+        """Return what ``stream`` takes with words such as these; None if they are not legal."""
+        frame = self._frame(stream, written, read)
+        if frame is None:
+            return None
+        key = self.place(stream), frame, written.bits, read.bits
         if key not in self._crossings:
             self._crossings[key] = crossing(*key, self.device)
         return self._crossings[key]
+
+    def _frame(self, stream: Stream, written: Word, read: Word) -> int | None:
+        """Return the bits of an image on ``stream``; None if its ends don't agree on that."""
+        bits, size = stream.tensor.element.bits, stream.tensor.size
+        counts = {word.channels for word in (written, read) if word.channels is not None}
+        if len(counts) > 1:
+            return None
+        channels = self.variants.channels_of(stream.value)
+        wide = sum(size // channels * count if count != channels else size for count in counts)
+        for word in (written, read):
+            is_port = word.channels is None
+            if is_port and transfers(wide, bits, word.bits) > transfers(size, bits, word.bits):
+                return None
+        return wide * bits
 
     def pool(self, name: str, cycles: int) -> Pool:
         """Return what the process ``name`` may be within ``cycles``."""
@@ -136,14 +197,19 @@ class Formulation:
 
         known = self._pools.get(name)
         if known is None or known[0] < cycles:
-            found = tuple(options(self.sites[name], self.device, cycles))
+            found = [
+                (option, number, tuple(map(_word, option.widths, variant.channels)))
+                for number, variant in enumerate(self.variants.of[name])
+                for option in options(variant.site, self.device, cycles)
+            ]
             ports = self.shapes[name][0].shape[1]  # also where there is no option
-            costs = [option.costs for option in found]
+            costs = [option.costs for option, _, _ in found]
             pool = Pool(
-                tuple(option.folding for option in found),
+                tuple(option.folding for option, _, _ in found),
                 np.array(costs, np.int64).reshape(-1, len(fields(Resources))),
-                np.array([option.widths for option in found], np.int64).reshape(-1, ports),
-                np.array([option.cycles for option in found], np.int64),
+                np.array([words for _, _, words in found], np.int64).reshape(-1, ports),
+                np.array([option.cycles for option, _, _ in found], np.int64),
+                np.array([number for _, number, _ in found], np.int64),
             )
             known = self._pools[name] = cycles, pool
         pool = known[1]
@@ -170,17 +236,23 @@ class Formulation:
         found = {}
         for stream in self.streams:
             written, read = self._words(stream, writes=True), self._words(stream, writes=False)
-            place, frame = self.place(stream), stream.tensor.size * stream.tensor.element.bits
-            cycles = {crossing_cycles(place, frame, w, r) for w in written for r in read}
+            place = self.place(stream)
+            cycles = {
+                crossing_cycles(place, frame, w.bits, r.bits)
+                for w in written
+                for r in read
+                for frame in [self._frame(stream, w, r)]
+                if frame is not None
+            }
             name = f"{stream.source or 'the input'} -> {stream.target or 'the output'}"
             found[stream.value] = name, frozenset(c for c in cycles if c is not None)
         return found
 
-    def _words(self, stream: Stream, *, writes: bool) -> tuple[int, ...]:
+    def _words(self, stream: Stream, *, writes: bool) -> tuple[Word, ...]:
         name, port = self.end(stream, writes=writes)
         if name is None:
-            return self.word_bits
-        return tuple(set(self.shapes[name][0][:, port].tolist()))
+            return tuple(Word(bits, None) for bits in self.word_bits)
+        return tuple(map(Word.of, set(self.shapes[name][0][:, port].tolist())))
 
     def end(self, stream: Stream, *, writes: bool) -> tuple[str | None, int]:
         """Return the process at one end of ``stream``, and the place of the port among its own."""
@@ -226,7 +298,7 @@ class _Making:
     links: list[Link] = field(default_factory=list)
     sizes: dict[int, int] = field(default_factory=dict)
     handles: dict[tuple[str | None, int], int] = field(default_factory=dict)
-    words: dict[tuple[str | None, int], tuple[int, ...]] = field(default_factory=dict)
+    words: dict[tuple[str | None, int], tuple[Word, ...]] = field(default_factory=dict)
 
     def add(self, name: str) -> bool:
         """Add a process; return whether it can be anything at all."""
@@ -234,9 +306,9 @@ class _Making:
 
         pool = self.formulation.pool(name, self.cycles)
         pool = pool.where(np.flatnonzero(~pool.costs[:, self.absent].any(axis=1)))
-        columns = [np.unique(column, return_inverse=True) for column in pool.widths.T]
+        columns = [np.unique(column, return_inverse=True) for column in pool.words.T]
         order = np.lexsort([inverse for _, inverse in reversed(columns)])
-        kept = order[~_needless(pool.widths[order], pool.costs[order])]
+        kept = order[~_needless(pool.words[order], pool.costs[order])]
         self.pools[name] = pool.where(kept)
         values: dict[int, IntArray] = {}
         known: dict[bytes, int] = {}
@@ -245,7 +317,7 @@ class _Making:
             handle = known.setdefault(column.tobytes(), len(self.sizes))
             self.handles[name, port] = handle
             self.sizes[handle] = len(words)
-            self.words[name, port] = tuple(words.tolist())
+            self.words[name, port] = tuple(map(Word.of, words.tolist()))
             values[handle] = column
         self.variables.append(Variable(self.pools[name].costs, values))
         return len(kept) > 0
@@ -256,7 +328,8 @@ class _Making:
 
         words = self.formulation.word_bits
         handle = self.handles[_BORDER] = len(self.sizes)
-        self.sizes[handle], self.words[_BORDER] = len(words), words
+        self.sizes[handle] = len(words)
+        self.words[_BORDER] = tuple(Word(bits, None) for bits in words)
         costs = np.zeros((len(words), len(self.absent)), np.int64)
         self.variables.append(Variable(costs, {handle: np.arange(len(words))}))
 
@@ -271,9 +344,9 @@ class _Making:
         written, read = self.words[writer], self.words[reader]
         costs = np.zeros((len(written), len(read), len(self.absent)), np.int64)
         legal = np.zeros((len(written), len(read)), np.bool_)
-        for i, bits in enumerate(written):
+        for i, word in enumerate(written):
             for j, wanted in enumerate(read):
-                crossed = self.formulation.crossing(stream, bits, wanted)
+                crossed = self.formulation.crossing(stream, word, wanted)
                 if crossed is not None and crossed.cycles <= self.cycles:
                     costs[i, j] = crossed.costs
                     legal[i, j] = not costs[i, j, self.absent].any()
@@ -283,11 +356,16 @@ class _Making:
         """Return what was made."""
         problem = Problem(tuple(self.variables), tuple(self.links), self.sizes)
         foldings = tuple(pool.foldings for pool in self.pools.values())
-        return Model(problem, tuple(self.pools), foldings, self.formulation.word_bits)
+        variants = self.formulation.variants.of
+        added = tuple(
+            tuple(variants[name][number].added for number in pool.variants.tolist())
+            for name, pool in self.pools.items()
+        )
+        return Model(problem, tuple(self.pools), foldings, added, self.formulation.word_bits)
 
 
-def _needless(widths: IntArray, costs: IntArray) -> NDArray[np.bool_]:
-    """Return which options take no less of anything than another one with the same ``widths``.
+def _needless(words: IntArray, costs: IntArray) -> NDArray[np.bool_]:
+    """Return which options take no less of anything than another one with the same ``words``.
 
     Those of the same widths lie side by side; of equal ones the first is kept.
     """
@@ -296,7 +374,7 @@ def _needless(widths: IntArray, costs: IntArray) -> NDArray[np.bool_]:
     count = len(costs)
     needless = np.zeros(count, np.bool_)
     for distance in range(1, count):
-        same = (widths[distance:] == widths[:-distance]).all(axis=1)
+        same = (words[distance:] == words[:-distance]).all(axis=1)
         if not same.any():
             break
         first, second = costs[:-distance], costs[distance:]

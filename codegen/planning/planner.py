@@ -20,6 +20,7 @@ from lutloom.codegen.costs.resources import Resources
 from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.folding import WORD_BITS
 from lutloom.codegen.lower import check_lowered
+from lutloom.codegen.padding import laid_out
 from lutloom.codegen.planning.budget import Budget, Planned
 from lutloom.codegen.planning.formulation import Formulation
 from lutloom.codegen.planning.relaxation import Row
@@ -149,13 +150,14 @@ class Planner:
             model.foldings_of(tables.options),
             {},
             model.word_bits_of(tables.options),
+            channels=model.channels_of(tables.options),
         )
         return Chosen(plan, Resources(*tables.total.tolist()), found.bound)
 
     def planned(self, chosen: Chosen) -> Planned:
         """Return a plan with the FIFOs that it needs, and what all of it takes."""
         graph, device = self.formulation.graph, self.budget.device
-        plan = replace(chosen.plan, fifos=fifo_depths(Wiring(graph, chosen.plan)))
+        plan = replace(chosen.plan, fifos=fifo_depths(Wiring(*laid_out(graph, chosen.plan))))
         urams = self._urams_left(chosen)
         plan = in_ultra_rams(graph, plan, urams)
         cost = design_cost(make_design(graph, plan, name="plan"), device)

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from lutloom.boards.device import Device, Family
 from lutloom.codegen import check_plan, folding, lower
 from lutloom.codegen.assembly import make_design
+from lutloom.codegen.channel_groups import channel_groups
 from lutloom.codegen.costs.design import design_cost
 from lutloom.codegen.costs.ports import token_cost
 from lutloom.codegen.costs.resources import Resources, total
 from lutloom.codegen.folding import legal_choices, unfolded_plan
 from lutloom.codegen.kernels.packed import packed_multiplier
+from lutloom.codegen.padding import padded
 from lutloom.codegen.planning import (
     Budget,
     InfeasibleError,
@@ -29,6 +31,7 @@ from lutloom.codegen.planning import (
 )
 from lutloom.codegen.planning.planner import UP_TO_64, Planner
 from lutloom.codegen.planning.rates import Calls
+from lutloom.codegen.planning.variants import candidates
 from lutloom.codegen.streams import processes_of
 from lutloom.core.errors import PlanError
 from lutloom.core.ops import Add
@@ -99,17 +102,27 @@ def foldings(graph: Graph, name: str, device: Device) -> Iterator[Folding]:
                 yield replace(shape, memory=memory, multiplier=multiplier)
 
 
+def every_padding(graph: Graph) -> Iterator[dict[str, int]]:
+    """Yield every choice of channels that the planner looks at."""
+    free = [group for group in channel_groups(graph).values() if group.obstacle is None]
+    for counts in product(*(candidates(group.channels) for group in free)):
+        chosen = zip(free, counts, strict=True)
+        yield {group.name: count for group, count in chosen if count > group.channels}
+
+
 def every_plan(graph: Graph, device: Device, word_bits: tuple[int, ...]) -> Iterator[Plan]:
     start = replace(unfolded_plan(graph), fifos={})
-    choices = [list(foldings(graph, name, device)) for name in processes_of(graph)]
-    for bits, chosen in product(word_bits, product(*choices)):
-        named = dict(zip(processes_of(graph), chosen, strict=True))
-        plan = replace(start, foldings=named, word_bits=bits)
-        try:
-            check_plan(graph, plan)
-        except PlanError:
-            continue
-        yield plan
+    for channels in every_padding(graph):
+        wide = padded(graph, channels)
+        choices = [list(foldings(wide, name, device)) for name in processes_of(wide)]
+        for bits, chosen in product(word_bits, product(*choices)):
+            named = dict(zip(processes_of(graph), chosen, strict=True))
+            plan = replace(start, foldings=named, word_bits=bits, channels=channels)
+            try:
+                check_plan(graph, plan)
+            except PlanError:
+                continue
+            yield plan
 
 
 def taken(graph: Graph, plan: Plan, device: Device) -> tuple[Resources, int]:
