@@ -19,8 +19,8 @@ import torch
 import lutloom
 from lutloom.qat.calibration import calibrate, random_images, variety
 from lutloom.qat.export import export_qonnx
-from lutloom.qat.models.blocks import Bits
-from lutloom.qat.models.cnv import IMAGE, Cnv
+from lutloom.qat.models import build_model
+from lutloom.qat.models.cnv import IMAGE
 
 
 def main(output: Path, width: int, *, csim: bool = True) -> bool:
@@ -30,7 +30,7 @@ def main(output: Path, width: int, *, csim: bool = True) -> bool:
     """
     output.mkdir(parents=True)
     torch.manual_seed(0)
-    model = Cnv(Bits(weights=1, activations=1), width=width)
+    model = build_model("CNV_1W1A", IMAGE, 10, width=width)
     images = random_images(IMAGE, 32)
     pixels = (images / 255).astype(np.float32)
     calibrate(model, pixels)

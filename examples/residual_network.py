@@ -20,8 +20,8 @@ import lutloom
 from lutloom.core.ops import Add
 from lutloom.qat.calibration import calibrate, random_images
 from lutloom.qat.export import export_qonnx
-from lutloom.qat.models.blocks import Bits
-from lutloom.qat.models.resnet8 import IMAGE, ResNet8
+from lutloom.qat.models import build_model
+from lutloom.qat.models.resnet8 import IMAGE
 
 
 def main(output: Path, width: int, *, csim: bool = True) -> bool:
@@ -31,7 +31,7 @@ def main(output: Path, width: int, *, csim: bool = True) -> bool:
     """
     output.mkdir(parents=True)
     torch.manual_seed(0)
-    model = ResNet8(Bits(weights=4, activations=4), width=width)
+    model = build_model("ResNet8_4W4A", IMAGE, 10, width=width)
     images = random_images(IMAGE, 16)
     calibrate(model, (images / 255).astype(np.float32))
 

@@ -32,14 +32,12 @@ from lutloom.qat.brevitas_parts import (
 from lutloom.qat.calibration import calibrate, random_images, variety
 from lutloom.qat.export import export_qonnx
 from lutloom.qat.models.blocks import (
-    activation,
     added,
     block,
     conv1d,
     conv2d,
     joined,
     linear,
-    signed,
 )
 from lutloom.qat.quantizers import (
     channel_weight_quantizer,
@@ -49,6 +47,7 @@ from lutloom.qat.run import values_of
 from lutloom.sim.csim import build as build_simulation
 from lutloom.sim.reference import run
 from tests.engines import check_engine
+from tests.qat.bits import activation, signed, weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,7 +72,7 @@ def conv(
     bits: int = 4, kernel: int | tuple[int, int] = 3, quantize: nn.Module | None = None, **how: int
 ) -> nn.Module:
     """Return a convolution, its batch norm, and ``quantize`` or a ReLU of four bits."""
-    layer = conv2d(CHANNELS, CHANNELS, kernel, bits, **how)
+    layer = conv2d(CHANNELS, CHANNELS, kernel, weights(bits), **how)
     return block(layer, quantize or activation(4))
 
 
@@ -136,7 +135,7 @@ class Joined(nn.Module):
         super().__init__()
         self.first = conv(quantize=first, padding=1)
         self.second = conv(quantize=second, kernel=1)
-        self.both = block(conv2d(2 * CHANNELS, CHANNELS, 3, 4), activation(4))
+        self.both = block(conv2d(2 * CHANNELS, CHANNELS, 3, weights(4)), activation(4))
 
     def forward(self, x: object) -> object:
         return self.both(joined(self.first(x), self.second(x)))
@@ -172,7 +171,7 @@ NETWORKS: Mapping[str, Callable[[], list[nn.Module]]] = {
     "activations of 8 bits": lambda: [signed(8), conv(quantize=activation(8))],
     "stride 2, padded": lambda: [signed(4), conv(stride=2, padding=1)],
     "flatten between convolution and layer": lambda: [
-        signed(4), conv(), nn.Flatten(), block(linear(CHANNELS * 90, 6, 4), activation(4)),
+        signed(4), conv(), nn.Flatten(), block(linear(CHANNELS * 90, 6, weights(4)), activation(4)),
     ],
     "bipolar convolution, stride 2, dilation 2": dilated,
     "kernel that is no square": lambda: [signed(4), conv(kernel=(1, 5))],
@@ -188,7 +187,7 @@ NETWORKS: Mapping[str, Callable[[], list[nn.Module]]] = {
     "activations of 10 bits": lambda: [signed(4), conv(quantize=ten_bits())],
     "uneven padding": lambda: [signed(4), nn.ZeroPad2d((2, 1, 0, 3)), conv()],
     "convolution of a signal": lambda: [
-        signed(4), block(conv1d(CHANNELS, CHANNELS, 3, 4, padding=1), activation(4)),
+        signed(4), block(conv1d(CHANNELS, CHANNELS, 3, weights(4), padding=1), activation(4)),
         nn.MaxPool1d(2),
     ],
     "grouped convolution": lambda: [signed(4), conv(groups=2, padding=1)],
@@ -227,7 +226,7 @@ def made(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     features = nn.Sequential(*NETWORKS[name](), nn.Flatten())
     outputs = features.eval()(torch.zeros(1, *shape))
     width = (outputs if isinstance(outputs, torch.Tensor) else outputs.value).shape[1]
-    model = nn.Sequential(*features, linear(width, 5, 4))
+    model = nn.Sequential(*features, linear(width, 5, weights(4)))
     calibrate(model, floats(integers(shape, 32)))
     return model, shape
 

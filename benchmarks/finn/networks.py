@@ -47,12 +47,12 @@ def _of_tests(name: str) -> Recipe:
 
 
 def _traffic_signs() -> Recipe:
-    from lutloom.qat.models.blocks import Bits
-    from lutloom.qat.models.cnv import Cnv
+    from lutloom.qat.models import build_model
     from tests.qat.networks import Recipe
 
     # 43 classes, and one that nothing is, for the PE of 4
-    return Recipe(lambda: Cnv(Bits(1, 1), classes=44), (3, 32, 32))
+    shape = (3, 32, 32)
+    return Recipe(lambda: build_model("CNV_1W1A", shape, 44), shape)
 
 
 def keyword_layers(classes: int = 12) -> Graph:

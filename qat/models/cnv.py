@@ -13,42 +13,48 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lutloom.qat.models.blocks import (
-    Bits,
-    block,
-    classifier,
-    conv2d,
-    input_quantizer,
-    signed,
-)
+from lutloom.qat.models.blocks import centred, classifier, conv2d_block, input_quantizer
 from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantization import Quantization
 
 IMAGE = (3, 32, 32)
+TIMES = (1, 1, 2, 2, 4, 4)
+"""The channels of each convolution, in those of the first."""
+POOLED = (1, 3)
+"""The convolutions with a pooling behind."""
 
 
 class Cnv(nn.Module):
-    """CNV: (N, 3, 32, 32) float pixels in [0, 1] to (N, classes) logits.
+    """CNV: (N, C, 32, 32) float pixels in [0, 1] to (N, classes) logits.
 
     ``width`` is the number of channels of the first layer; the others keep their ratio to it.
     """
 
-    def __init__(self, bits: Bits, *, classes: int = 10, width: int = 64) -> None:
+    def __init__(
+        self,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = IMAGE,
+        classes: int = 10,
+        *,
+        width: int = 64,
+    ) -> None:
         super().__init__()
         self.quantize_input = input_quantizer()
         self.features = nn.Sequential()
-        channels = IMAGE[0]
-        for number, times in enumerate((1, 1, 2, 2, 4, 4)):
-            layer = conv2d(channels, times * width, 3, bits.weights)
-            self.features.add_module(f"conv{number}", block(layer, signed(bits.activations)))
-            if number in (1, 3):
+        within = quantization.at("features")
+        channels = input_shape[0]
+        for number, times in enumerate(TIMES):
+            name = f"conv{number}"
+            self.features.add_module(name, conv2d_block(within.at(name), channels, times * width))
+            if number in POOLED:
                 self.features.add_module(f"pool{number}", nn.MaxPool2d(2))
             channels = times * width
         self.flatten = nn.Flatten()
-        self.classifier = classifier(channels, 8 * width, classes, bits, signed)
+        self.classifier = classifier(quantization.at("classifier"), channels, 8 * width, classes)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        features = self.features(self.quantize_input(2.0 * pixels - 1.0))
+        features = self.features(self.quantize_input(centred(pixels)))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(features)))
         return logits

@@ -14,13 +14,21 @@ from typing import Any
 import torch
 from torch import nn
 
-from lutloom.qat.models.blocks import Bits, block, conv2d, input_quantizer, joined, signed
+from lutloom.qat.models.blocks import (
+    centred,
+    conv2d,
+    conv2d_block,
+    input_quantizer,
+    joined,
+    signed,
+)
+from lutloom.qat.quantization import ActivationKind, ActivationSpec, Quantization
 from lutloom.qat.run import values_of
 
 IMAGE = (3, 96, 96)
 _ANCHORS, _BOX = 3, 5
 _SLOPE = 0.1
-_END_BITS = 8
+_END = ActivationSpec(ActivationKind.SIGNED, 8)
 # The largest value of the upsampled features: no multiple of that of those they are joined to.
 _OTHER = 0.7
 
@@ -34,29 +42,37 @@ class Detector(nn.Module):
     """
 
     def __init__(
-        self, bits: Bits, *, joined: bool = False, classes: int = 2, width: int = 8
+        self,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = IMAGE,
+        classes: int = 2,
+        *,
+        joined: bool = False,
+        width: int = 8,
     ) -> None:
         super().__init__()
         self.is_joined = joined
         self.quantize_input = input_quantizer()
         self.pool = nn.MaxPool2d(2)
         self.down = nn.ModuleList()
-        channels = IMAGE[0]
+        channels = input_shape[0]
         for number in range(4):
-            self.down.append(_leaky(channels, width << number, 3, bits))
+            within = quantization.at(f"down.{number}")
+            self.down.append(_leaky(within, channels, width << number, 3))
             channels = width << number
-        self.coarse = _leaky(channels, 2 * channels, 3, bits)
-        self.narrow = _leaky(2 * channels, channels // 2, 1, bits)
+        self.coarse = _leaky(quantization.at("coarse"), channels, 2 * channels, 3)
+        self.narrow = _leaky(quantization.at("narrow"), 2 * channels, channels // 2, 1)
         self.repeat = nn.Upsample(scale_factor=2, mode="nearest")
-        self.lateral = _leaky(channels // 2, channels // 4, 1, bits, limit=_OTHER)
-        self.fine = _leaky(channels + channels // 4, channels, 3, bits)
+        lateral = quantization.at("lateral")
+        self.lateral = _leaky(lateral, channels // 2, channels // 4, 1, limit=_OTHER)
+        self.fine = _leaky(quantization.at("fine"), channels + channels // 4, channels, 3)
         outputs = _ANCHORS * (_BOX + classes)
-        self.coarse_boxes = _boxes(channels // 2, outputs, bits)
-        self.fine_boxes = _boxes(channels, outputs, bits)
+        self.coarse_boxes = _boxes(quantization.at("coarse_boxes"), channels // 2, outputs)
+        self.fine_boxes = _boxes(quantization.at("fine_boxes"), channels, outputs)
 
     def forward(self, pixels: torch.Tensor) -> Any:  # noqa: ANN401 (one tensor, or two)
         """Return the predictions of a batch."""
-        x: Any = self.quantize_input(2.0 * pixels - 1.0)
+        x: Any = self.quantize_input(centred(pixels))
         for layer in self.down:
             passed = layer(x)
             x = self.pool(passed)
@@ -70,16 +86,18 @@ class Detector(nn.Module):
 
 
 def _leaky(
-    channels: int, outputs: int, kernel: int, bits: Bits, *, limit: float = 1.0
+    quantization: Quantization, channels: int, outputs: int, kernel: int, *, limit: float = 1.0
 ) -> nn.Sequential:
-    layer = conv2d(channels, outputs, kernel, bits.weights, padding=kernel // 2)
+    weights = quantization.at("layer").weights
+    layer = conv2d(channels, outputs, kernel, weights, padding=kernel // 2)
     sequence = nn.Sequential()
     sequence.add_module("layer", layer)
     sequence.add_module("norm", nn.BatchNorm2d(outputs))
     sequence.add_module("relu", nn.LeakyReLU(_SLOPE))
-    sequence.add_module("quantize", signed(bits.activations, limit))
+    spec = quantization.at("quantize").activations
+    sequence.add_module("quantize", signed(spec, outputs, limit=limit))
     return sequence
 
 
-def _boxes(channels: int, outputs: int, bits: Bits) -> nn.Sequential:
-    return block(conv2d(channels, outputs, 1, bits.weights), signed(_END_BITS))
+def _boxes(quantization: Quantization, channels: int, outputs: int) -> nn.Sequential:
+    return conv2d_block(quantization, channels, outputs, 1, quantizer=signed(_END))

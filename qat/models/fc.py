@@ -1,76 +1,77 @@
-"""logits = norm(W_n q(bn(... q(bn(W_1 q(2 x - 1)))))): the fully connected nets of BNN-PYNQ.
+"""logits = norm(W_n q(bn(... q(bn(W_1 q(2 x - 1)))))): fully connected nets.
 
-Pixels x in [0, 1] are moved to [-1, 1] and quantized inside the model; each hidden layer is a
+Inputs x in [0, 1] are moved to [-1, 1] and quantized inside the model; each hidden layer is a
 product without bias, a batch normalization and a quantizer; the last product is followed by one
 normalization for the whole tensor, which keeps the order of the logits.
 
-Reference: Umuroglu et al., FINN: A Framework for Fast, Scalable Binarized Neural Network
-Inference, FPGA 2017; the variants with two bits are those of Brevitas' examples.
+TFC, SFC and LFC of BNN-PYNQ are three hidden layers of 64, 256 and 1024 neurons, on inputs of as
+few bits as the activations. References: Umuroglu et al., FINN: A Framework for Fast, Scalable
+Binarized Neural Network Inference, FPGA 2017; the variants with two bits are those of Brevitas'
+examples. Others of this form: keywords in 490 features (FINN's example, three layers of 256),
+attacks in 593 bits of a network's flows (UNSW-NB15, FINN's cybersecurity example, three layers of
+64), jets of particles in 16 features (Duarte et al., Fast inference of deep neural networks in
+FPGAs for particle physics, JINST 2018: 64, 32 and 32 neurons).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import torch
 from torch import nn
 
-from lutloom.qat.brevitas_parts import QuantIdentity, QuantLinear
+from lutloom.qat.models.blocks import centred, input_quantizer, linear, signed
 from lutloom.qat.models.norm import TensorNorm
-from lutloom.qat.quantizers import activation_quantizer, weight_quantizer
-
-
-@dataclass(frozen=True, slots=True)
-class FcSpec:
-    """A fully connected net: neurons of each hidden layer, bits of weights and activations.
-
-    The input is quantized to the bits of the activations. ``dropout`` is the probability that a
-    value between two layers is zero in a training step; it leaves no trace in the trained net.
-    """
-
-    hidden: tuple[int, ...]
-    weight_bits: int
-    activation_bits: int
-    dropout: float = 0.0
+from lutloom.qat.quantization import Quantization
+from lutloom.qat.quantizers import activation
 
 
 class FullyConnected(nn.Module):
-    """The net of an :class:`FcSpec`: (N, C, H, W) float pixels in [0, 1] to (N, classes) logits."""
+    """(N, ...) floats in [0, 1], flattened, to (N, classes) logits.
 
-    def __init__(self, spec: FcSpec, input_shape: tuple[int, ...], classes: int) -> None:
+    ``hidden`` are the neurons of each hidden layer. ``dropout`` is the probability that a value
+    between two layers is zero in a training step; it leaves no trace in the trained net. The input
+    has ``input_bits``, in fixed point; 0 is as many as an activation, symmetric around zero. With
+    ``signed_input`` it is in [-1, 1) from the start.
+    """
+
+    def __init__(
+        self,
+        quantization: Quantization,
+        input_shape: tuple[int, ...],
+        classes: int,
+        *,
+        hidden: tuple[int, ...] = (64, 64, 64),
+        dropout: float = 0.0,
+        input_bits: int = 0,
+        signed_input: bool = False,
+    ) -> None:
         super().__init__()
+        self.signed_input = signed_input
         self.flatten = nn.Flatten()
-        self.quantize_input = _quantizer(spec)
+        self.quantize_input = (
+            input_quantizer(input_bits)
+            if input_bits
+            else signed(quantization.at("quantize_input").activations)
+        )
         self.layers = nn.Sequential()
+        within = quantization.at("layers")
         width = prod(input_shape)
-        for number, neurons in enumerate(spec.hidden):
-            self.layers.add_module(f"linear{number}", _linear(spec, width, neurons))
+        for number, neurons in enumerate(hidden):
+            weights = within.at(f"linear{number}").weights
+            self.layers.add_module(f"linear{number}", linear(width, neurons, weights))
             self.layers.add_module(f"norm{number}", nn.BatchNorm1d(neurons))
-            self.layers.add_module(f"quantize{number}", _quantizer(spec))
-            if spec.dropout > 0:
-                self.layers.add_module(f"dropout{number}", nn.Dropout(spec.dropout))
+            spec = within.at(f"quantize{number}").activations
+            self.layers.add_module(f"quantize{number}", activation(spec, neurons, dimensions=0))
+            if dropout > 0:
+                self.layers.add_module(f"dropout{number}", nn.Dropout(dropout))
             width = neurons
-        self.layers.add_module(f"linear{len(spec.hidden)}", _linear(spec, width, classes))
+        last = f"linear{len(hidden)}"
+        self.layers.add_module(last, linear(width, classes, within.at(last).weights))
         self.norm = TensorNorm()
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        centred = 2.0 * self.flatten(pixels) - 1.0
-        logits: torch.Tensor = self.norm(self.layers(self.quantize_input(centred)))
+        values = centred(self.flatten(x), signed_input=self.signed_input)
+        logits: torch.Tensor = self.norm(self.layers(self.quantize_input(values)))
         return logits
-
-
-def _quantizer(spec: FcSpec) -> nn.Module:
-    module: nn.Module = QuantIdentity(act_quant=activation_quantizer(spec.activation_bits))
-    return module
-
-
-def _linear(spec: FcSpec, inputs: int, outputs: int) -> nn.Module:
-    layer: nn.Module = QuantLinear(
-        inputs, outputs, bias=False, weight_quant=weight_quantizer(spec.weight_bits)
-    )
-    # over the quantizer's whole range, so that every level occurs from the start
-    weight = layer.get_parameter("weight")
-    nn.init.uniform_(weight, -1.0, 1.0)
-    return layer

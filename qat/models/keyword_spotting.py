@@ -14,51 +14,57 @@ from torch import nn
 
 from lutloom.qat.brevitas_parts import TruncAvgPool2d
 from lutloom.qat.models.blocks import (
-    Bits,
-    activation,
-    block,
-    conv2d,
+    centred,
+    conv2d_block,
     depthwise_separable,
     input_quantizer,
     linear,
 )
 from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantization import Quantization
 
 FRAMES = (1, 49, 10)
-_BLOCKS = 4
 
 
 class KeywordSpotting(nn.Module):
-    """DS-CNN: (N, 1, frames, coefficients) floats in [-1, 1) to (N, classes) logits.
+    """DS-CNN: (N, C, frames, coefficients) floats in [0, 1] to (N, classes) logits.
 
-    ``width`` is the number of channels of each convolution.
+    ``width`` is the number of channels of each convolution, ``blocks`` that of the separable ones.
+    With ``signed_input`` the input is in [-1, 1) from the start.
     """
 
     def __init__(
         self,
-        bits: Bits,
-        *,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = FRAMES,
         classes: int = 12,
+        *,
         width: int = 64,
-        frames: tuple[int, int, int] = FRAMES,
+        blocks: int = 4,
+        signed_input: bool = False,
     ) -> None:
         super().__init__()
+        self.signed_input = signed_input
         self.quantize_input = input_quantizer()
         # left, right, above, below
         self.pad = nn.ZeroPad2d((1, 1, 4, 5))
-        size = ((frames[1] + 9 - 10) // 2 + 1, (frames[2] + 2 - 4) // 2 + 1)
+        channels, frames, coefficients = input_shape
+        size = ((frames + 9 - 10) // 2 + 1, (coefficients + 2 - 4) // 2 + 1)
         self.features = nn.Sequential()
-        layer = conv2d(frames[0], width, (10, 4), bits.weights, stride=2)
-        self.features.add_module("conv0", block(layer, activation(bits.activations)))
-        for number in range(1, 1 + _BLOCKS):
-            self.features.add_module(f"conv{number}", depthwise_separable(width, width, bits))
+        within = quantization.at("features")
+        first = conv2d_block(within.at("conv0"), channels, width, (10, 4), stride=2)
+        self.features.add_module("conv0", first)
+        for number in range(1, 1 + blocks):
+            name = f"conv{number}"
+            self.features.add_module(name, depthwise_separable(within.at(name), width, width))
         self.mean = TruncAvgPool2d(size, bit_width=8)
         self.flatten = nn.Flatten()
-        self.classifier = linear(width, classes, bits.weights)
+        self.classifier = linear(width, classes, quantization.at("classifier").weights)
         self.norm = TensorNorm()
 
     def forward(self, coefficients: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        features = self.features(self.pad(self.quantize_input(coefficients)))
+        values = centred(coefficients, signed_input=self.signed_input)
+        features = self.features(self.pad(self.quantize_input(values)))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(self.mean(features))))
         return logits

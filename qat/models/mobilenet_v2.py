@@ -17,16 +17,18 @@ import torch
 from torch import nn
 
 from lutloom.qat.models.blocks import (
-    Bits,
-    activation,
+    EIGHT_BITS,
+    Quantizer,
     added,
-    block,
-    conv2d,
+    centred,
+    conv2d_block,
     input_quantizer,
     linear,
     signed,
+    signed_up_to,
 )
 from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantization import Quantization
 
 IMAGE = (3, 224, 224)
 STAGES = (
@@ -40,7 +42,6 @@ STAGES = (
 )
 """Of each stage its expansion, its channels, its blocks, and the stride of the first of them."""
 
-_END_BITS = 8
 # The largest value of a branch that doesn't share its quantizer: no multiple of that of the sum.
 _BRANCH = 0.73
 
@@ -54,9 +55,9 @@ class InvertedResidual(nn.Module):
 
     def __init__(
         self,
+        quantization: Quantization,
         channels: int,
         outputs: int,
-        bits: Bits,
         residual: nn.Module,
         *,
         expansion: int = 6,
@@ -66,17 +67,20 @@ class InvertedResidual(nn.Module):
         super().__init__()
         self.is_added = stride == 1 and channels == outputs
         self.quantize = residual
-        end = residual
+        end: Quantizer | nn.Module = residual
         if self.is_added and not shared:
-            end = signed(bits.activations, _BRANCH)
+            end = signed_up_to(_BRANCH)
         width = expansion * channels
+        within = quantization.at("branch")
         self.branch = nn.Sequential()
         if expansion > 1:
-            widen = conv2d(channels, width, 1, bits.weights)
-            self.branch.add_module("widen", block(widen, activation(bits.activations)))
-        each = conv2d(width, width, 3, bits.weights, stride=stride, padding=1, groups=width)
-        self.branch.add_module("filter", block(each, activation(bits.activations)))
-        self.branch.add_module("narrow", block(conv2d(width, outputs, 1, bits.weights), end))
+            self.branch.add_module("widen", conv2d_block(within.at("widen"), channels, width, 1))
+        each = conv2d_block(
+            within.at("filter"), width, width, stride=stride, padding=1, groups=width
+        )
+        self.branch.add_module("filter", each)
+        narrow = conv2d_block(within.at("narrow"), width, outputs, 1, quantizer=end)
+        self.branch.add_module("narrow", narrow)
 
     def forward(self, x: Any) -> Any:  # noqa: ANN401 (Brevitas' tensor of a quantizer)
         """Return the narrow end, or the quantized sum."""
@@ -85,7 +89,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """MobileNet-v2: (N, 3, image, image) float pixels in [0, 1] to (N, classes) logits.
+    """MobileNet-v2: (N, C, image, image) float pixels in [0, 1] to (N, classes) logits.
 
     ``alpha`` scales all numbers of channels; ``image`` is a multiple of all strides, 32. The narrow
     tensors have as many bits as the other activations. ``last_width`` is the number of channels in
@@ -94,45 +98,50 @@ class MobileNetV2(nn.Module):
 
     def __init__(
         self,
-        bits: Bits,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = IMAGE,
+        classes: int = 1000,
         *,
         shared: bool = True,
         alpha: float = 1.0,
-        image: int = IMAGE[1],
-        classes: int = 1000,
         last_width: int = 1280,
         stages: tuple[tuple[int, int, int, int], ...] = STAGES,
     ) -> None:
         super().__init__()
+        quantization = quantization.or_else(
+            {"features.conv0": EIGHT_BITS, "classifier": EIGHT_BITS}
+        )
         self.quantize_input = input_quantizer()
         self.features = nn.Sequential()
+        within = quantization.at("features")
         channels = round(32 * alpha)
-        first = conv2d(IMAGE[0], channels, 3, _END_BITS, stride=2, padding=1)
-        self.features.add_module("conv0", block(first, activation(bits.activations)))
+        first = conv2d_block(within.at("conv0"), input_shape[0], channels, stride=2, padding=1)
+        self.features.add_module("conv0", first)
         for stage, (expansion, width, blocks, stride) in enumerate(stages):
-            residual = signed(bits.activations)
+            residual = signed(within.at(f"block{stage}0").at("quantize").activations)
             for number in range(blocks):
+                name = f"block{stage}{number}"
                 module = InvertedResidual(
+                    within.at(name),
                     channels,
                     round(width * alpha),
-                    bits,
                     residual,
                     expansion=expansion,
                     stride=stride if number == 0 else 1,
                     shared=shared,
                 )
-                self.features.add_module(f"block{stage}{number}", module)
+                self.features.add_module(name, module)
                 channels = round(width * alpha)
         outputs = round(last_width * max(alpha, 1.0))
-        last = block(conv2d(channels, outputs, 1, bits.weights), activation(bits.activations))
+        last = conv2d_block(within.at("last"), channels, outputs, 1)
         self.features.add_module("last", last)
-        self.mean = nn.AvgPool2d(image // (2 * prod(stage[-1] for stage in stages)))
+        self.mean = nn.AvgPool2d(input_shape[1] // (2 * prod(stage[-1] for stage in stages)))
         self.flatten = nn.Flatten()
-        self.classifier = linear(outputs, classes, _END_BITS)
+        self.classifier = linear(outputs, classes, quantization.at("classifier").weights)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        features = self.features(self.quantize_input(2.0 * pixels - 1.0))
+        features = self.features(self.quantize_input(centred(pixels)))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(self.mean(features))))
         return logits

@@ -1,50 +1,144 @@
-"""Names of models and what they stand for."""
+"""Models by name: a family and the bits of weights and activations, as in ``CNV_1W1A``."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from lutloom.qat.errors import TrainingError
-from lutloom.qat.models.fc import FcSpec, FullyConnected
+from lutloom.qat.models.families import FAMILIES
+from lutloom.qat.quantization import Quantization
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
-_HIDDEN = {"TFC": (64, 64, 64), "SFC": (256, 256, 256), "LFC": (1024, 1024, 1024)}
-# wide nets have capacity to spare, the tiny one has not
-_DROPOUT = {"TFC": 0.0, "SFC": 0.1, "LFC": 0.2}
-_BITS = {"1W1A": (1, 1), "1W2A": (1, 2), "2W2A": (2, 2)}
+    from lutloom.qat.models.family import Family, Given
 
-_SPECS = {
-    f"{size}_{bits}": FcSpec(_HIDDEN[size], weights, activations, _DROPOUT[size])
-    for size in _HIDDEN
-    for bits, (weights, activations) in _BITS.items()
-}
+_NAME = re.compile(r"(.+?)([1-8])W([1-8])A")
+
+
+def families() -> Mapping[str, Family]:
+    """Return the families by name."""
+    return FAMILIES
 
 
 def model_names() -> tuple[str, ...]:
-    """Return the names that :func:`build_model` knows."""
-    return tuple(_SPECS)
+    """Return a name for each family and its usual bits; :func:`build_model` knows others too."""
+    return tuple(_spelled(family, bits) for family in FAMILIES.values() for bits in family.bits)
+
+
+def parse_name(name: str) -> tuple[Family, tuple[int, int]]:
+    """Return the family of ``name`` and the bits of weights and activations that it says.
+
+    Capitals and separators are free: ``ResNet-18 4w4a`` is ``RESNET18_4W4A``. Bits are 1 to 8, or
+    left out for the family's usual ones. Raises :class:`TrainingError` if there is no such model.
+    """
+    key = _key(name)
+    known = {_key(family): family for family in FAMILIES}
+    if key in known:
+        family = FAMILIES[known[key]]
+        return family, family.bits[0]
+    match = _NAME.fullmatch(key)
+    if match and match[1] in known:
+        return FAMILIES[known[match[1]]], (int(match[2]), int(match[3]))
+    names = {_key(other): other for other in (*model_names(), *FAMILIES)}
+    close = get_close_matches(key, names, n=1)
+    nearest = f" (did you mean {names[close[0]]}?)" if close else ""
+    raise TrainingError(
+        f"there is no model {name!r}{nearest}: use one of {', '.join(FAMILIES)}, with 1 to 8 bits "
+        "for weights and for activations if you like, as in TFC_1W2A"
+    )
 
 
 def canonical_name(name: str) -> str:
-    """Return the registered spelling of ``name``: ``tfc-1w1a`` is ``TFC_1W1A``.
+    """Return the registered spelling of ``name``: ``tfc-1w1a`` is ``TFC_1W1A``, so is ``tfc``.
 
     Raises :class:`TrainingError` if there is no such model.
     """
-    spelled = name.strip().upper().replace("-", "_")
-    if spelled in _SPECS:
-        return spelled
-    close = get_close_matches(spelled, _SPECS, n=1)
-    nearest = f" (did you mean {close[0]}?)" if close else ""
-    raise TrainingError(f"there is no model {name!r}{nearest}: use one of {', '.join(_SPECS)}")
+    return _spelled(*parse_name(name))
 
 
-def build_model(name: str, input_shape: tuple[int, ...], classes: int) -> nn.Module:
-    """Return the untrained model ``name`` for images of ``input_shape`` (C, H, W).
+def default_quantization(name: str) -> Quantization:
+    """Return what the bits of ``name`` mean in its family.
 
-    It takes (N, C, H, W) float pixels in [0, 1] and returns (N, classes) logits. Its weights are
-    drawn from torch's global generator. Raises :class:`TrainingError` if there is no such model.
+    Raises :class:`TrainingError` if there is no such model.
     """
-    return FullyConnected(_SPECS[canonical_name(name)], input_shape, classes)
+    family, bits = parse_name(name)
+    return family.quantization(*bits)
+
+
+def build_model(
+    name: str,
+    input_shape: tuple[int, ...],
+    classes: int,
+    quantization: Quantization | None = None,
+    **options: Given,
+) -> nn.Module:
+    """Return the untrained model ``name`` for inputs of ``input_shape``, images (C, H, W).
+
+    It takes (N, *input_shape) floats in [0, 1] and returns (N, classes) logits; if its task is
+    reconstruction, what it makes of its input. ``quantization`` takes the place of what the name
+    says. ``options`` are those of the family. Weights are drawn from torch's global generator.
+
+    Raises :class:`TrainingError` if there is no such model, it has no such options, can't be built
+    for that shape, or has no layer that an override of ``quantization`` names.
+    """
+    family, bits = parse_name(name)
+    if not family.shapes.fits(input_shape):
+        others = [other.name for other in FAMILIES.values() if other.shapes.fits(input_shape)]
+        raise TrainingError(
+            f"{family.name} takes {family.shapes}, not "
+            f"{' x '.join(map(str, input_shape))}: use {', '.join(others)}, or other data"
+        )
+    values = {option: family.value(option, given) for option, given in options.items()}
+    asked = _recorded(quantization if quantization is not None else family.quantization(*bits))
+    model = family.build(asked, input_shape, classes, **values)
+    _check_overrides(family, asked)
+    return model
+
+
+@dataclass(frozen=True)
+class _Recorded(Quantization):
+    """A quantization that keeps the names that it was asked for."""
+
+    names: list[str] = field(default_factory=list, compare=False)
+
+    def at(self, name: str) -> Quantization:
+        here = super().at(name)
+        self.names.append(here.prefix)
+        return here
+
+
+def _recorded(quantization: Quantization) -> _Recorded:
+    return _Recorded(
+        quantization.weights,
+        quantization.activations,
+        quantization.weight_overrides,
+        quantization.activation_overrides,
+        quantization.prefix,
+    )
+
+
+def _check_overrides(family: Family, asked: _Recorded) -> None:
+    """Refuse an override that no layer heeds."""
+    for pattern in (*asked.weight_overrides, *asked.activation_overrides):
+        if not any(fnmatchcase(name, pattern) for name in asked.names):
+            close = get_close_matches(pattern, asked.names, n=3)
+            nearest = f", such as {', '.join(close)}" if close else ""
+            raise TrainingError(
+                f"{family.name} has no layer {pattern!r} with a quantization of its own: use "
+                f"names of its modules{nearest}"
+            )
+
+
+def _spelled(family: Family, bits: tuple[int, int]) -> str:
+    return f"{family.name}_{bits[0]}W{bits[1]}A"
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).upper()

@@ -1,4 +1,4 @@
-"""ResNet-18 on images of 32x32: eight blocks of two 3x3 convolutions, with a sum around each.
+"""ResNet-18 on small images: eight blocks of two 3x3 convolutions, with a sum around each.
 
 A sum is quantized behind a ReLU. As in Brevitas' example, its branches are unsigned and have one
 quantizer between them, that of the sum in front or of the 1x1 convolution which replaces it where
@@ -19,20 +19,23 @@ from torch import nn
 
 from lutloom.qat.brevitas_parts import TruncAdaptiveAvgPool2d
 from lutloom.qat.models.blocks import (
-    Bits,
-    activation,
+    EIGHT_BITS,
+    Quantizer,
     added,
-    block,
-    conv2d,
+    centred,
+    conv2d_block,
     input_quantizer,
     linear,
-    signed,
+    reaching,
+    signed_up_to,
 )
 from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantization import Quantization
+from lutloom.qat.quantizers import activation
 
 IMAGE = (3, 32, 32)
 _STAGES, _BLOCKS = (1, 2, 4, 8), 2
-_END_BITS = 8
+_MEAN_BITS = 8
 # Largest values of branches that don't share a quantizer: no multiples of one another, and no ties
 # all the time, as round ones would make.
 _BRANCH, _SHORTCUT = 0.73, 1.37
@@ -42,15 +45,15 @@ class BasicBlock(nn.Module):
     """y = relu(q(w2 * q(w1 * x)) + x): (N, channels, H, W) to (N, outputs, H / stride, ...).
 
     ``shared`` is the quantizer of ``x``, and becomes that of the branch, unless ``x`` goes through
-    a convolution first: then it is the one behind that. With None each has its own. ``limit`` is
-    the largest value of the result.
+    a convolution first: then it is the one behind that. With None each has its own. ``limit`` is a
+    factor of the largest value of the result.
     """
 
     def __init__(
         self,
+        quantization: Quantization,
         channels: int,
         outputs: int,
-        bits: Bits,
         *,
         stride: int = 1,
         shared: nn.Module | None = None,
@@ -58,16 +61,27 @@ class BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.shortcut: nn.Module = nn.Identity()
-        branch = shared if shared is not None else signed(bits.activations, _BRANCH)
+        branch: Quantizer | nn.Module = signed_up_to(_BRANCH) if shared is None else shared
         if stride > 1 or channels != outputs:
-            end = signed(bits.activations, _SHORTCUT)
+            shortcut = conv2d_block(
+                quantization.at("shortcut"),
+                channels,
+                outputs,
+                1,
+                stride=stride,
+                quantizer=activation if shared is not None else signed_up_to(_SHORTCUT),
+            )
             if shared is not None:
-                end = branch = activation(bits.activations)
-            self.shortcut = block(conv2d(channels, outputs, 1, bits.weights, stride=stride), end)
-        first = conv2d(channels, outputs, 3, bits.weights, stride=stride, padding=1)
-        self.conv0 = block(first, activation(bits.activations))
-        self.conv1 = block(conv2d(outputs, outputs, 3, bits.weights, padding=1), branch)
-        self.quantize = activation(bits.activations, limit=limit)
+                branch = shortcut.get_submodule("quantize")
+            self.shortcut = shortcut
+        self.conv0 = conv2d_block(
+            quantization.at("conv0"), channels, outputs, stride=stride, padding=1
+        )
+        self.conv1 = conv2d_block(
+            quantization.at("conv1"), outputs, outputs, padding=1, quantizer=branch
+        )
+        end = quantization.at("quantize").activations
+        self.quantize = activation(reaching(end, limit), outputs)
 
     def forward(self, x: Any) -> Any:  # noqa: ANN401 (Brevitas' tensor of a quantizer)
         """Return the quantized sum."""
@@ -75,44 +89,52 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """ResNet-18: (N, 3, 32, 32) float pixels in [0, 1] to (N, classes) logits.
+    """ResNet-18: (N, C, H, W) float pixels in [0, 1] to (N, classes) logits.
 
     ``width`` is the number of channels of the first layer; the others keep their ratio to it.
     ``shared`` says whether the branches of a sum share a quantizer.
     """
 
     def __init__(
-        self, bits: Bits, *, shared: bool = True, classes: int = 10, width: int = 64
+        self,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = IMAGE,
+        classes: int = 10,
+        *,
+        shared: bool = True,
+        width: int = 64,
     ) -> None:
         super().__init__()
+        quantization = quantization.or_else({"conv0": EIGHT_BITS, "classifier": EIGHT_BITS})
         self.quantize_input = input_quantizer()
-        first = conv2d(IMAGE[0], width, 3, _END_BITS, padding=1)
-        end: nn.Module = activation(bits.activations)
-        self.conv0 = block(first, end)
+        self.conv0 = conv2d_block(quantization.at("conv0"), input_shape[0], width, padding=1)
+        end = self.conv0.get_submodule("quantize")
         self.blocks = nn.Sequential()
+        within = quantization.at("blocks")
         channels = width
         for stage, times in enumerate(_STAGES):
             outputs = times * width
             for number in range(_BLOCKS):
+                name = f"block{stage}{number}"
                 module = BasicBlock(
+                    within.at(name),
                     channels,
                     outputs,
-                    bits,
                     stride=2 if stage > 0 and number == 0 else 1,
                     shared=end if shared else None,
                     # Two unsigned values of one quantizer add up to nearly twice as much; with
                     # twice as much, every second sum would be a tie.
                     limit=1.9 ** (number + 1) if shared else 1.0,
                 )
-                self.blocks.add_module(f"block{stage}{number}", module)
+                self.blocks.add_module(name, module)
                 channels, end = outputs, module.quantize
-        self.mean = TruncAdaptiveAvgPool2d(1, bit_width=_END_BITS)
+        self.mean = TruncAdaptiveAvgPool2d(1, bit_width=_MEAN_BITS)
         self.flatten = nn.Flatten()
-        self.classifier = linear(channels, classes, _END_BITS)
+        self.classifier = linear(channels, classes, quantization.at("classifier").weights)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        features = self.blocks(self.conv0(self.quantize_input(2.0 * pixels - 1.0)))
+        features = self.blocks(self.conv0(self.quantize_input(centred(pixels))))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(self.mean(features))))
         return logits

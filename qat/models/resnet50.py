@@ -11,27 +11,29 @@ the 3x3 convolutions as in torchvision; quantized, the ResNet-50 of finn-example
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from lutloom.qat.models.blocks import (
-    Bits,
-    activation,
+    EIGHT_BITS,
     added,
-    block,
-    conv2d,
+    centred,
+    conv2d_block,
     input_quantizer,
     linear,
     signed,
 )
 from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantization import ActivationKind, ActivationSpec, Quantization
+from lutloom.qat.quantizers import activation
 
 IMAGE = (3, 224, 224)
 _STAGES = (3, 4, 6, 3)
 _EXPANSION = 4
-_END_BITS, _RESIDUAL_BITS = 8, 4
+_RESIDUAL_BITS = 4
 # Largest values of branches that don't share a quantizer: no multiples of one another, and no ties
 # all the time, as round ones would make.
 _BRANCH, _SHORTCUT = 0.93, 1.07
@@ -45,9 +47,9 @@ class Bottleneck(nn.Module):
 
     def __init__(
         self,
+        quantization: Quantization,
         channels: int,
         width: int,
-        bits: Bits,
         residual: nn.Module,
         *,
         stride: int = 1,
@@ -55,20 +57,27 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         outputs = _EXPANSION * width
-        self.narrow = activation(bits.activations)
+        self.narrow = activation(quantization.at("narrow").activations, channels)
         self.is_projected = channels != outputs or stride > 1
         self.shortcut: nn.Module = nn.Identity()
         if self.is_projected:
-            end = residual if shared else signed(_RESIDUAL_BITS, _SHORTCUT)
-            self.shortcut = block(conv2d(channels, outputs, 1, bits.weights, stride=stride), end)
-        middle = conv2d(width, width, 3, bits.weights, stride=stride, padding=1)
-        end = residual if shared else signed(_RESIDUAL_BITS, _BRANCH)
+            self.shortcut = conv2d_block(
+                quantization.at("shortcut"),
+                channels,
+                outputs,
+                1,
+                stride=stride,
+                quantizer=residual if shared else _residual(_SHORTCUT),
+            )
+        within = quantization.at("branch")
+        # made before its neighbours: random weights are drawn in this order
+        middle = conv2d_block(within.at("conv1"), width, width, stride=stride, padding=1)
         self.branch = nn.Sequential()
-        self.branch.add_module(
-            "conv0", block(conv2d(channels, width, 1, bits.weights), activation(bits.activations))
-        )
-        self.branch.add_module("conv1", block(middle, activation(bits.activations)))
-        self.branch.add_module("conv2", block(conv2d(width, outputs, 1, bits.weights), end))
+        self.branch.add_module("conv0", conv2d_block(within.at("conv0"), channels, width, 1))
+        self.branch.add_module("conv1", middle)
+        end = residual if shared else _residual(_BRANCH)
+        last = conv2d_block(within.at("conv2"), width, outputs, 1, quantizer=end)
+        self.branch.add_module("conv2", last)
         self.quantize = residual
 
     def forward(self, x: Any) -> Any:  # noqa: ANN401 (Brevitas' tensor of a quantizer)
@@ -79,7 +88,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """ResNet-50: (N, 3, image, image) float pixels in [0, 1] to (N, classes) logits.
+    """ResNet-50: (N, C, image, image) float pixels in [0, 1] to (N, classes) logits.
 
     ``width`` is the number of channels of the first layer; the others keep their ratio to it.
     ``image`` is a multiple of 32. ``shared`` says whether the branches of a sum share a quantizer.
@@ -87,42 +96,59 @@ class ResNet50(nn.Module):
 
     def __init__(
         self,
-        bits: Bits,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = IMAGE,
+        classes: int = 1000,
         *,
         shared: bool = True,
-        classes: int = 1000,
         width: int = 64,
-        image: int = IMAGE[1],
     ) -> None:
         super().__init__()
+        quantization = quantization.or_else({"conv0": EIGHT_BITS, "classifier": EIGHT_BITS})
         self.quantize_input = input_quantizer()
-        first = conv2d(IMAGE[0], width, 7, _END_BITS, stride=2, padding=3)
-        self.conv0 = block(first, signed(_RESIDUAL_BITS))
+        self.conv0 = conv2d_block(
+            quantization.at("conv0"),
+            input_shape[0],
+            width,
+            7,
+            stride=2,
+            padding=3,
+            quantizer=_residual(),
+        )
         self.pool = nn.MaxPool2d(3, 2, 1)
         self.blocks = nn.Sequential()
+        within = quantization.at("blocks")
         channels = width
         for stage, blocks in enumerate(_STAGES):
-            residual = signed(_RESIDUAL_BITS)
+            residual = _residual()
             for number in range(blocks):
+                name = f"block{stage}{number}"
                 module = Bottleneck(
+                    within.at(name),
                     channels,
                     width << stage,
-                    bits,
                     residual,
                     stride=2 if stage > 0 and number == 0 else 1,
                     shared=shared,
                 )
-                self.blocks.add_module(f"block{stage}{number}", module)
+                self.blocks.add_module(name, module)
                 channels = _EXPANSION * (width << stage)
-        self.relu = activation(_RESIDUAL_BITS)
-        self.mean = nn.AvgPool2d(image // 32)
+        self.relu = activation(replace(_RESIDUAL, kind=ActivationKind.RELU), channels)
+        self.mean = nn.AvgPool2d(input_shape[1] // 32)
         self.flatten = nn.Flatten()
-        self.classifier = linear(channels, classes, _END_BITS)
+        self.classifier = linear(channels, classes, quantization.at("classifier").weights)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        features = self.pool(self.conv0(self.quantize_input(2.0 * pixels - 1.0)))
+        features = self.pool(self.conv0(self.quantize_input(centred(pixels))))
         mean = self.mean(self.relu(self.blocks(features)))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(mean)))
         return logits
+
+
+_RESIDUAL = ActivationSpec(ActivationKind.SIGNED, _RESIDUAL_BITS)
+
+
+def _residual(limit: float = 1.0) -> nn.Module:
+    return signed(_RESIDUAL, limit=limit)

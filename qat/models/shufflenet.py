@@ -18,21 +18,23 @@ import torch
 from torch import nn
 
 from lutloom.qat.models.blocks import (
-    Bits,
-    activation,
-    block,
-    conv2d,
+    EIGHT_BITS,
+    Quantizer,
+    activation_up_to,
+    centred,
+    conv2d_block,
     input_quantizer,
     joined,
     linear,
     signed,
 )
 from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantization import Quantization
+from lutloom.qat.quantizers import activation
 from lutloom.qat.run import values_of
 
 IMAGE = (3, 224, 224)
 _REPEATS = (4, 8, 4)
-_END_BITS = 8
 # Largest values of the second half where halves don't share a quantizer, unit by unit.
 _HALVES = (0.7, 1.1, 0.9, 1.3)
 
@@ -46,10 +48,10 @@ class Unit(nn.Module):
 
     def __init__(
         self,
+        quantization: Quantization,
         channels: int,
         outputs: int,
-        bits: Bits,
-        ends: tuple[nn.Module, nn.Module],
+        ends: tuple[nn.Module, Quantizer | nn.Module],
         *,
         stride: int = 1,
     ) -> None:
@@ -59,17 +61,16 @@ class Unit(nn.Module):
         inputs = channels // 2 if self.is_split else channels
         self.first = nn.Sequential()
         if not self.is_split:
-            each = conv2d(
-                channels, channels, 3, bits.weights, stride=stride, padding=1, groups=channels
-            )
-            self.first.add_module("filter", block(each, signed(bits.activations)))
-            self.first.add_module("mix", block(conv2d(channels, half, 1, bits.weights), ends[0]))
+            within = quantization.at("first")
+            self.first.add_module("filter", _filter(within, channels, stride))
+            mix = conv2d_block(within.at("mix"), channels, half, 1, quantizer=ends[0])
+            self.first.add_module("mix", mix)
         self.second = nn.Sequential()
-        mix = block(conv2d(inputs, half, 1, bits.weights), activation(bits.activations))
-        self.second.add_module("mix0", mix)
-        each = conv2d(half, half, 3, bits.weights, stride=stride, padding=1, groups=half)
-        self.second.add_module("filter", block(each, signed(bits.activations)))
-        self.second.add_module("mix1", block(conv2d(half, half, 1, bits.weights), ends[1]))
+        within = quantization.at("second")
+        self.second.add_module("mix0", conv2d_block(within.at("mix0"), inputs, half, 1))
+        self.second.add_module("filter", _filter(within, half, stride))
+        mix = conv2d_block(within.at("mix1"), half, half, 1, quantizer=ends[1])
+        self.second.add_module("mix1", mix)
 
     def forward(self, x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas')
         """Return the shuffled halves."""
@@ -79,7 +80,7 @@ class Unit(nn.Module):
 
 
 class ShuffleNetV2(nn.Module):
-    """ShuffleNet-v2: (N, 3, image, image) float pixels in [0, 1] to (N, classes) logits.
+    """ShuffleNet-v2: (N, C, image, image) float pixels in [0, 1] to (N, classes) logits.
 
     The stages have ``width`` channels, an even number, twice and four times as many; ``last_width``
     is the number in front of the mean. ``image`` is a multiple of 32.
@@ -87,44 +88,62 @@ class ShuffleNetV2(nn.Module):
 
     def __init__(
         self,
-        bits: Bits,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = IMAGE,
+        classes: int = 1000,
         *,
         shared: bool = True,
         width: int = 48,
         last_width: int = 1024,
         repeats: tuple[int, ...] = _REPEATS,
-        image: int = IMAGE[1],
-        classes: int = 1000,
     ) -> None:
         super().__init__()
+        quantization = quantization.or_else({"conv0": EIGHT_BITS, "classifier": EIGHT_BITS})
         self.quantize_input = input_quantizer()
         channels = width // 2
-        first = conv2d(IMAGE[0], channels, 3, _END_BITS, stride=2, padding=1)
-        self.conv0 = block(first, activation(bits.activations))
+        self.conv0 = conv2d_block(
+            quantization.at("conv0"), input_shape[0], channels, stride=2, padding=1
+        )
         self.pool = nn.MaxPool2d(3, 2, 1)
         self.units = nn.Sequential()
+        within = quantization.at("units")
         for stage, units in enumerate(repeats):
-            end = activation(bits.activations)
+            half = (width << stage) // 2
+            spec = within.at(f"unit{stage}0").at("first").at("mix").at("quantize").activations
+            end = activation(spec, half)
             for number in range(units):
-                limit = _HALVES[number % len(_HALVES)]
-                second = end if shared else activation(bits.activations, limit=limit)
+                name = f"unit{stage}{number}"
+                own = activation_up_to(_HALVES[number % len(_HALVES)])
+                ends = (end, end if shared else own)
                 stride = 2 if number == 0 else 1
-                module = Unit(channels, width << stage, bits, (end, second), stride=stride)
-                self.units.add_module(f"unit{stage}{number}", module)
+                module = Unit(within.at(name), channels, width << stage, ends, stride=stride)
+                self.units.add_module(name, module)
                 channels = width << stage
-        last = conv2d(channels, last_width, 1, bits.weights)
-        self.last = block(last, activation(bits.activations))
-        self.mean = nn.AvgPool2d(image // 32)
+        self.last = conv2d_block(quantization.at("last"), channels, last_width, 1)
+        self.mean = nn.AvgPool2d(input_shape[1] // 32)
         self.flatten = nn.Flatten()
-        self.classifier = linear(last_width, classes, _END_BITS)
+        self.classifier = linear(last_width, classes, quantization.at("classifier").weights)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        features = self.pool(self.conv0(self.quantize_input(2.0 * pixels - 1.0)))
+        features = self.pool(self.conv0(self.quantize_input(centred(pixels))))
         mean = self.mean(self.last(self.units(features)))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(mean)))
         return logits
+
+
+def _filter(quantization: Quantization, channels: int, stride: int) -> nn.Sequential:
+    """Return the block ``filter``, a 3x3 convolution of each channel by itself."""
+    return conv2d_block(
+        quantization.at("filter"),
+        channels,
+        channels,
+        stride=stride,
+        padding=1,
+        groups=channels,
+        quantizer=signed,
+    )
 
 
 def _shuffled(x: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""VGG16 on images of 32x32: thirteen padded 3x3 convolutions, five poolings, three linear layers.
+"""VGG16 on small images: thirteen padded 3x3 convolutions, five poolings, three linear layers.
 
 Channels 64-64-P-128-128-P-256-256-256-P-512-512-512-P-512-512-512-P, then 512-512-10. The
 depthwise-separable variant has a convolution of each channel by itself and one of 1x1 in the place
@@ -16,50 +16,59 @@ import torch
 from torch import nn
 
 from lutloom.qat.models.blocks import (
-    Bits,
-    activation,
-    block,
+    centred,
     classifier,
-    conv2d,
+    conv2d_block,
     depthwise_separable,
     input_quantizer,
 )
 from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.quantization import Quantization
 
 IMAGE = (3, 32, 32)
 _STAGES = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
 
 
 class Vgg16(nn.Module):
-    """VGG16: (N, 3, 32, 32) float pixels in [0, 1] to (N, classes) logits.
+    """VGG16: (N, C, H, W) float pixels in [0, 1] to (N, classes) logits.
 
-    ``width`` is the number of channels of the first layer; the others keep their ratio to it.
+    H and W are at least 32. ``width`` is the number of channels of the first layer; the others keep
+    their ratio to it.
     """
 
     def __init__(
-        self, bits: Bits, *, separable: bool = False, classes: int = 10, width: int = 64
+        self,
+        quantization: Quantization,
+        input_shape: tuple[int, ...] = IMAGE,
+        classes: int = 10,
+        *,
+        separable: bool = False,
+        width: int = 64,
     ) -> None:
         super().__init__()
         self.quantize_input = input_quantizer()
         self.features = nn.Sequential()
-        channels, number = IMAGE[0], 0
+        within = quantization.at("features")
+        number = 0
+        channels, *size = input_shape
         for stage, layers in enumerate(_STAGES):
             for times in layers:
-                outputs = times * width
+                outputs, name = times * width, f"conv{number}"
                 if separable and number > 0:
-                    module = depthwise_separable(channels, outputs, bits)
+                    module = depthwise_separable(within.at(name), channels, outputs)
                 else:
-                    layer = conv2d(channels, outputs, 3, bits.weights, padding=1)
-                    module = block(layer, activation(bits.activations))
-                self.features.add_module(f"conv{number}", module)
+                    module = conv2d_block(within.at(name), channels, outputs, padding=1)
+                self.features.add_module(name, module)
                 channels, number = outputs, number + 1
             self.features.add_module(f"pool{stage}", nn.MaxPool2d(2))
+            size = [side // 2 for side in size]
         self.flatten = nn.Flatten()
-        self.classifier = classifier(channels, 8 * width, classes, bits)
+        inputs = channels * size[0] * size[1]
+        self.classifier = classifier(quantization.at("classifier"), inputs, 8 * width, classes)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch."""
-        features = self.features(self.quantize_input(2.0 * pixels - 1.0))
+        features = self.features(self.quantize_input(centred(pixels)))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(features)))
         return logits

@@ -18,7 +18,6 @@ from lutloom.qat.calibration import calibrate, random_images
 from lutloom.qat.export import OUTPUT_NAME
 from lutloom.qat.models.attention import AttentionNet
 from lutloom.qat.models.autoencoder import Autoencoder
-from lutloom.qat.models.blocks import Bits
 from lutloom.qat.models.cnv import Cnv
 from lutloom.qat.models.detector import Detector
 from lutloom.qat.models.keyword_spotting import KeywordSpotting
@@ -34,6 +33,7 @@ from lutloom.qat.models.super_resolution import ResizeConvolution, SubPixel
 from lutloom.qat.models.unet import UNet
 from lutloom.qat.models.vgg import Vgg16
 from lutloom.qat.models.vgg10 import Vgg10
+from lutloom.qat.quantization import ActivationKind, of_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,42 +73,45 @@ class Recipe:
 
 
 _SIGNED = ("int8", "1/128")
+_FOUR = of_bits(4, 4)
+_symmetric = partial(of_bits, kind=ActivationKind.SIGNED)
 
 FULL: Mapping[str, Recipe] = {
-    "cnv-1w1a": Recipe(lambda: Cnv(Bits(1, 1)), (3, 32, 32)),
-    "cnv-1w2a": Recipe(lambda: Cnv(Bits(1, 2)), (3, 32, 32)),
-    "cnv-2w2a": Recipe(lambda: Cnv(Bits(2, 2)), (3, 32, 32)),
-    "vgg16-1w1a": Recipe(lambda: Vgg16(Bits(1, 1)), (3, 32, 32)),
-    "vgg16-2w2a": Recipe(lambda: Vgg16(Bits(2, 2)), (3, 32, 32)),
-    "vgg16-ds": Recipe(lambda: Vgg16(Bits(4, 4), separable=True), (3, 32, 32)),
-    "vgg10": Recipe(lambda: Vgg10(Bits(4, 4)), (2, 1024), *_SIGNED),
-    "kws": Recipe(lambda: KeywordSpotting(Bits(4, 4)), (1, 49, 10), *_SIGNED),
-    "mobilenet-0.25": Recipe(lambda: MobileNet(4, alpha=0.25, image=96), (3, 96, 96)),
-    "mobilenet-1.0": Recipe(lambda: MobileNet(4), (3, 224, 224)),
+    "cnv-1w1a": Recipe(lambda: Cnv(_symmetric(1, 1)), (3, 32, 32)),
+    "cnv-1w2a": Recipe(lambda: Cnv(_symmetric(1, 2)), (3, 32, 32)),
+    "cnv-2w2a": Recipe(lambda: Cnv(_symmetric(2, 2)), (3, 32, 32)),
+    "vgg16-1w1a": Recipe(lambda: Vgg16(of_bits(1, 1)), (3, 32, 32)),
+    "vgg16-2w2a": Recipe(lambda: Vgg16(of_bits(2, 2)), (3, 32, 32)),
+    "vgg16-ds": Recipe(lambda: Vgg16(_FOUR, separable=True), (3, 32, 32)),
+    "vgg10": Recipe(lambda: Vgg10(_FOUR, signed_input=True), (2, 1024), *_SIGNED),
+    "kws": Recipe(lambda: KeywordSpotting(_FOUR, signed_input=True), (1, 49, 10), *_SIGNED),
+    "mobilenet-0.25": Recipe(lambda: MobileNet(_FOUR, (3, 96, 96), alpha=0.25), (3, 96, 96)),
+    "mobilenet-1.0": Recipe(lambda: MobileNet(_FOUR), (3, 224, 224)),
 }
 """The networks at their published sizes."""
 
 SMALL: Mapping[str, Recipe] = {
-    "cnv-1w1a": Recipe(lambda: Cnv(Bits(1, 1), width=4), (3, 32, 32)),
-    "cnv-1w2a": Recipe(lambda: Cnv(Bits(1, 2), width=4), (3, 32, 32)),
-    "cnv-2w2a": Recipe(lambda: Cnv(Bits(2, 2), width=4), (3, 32, 32)),
-    "vgg16-1w1a": Recipe(lambda: Vgg16(Bits(1, 1), width=4), (3, 32, 32)),
-    "vgg16-2w2a": Recipe(lambda: Vgg16(Bits(2, 2), width=4), (3, 32, 32)),
-    "vgg16-ds": Recipe(lambda: Vgg16(Bits(4, 4), separable=True, width=4), (3, 32, 32)),
-    "vgg10": Recipe(lambda: Vgg10(Bits(4, 4), width=4, length=128), (2, 128), *_SIGNED),
+    "cnv-1w1a": Recipe(lambda: Cnv(_symmetric(1, 1), width=4), (3, 32, 32)),
+    "cnv-1w2a": Recipe(lambda: Cnv(_symmetric(1, 2), width=4), (3, 32, 32)),
+    "cnv-2w2a": Recipe(lambda: Cnv(_symmetric(2, 2), width=4), (3, 32, 32)),
+    "vgg16-1w1a": Recipe(lambda: Vgg16(of_bits(1, 1), width=4), (3, 32, 32)),
+    "vgg16-2w2a": Recipe(lambda: Vgg16(of_bits(2, 2), width=4), (3, 32, 32)),
+    "vgg16-ds": Recipe(lambda: Vgg16(_FOUR, separable=True, width=4), (3, 32, 32)),
+    "vgg10": Recipe(lambda: Vgg10(_FOUR, (2, 128), width=4, signed_input=True), (2, 128), *_SIGNED),
     "kws": Recipe(
-        lambda: KeywordSpotting(Bits(4, 4), width=6, frames=(1, 13, 6)), (1, 13, 6), *_SIGNED
+        lambda: KeywordSpotting(_FOUR, (1, 13, 6), width=6, signed_input=True),
+        (1, 13, 6),
+        *_SIGNED,
     ),
-    "mobilenet": Recipe(lambda: MobileNet(4, alpha=1 / 8, image=32, classes=10), (3, 32, 32)),
+    "mobilenet": Recipe(lambda: MobileNet(_FOUR, (3, 32, 32), 10, alpha=1 / 8), (3, 32, 32)),
 }
 """The same networks with few channels and small images: for tests, and for the exact oracle."""
 
-_FOUR = Bits(4, 4)
 _BOXES = ("coarse", "fine")
 
 BRANCHED: Mapping[str, Recipe] = {
     "resnet8": Recipe(lambda: ResNet8(_FOUR), (3, 32, 32)),
-    "autoencoder": Recipe(lambda: Autoencoder(_FOUR), (640,), *_SIGNED),
+    "autoencoder": Recipe(lambda: Autoencoder(_FOUR, signed_input=True), (640,), *_SIGNED),
     "squeeze-excite": Recipe(lambda: SqueezeExciteNet(_FOUR), (3, 32, 32)),
     "attention": Recipe(lambda: AttentionNet(_FOUR), (3, 32, 32)),
     "espcn": Recipe(lambda: SubPixel(_FOUR), (1, 32, 32)),
@@ -118,29 +121,27 @@ BRANCHED: Mapping[str, Recipe] = {
     "detector": Recipe(lambda: Detector(_FOUR), (3, 96, 96), outputs=_BOXES),
     "detector-joined": Recipe(lambda: Detector(_FOUR, joined=True), (3, 96, 96)),
     "inverted-residual": Recipe(
-        lambda: MobileNetV2(
-            _FOUR, shared=False, image=32, classes=10, last_width=64, stages=STAGES[:2]
-        ),
+        lambda: MobileNetV2(_FOUR, (3, 32, 32), 10, shared=False, last_width=64, stages=STAGES[:2]),
         (3, 32, 32),
     ),
-    "shufflenet": Recipe(lambda: ShuffleNetV2(_FOUR, image=96), (3, 96, 96)),
+    "shufflenet": Recipe(lambda: ShuffleNetV2(_FOUR, (3, 96, 96)), (3, 96, 96)),
     "squeezenet": Recipe(lambda: SqueezeNet(_FOUR), (3, 96, 96)),
-    "mobilenet-v2": Recipe(lambda: MobileNetV2(_FOUR, alpha=0.35, image=96), (3, 96, 96)),
+    "mobilenet-v2": Recipe(lambda: MobileNetV2(_FOUR, (3, 96, 96), alpha=0.35), (3, 96, 96)),
     "resnet18": Recipe(lambda: ResNet18(_FOUR), (3, 32, 32)),
     "resnet18-separate": Recipe(lambda: ResNet18(_FOUR, shared=False), (3, 32, 32)),
-    "resnet50-1w2a": Recipe(lambda: ResNet50(Bits(1, 2)), (3, 224, 224), images=8),
-    "resnet50-2w2a": Recipe(lambda: ResNet50(Bits(2, 2)), (3, 224, 224), images=8),
+    "resnet50-1w2a": Recipe(lambda: ResNet50(of_bits(1, 2)), (3, 224, 224), images=8),
+    "resnet50-2w2a": Recipe(lambda: ResNet50(of_bits(2, 2)), (3, 224, 224), images=8),
 }
 """Networks with branches, and those that give images, at their published sizes."""
 
-_TINY_V2 = partial(MobileNetV2, _FOUR, alpha=1 / 8, image=32, classes=10, last_width=24)
+_TINY_V2 = partial(MobileNetV2, _FOUR, (3, 32, 32), 10, alpha=1 / 8, last_width=24)
 _TINY_SHUFFLE = partial(
-    ShuffleNetV2, _FOUR, width=8, last_width=16, repeats=(3, 2, 2), image=32, classes=10
+    ShuffleNetV2, _FOUR, (3, 32, 32), 10, width=8, last_width=16, repeats=(3, 2, 2)
 )
 
 SMALL_BRANCHED: Mapping[str, Recipe] = {
-    "resnet8": Recipe(lambda: ResNet8(_FOUR, width=4, image=16), (3, 16, 16)),
-    "autoencoder": Recipe(lambda: Autoencoder(_FOUR, bands=24), (24,), *_SIGNED),
+    "resnet8": Recipe(lambda: ResNet8(_FOUR, (3, 16, 16), width=4), (3, 16, 16)),
+    "autoencoder": Recipe(lambda: Autoencoder(_FOUR, (24,), signed_input=True), (24,), *_SIGNED),
     "squeeze-excite": Recipe(lambda: SqueezeExciteNet(_FOUR, width=4, blocks=2), (3, 12, 12)),
     "attention": Recipe(lambda: AttentionNet(_FOUR, width=8, heads=2, blocks=1), (3, 12, 12)),
     "espcn": Recipe(lambda: SubPixel(_FOUR, width=6), (1, 7, 8)),
@@ -154,22 +155,18 @@ SMALL_BRANCHED: Mapping[str, Recipe] = {
     "detector-joined": Recipe(lambda: Detector(_FOUR, joined=True, width=2), (3, 32, 16)),
     "shufflenet": Recipe(_TINY_SHUFFLE, (3, 32, 32)),
     "shufflenet-separate": Recipe(partial(_TINY_SHUFFLE, shared=False), (3, 32, 32)),
-    "squeezenet": Recipe(lambda: SqueezeNet(_FOUR, width=8, classes=5), (3, 33, 33)),
+    "squeezenet": Recipe(lambda: SqueezeNet(_FOUR, (3, 33, 33), 5, width=8), (3, 33, 33)),
     "squeezenet-separate": Recipe(
-        lambda: SqueezeNet(_FOUR, shared=False, width=8, classes=5), (3, 33, 33)
+        lambda: SqueezeNet(_FOUR, (3, 33, 33), 5, shared=False, width=8), (3, 33, 33)
     ),
     "mobilenet-v2": Recipe(_TINY_V2, (3, 32, 32)),
     "mobilenet-v2-separate": Recipe(partial(_TINY_V2, shared=False), (3, 32, 32)),
     "resnet18": Recipe(lambda: ResNet18(_FOUR, width=4), (3, 16, 16)),
     "resnet18-separate": Recipe(lambda: ResNet18(_FOUR, shared=False, width=4), (3, 16, 16)),
-    "resnet50-1w2a": Recipe(
-        lambda: ResNet50(Bits(1, 2), classes=10, width=4, image=32), (3, 32, 32)
-    ),
-    "resnet50-2w2a": Recipe(
-        lambda: ResNet50(Bits(2, 2), classes=10, width=4, image=32), (3, 32, 32)
-    ),
+    "resnet50-1w2a": Recipe(lambda: ResNet50(of_bits(1, 2), (3, 32, 32), 10, width=4), (3, 32, 32)),
+    "resnet50-2w2a": Recipe(lambda: ResNet50(of_bits(2, 2), (3, 32, 32), 10, width=4), (3, 32, 32)),
     "resnet50-2w2a-separate": Recipe(
-        lambda: ResNet50(Bits(2, 2), shared=False, classes=10, width=4, image=32), (3, 32, 32)
+        lambda: ResNet50(of_bits(2, 2), (3, 32, 32), 10, shared=False, width=4), (3, 32, 32)
     ),
 }
 """The same networks with few channels and small images: for tests, and for the exact oracle."""

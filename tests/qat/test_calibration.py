@@ -13,7 +13,8 @@ pytest.importorskip("brevitas", reason="needs brevitas")
 import torch
 
 from lutloom.qat.calibration import calibrate, random_images, variety
-from lutloom.qat.models.blocks import activation, block, conv2d
+from lutloom.qat.models.blocks import block, conv2d
+from tests.qat.bits import activation, weights
 from tests.qat.networks import SMALL
 
 NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
@@ -75,7 +76,7 @@ def test_a_calibrated_model_stands_in_evaluation_without_hooks() -> None:
 
 
 def test_a_model_without_a_linear_layer_is_calibrated_up_to_its_last_norm() -> None:
-    layer = block(conv2d(2, 3, 3, 4), activation(4))
+    layer = block(conv2d(2, 3, 3, weights(4)), activation(4))
     images = (random_images((2, 8, 8), 16) / 255).astype(np.float32)
     calibrate(layer, images)
     found = variety(layer, images)

@@ -20,7 +20,6 @@ from lutloom.qat.brevitas_parts import (
 from lutloom.qat.calibration import variety
 from lutloom.qat.export import export_qonnx
 from lutloom.qat.models.autoencoder import Autoencoder
-from lutloom.qat.models.blocks import Bits
 from lutloom.qat.models.cnv import Cnv
 from lutloom.qat.models.keyword_spotting import KeywordSpotting
 from lutloom.qat.models.mobilenet import MobileNet
@@ -32,6 +31,7 @@ from lutloom.qat.models.shufflenet import ShuffleNetV2
 from lutloom.qat.models.squeezenet import SqueezeNet
 from lutloom.qat.models.vgg import Vgg16
 from lutloom.qat.models.vgg10 import Vgg10
+from lutloom.qat.quantization import of_bits
 from lutloom.qat.run import classify, run_model
 from lutloom.streamline.executor import prepare
 from tests.qat.networks import BRANCHED, SMALL, SMALL_BRANCHED
@@ -54,21 +54,21 @@ def layers_of(model: torch.nn.Module) -> list[torch.nn.Module]:
     ("make", "layers", "weights"),
     [
         # sums of the products of each layer's sizes, as the publications have them
-        (partial(Cnv, Bits(1, 1)), 9, 1_542_848),
-        (partial(Vgg16, Bits(2, 2)), 16, 14_710_464 + 2 * 512 * 512 + 5_120),
-        (partial(SEPARABLE, Bits(4, 4)), 28, 2_198_848),
-        (partial(Vgg10, Bits(4, 4)), 10, 159_104),
-        (partial(KeywordSpotting, Bits(4, 4)), 10, 22_016),
-        (MobileNet, 28, 4_209_088),
-        (partial(MobileNet, alpha=0.25), 28, 463_600),
-        (partial(ResNet8, Bits(4, 4)), 10, 77_360),
-        (partial(Autoencoder, Bits(4, 4)), 10, 264_192),
+        (partial(Cnv, of_bits(1, 1)), 9, 1_542_848),
+        (partial(Vgg16, of_bits(2, 2)), 16, 14_710_464 + 2 * 512 * 512 + 5_120),
+        (partial(SEPARABLE, of_bits(4, 4)), 28, 2_198_848),
+        (partial(Vgg10, of_bits(4, 4)), 10, 159_104),
+        (partial(KeywordSpotting, of_bits(4, 4)), 10, 22_016),
+        (partial(MobileNet, of_bits(4, 4)), 28, 4_209_088),
+        (partial(MobileNet, of_bits(4, 4), alpha=0.25), 28, 463_600),
+        (partial(ResNet8, of_bits(4, 4)), 10, 77_360),
+        (partial(Autoencoder, of_bits(4, 4)), 10, 264_192),
         # the parameters that torchvision counts, less those of norms (two a channel) and biases
-        (partial(ResNet18, Bits(4, 4)), 21, 11_173_962 - 9_600 - 10),
-        (partial(ResNet50, Bits(1, 2)), 54, 25_557_032 - 53_120 - 1_000),
-        (partial(MobileNetV2, Bits(4, 4)), 53, 3_504_872 - 34_112 - 1_000),
-        (partial(ShuffleNetV2, Bits(4, 4)), 57, 1_366_792 - 7_952 - 1_000),
-        (partial(SqueezeNet, Bits(4, 4)), 26, 1_235_496 - 3_944),
+        (partial(ResNet18, of_bits(4, 4)), 21, 11_173_962 - 9_600 - 10),
+        (partial(ResNet50, of_bits(1, 2)), 54, 25_557_032 - 53_120 - 1_000),
+        (partial(MobileNetV2, of_bits(4, 4)), 53, 3_504_872 - 34_112 - 1_000),
+        (partial(ShuffleNetV2, of_bits(4, 4)), 57, 1_366_792 - 7_952 - 1_000),
+        (partial(SqueezeNet, of_bits(4, 4)), 26, 1_235_496 - 3_944),
     ],
     ids=[
         *("cnv", "vgg16", "vgg16-ds", "vgg10", "kws", "mobilenet", "mobilenet-0.25", "resnet8"),
@@ -86,12 +86,12 @@ def test_networks_are_as_large_as_their_publications_say(
 @pytest.mark.parametrize("name", SMALL)
 def test_a_reduced_network_has_the_layers_of_the_whole_one(name: str) -> None:
     whole: dict[str, Callable[[], torch.nn.Module]] = {
-        "cnv": partial(Cnv, Bits(1, 1)),
-        "vgg16": partial(Vgg16, Bits(1, 1)),
-        "vgg16-ds": partial(SEPARABLE, Bits(4, 4)),
-        "vgg10": partial(Vgg10, Bits(4, 4)),
-        "kws": partial(KeywordSpotting, Bits(4, 4)),
-        "mobilenet": MobileNet,
+        "cnv": partial(Cnv, of_bits(1, 1)),
+        "vgg16": partial(Vgg16, of_bits(1, 1)),
+        "vgg16-ds": partial(SEPARABLE, of_bits(4, 4)),
+        "vgg10": partial(Vgg10, of_bits(4, 4)),
+        "kws": partial(KeywordSpotting, of_bits(4, 4)),
+        "mobilenet": partial(MobileNet, of_bits(4, 4)),
     }
     key = name if name in whole else name.split("-", maxsplit=1)[0]
     assert paths_of(SMALL[name].make()) == paths_of(whole[key]())
@@ -120,7 +120,7 @@ def test_a_network_with_branches_uses_its_levels(name: str) -> None:
 
 def test_a_keyword_spotter_takes_any_number_of_frames_and_coefficients() -> None:
     for frames in ((1, 11, 7), (1, 12, 6), (2, 9, 5)):
-        model = KeywordSpotting(Bits(4, 4), width=3, frames=frames, classes=2).eval()
+        model = KeywordSpotting(of_bits(4, 4), frames, 2, width=3).eval()
         logits = run_model(model, np.zeros((1, *frames), np.float32))
         assert logits.shape == (1, 2)
 

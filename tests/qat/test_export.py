@@ -25,9 +25,9 @@ from qonnx.util.basic import qonnx_make_model
 
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
-from lutloom.qat.models import build_model, model_names
-from lutloom.qat.models.blocks import Bits
+from lutloom.qat.models import build_model, families
 from lutloom.qat.models.detector import Detector
+from lutloom.qat.quantization import of_bits
 from lutloom.qat.run import classify, run_model, trace_outputs
 from lutloom.streamline.executor import prepare
 
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHAPE = (1, 8, 8)
+BNN_PYNQ = [
+    f"{name}_{weights}W{activations}A"
+    for name in ("TFC", "SFC", "LFC")
+    for weights, activations in families()[name].bits
+]
 QUANTIZERS = {"Quant", "BipolarQuant"}
 ALLOWED = QUANTIZERS | {
     "Add", "BatchNormalization", "Div", "Flatten", "Gemm", "MatMul", "Mul", "Reshape", "Sub",
@@ -92,7 +97,7 @@ def test_the_file_computes_what_the_model_does(tmp_path: Path, name: str, dynamo
 
 
 @settings(max_examples=8)
-@given(st.sampled_from(model_names()[:6]), st.integers(0, 2**32 - 1))
+@given(st.sampled_from(BNN_PYNQ[:6]), st.integers(0, 2**32 - 1))
 def test_the_file_computes_what_the_model_does_for_other_weights(name: str, seed: int) -> None:
     model, pixels = random_model(name, seed), digits_like(20, seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +144,7 @@ def test_the_batch_is_symbolic_and_the_ends_are_named(tmp_path: Path, dynamo: bo
 
 @pytest.mark.parametrize("dynamo", [False, True])
 def test_several_outputs_have_a_name_each(tmp_path: Path, dynamo: bool) -> None:
-    model = Detector(Bits(4, 4), width=2).eval()
+    model = Detector(of_bits(4, 4), width=2).eval()
     shape, names = (3, 32, 16), ("coarse", "fine")
     path = export_qonnx(model, tmp_path / "m.onnx", shape, dynamo=dynamo, outputs=names)
     graph = onnx.load(path).graph

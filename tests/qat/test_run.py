@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="needs torch")
 import torch
 
 from lutloom.qat.models import build_model
-from lutloom.qat.models.blocks import signed
 from lutloom.qat.run import classify, run_model, trace_model
+from tests.qat.bits import signed
 
 PIXELS = np.random.default_rng(0).random((7, 1, 4, 4), np.float32)
 
