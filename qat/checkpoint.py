@@ -1,6 +1,6 @@
-"""Checkpoints: one an epoch, each of which appears whole or not at all.
+"""Checkpoints: one an epoch and some within it, each of which appears whole or not at all.
 
-``last.ckpt`` is the end of the last complete epoch and holds all that is needed to go on;
+``last.ckpt`` is the latest of all, from which a run goes on as if it had not been interrupted;
 ``best.ckpt`` is the epoch with the highest validation accuracy, the later one of equals, which is
 the one that is exported.
 """
@@ -10,13 +10,14 @@ from __future__ import annotations
 import pickle
 import warnings
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from lutloom.core.files import write_file
-from lutloom.qat.classifier import Classifier, best_epoch
+from lutloom.qat.classifier import BATCHES, Classifier, best_epoch
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.recipe_file import parse_recipe
 from lutloom.qat.recipe_rules import RecipeError
@@ -31,28 +32,68 @@ LAST = "last.ckpt"
 BEST = "best.ckpt"
 
 
-# Lightning calls callbacks of this class after all others, when an epoch is complete.
-class EpochCheckpoint(Checkpoint):
-    """Write the checkpoints of each epoch into ``folder``, then call ``after`` with its report."""
+# Lightning calls callbacks of this class after all others, when a step or an epoch is complete.
+class RunCheckpoint(Checkpoint):
+    """Write checkpoints into ``folder``: one each epoch, then ``after`` is called with its report.
+
+    Within an epoch they are written as often as the recipe says.
+    """
 
     def __init__(self, folder: Path, after: Callable[[EpochReport], None]) -> None:
         super().__init__()
         self._folder = folder
         self._after = after
+        self._batches = 0
+        self._latest = monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """Write a checkpoint, if one is due, unless the epoch ends with this step."""
+        del outputs, batch
+        assert isinstance(pl_module, Classifier)
+        if batch_idx + 1 < trainer.num_training_batches and self._is_due(trainer, pl_module):
+            self._batches = batch_idx + 1
+            write_file(self._folder / LAST, self._content(trainer), sync=True)
+            self._batches = 0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the checkpoint of the epoch that ends."""
         assert isinstance(pl_module, Classifier)
-        partial = self._folder / ".partial.ckpt"
-        trainer.save_checkpoint(partial)
-        content = partial.read_bytes()
-        partial.unlink()
+        content = self._content(trainer)
         # The best first: if the run is killed between the two, the epoch is done again, and gives
         # the same file.
         if best_epoch(pl_module.history) == len(pl_module.history) - 1:
             write_file(self._folder / BEST, content, sync=True)
         write_file(self._folder / LAST, content, sync=True)
         self._after(pl_module.history[-1])
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add how many batches of its epoch the run has done."""
+        del trainer, pl_module
+        checkpoint[BATCHES] = self._batches
+
+    def _is_due(self, trainer: pl.Trainer, module: Classifier) -> bool:
+        training = module.run.recipe.training
+        if training.checkpoint_steps and trainer.global_step % training.checkpoint_steps == 0:
+            return True
+        seconds = 60 * training.checkpoint_minutes
+        return 0 < seconds <= monotonic() - self._latest
+
+    def _content(self, trainer: pl.Trainer) -> bytes:
+        partial = self._folder / ".partial.ckpt"
+        trainer.save_checkpoint(partial)
+        content = partial.read_bytes()
+        partial.unlink()
+        self._latest = monotonic()
+        return content
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

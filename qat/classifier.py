@@ -23,6 +23,7 @@ from lutloom.qat.batches import (
     shuffled_order,
     step_seed,
 )
+from lutloom.qat.fused import fused
 from lutloom.qat.optimization import optimizer_of, rate
 from lutloom.qat.quantizers import quantized_weights
 from lutloom.qat.recipe_file import print_recipe
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
     Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+BATCHES = "lutloom_batches"
+"""The entry of a checkpoint that says how many batches of an epoch are done."""
 
 
 class Classifier(pl.LightningModule):
@@ -56,6 +61,8 @@ class Classifier(pl.LightningModule):
         self.model = model
         self.run = run
         self.history: list[EpochReport] = []
+        # the same model, faster: what is saved, validated and exported is the one above
+        self._fused = fused(model)
         # looked up once: walking the modules takes as long as a small net's forward pass
         self._clipped = quantized_weights(model)
         self._training = training
@@ -63,16 +70,18 @@ class Classifier(pl.LightningModule):
         self._input_scale = input_scale
         self._augmentation = parse_augmentation(run.augmentation)
         self._loss = MeanMetric()
+        # the mean so far is a part of a checkpoint
+        self._loss.persistent(mode=True)
         self._accuracy = MulticlassAccuracy(classes, average="micro")
-        # how many batches of an interrupted epoch are done already, and which epoch that is
-        self._done = (0, 0)
+        # an epoch that was interrupted, and how many of its batches are done
+        self._interrupted, self._batches = 0, 0
 
     def train_dataloader(self) -> Batches:
         """Return the batches of the coming epoch; Lightning asks anew for each."""
         images, labels = self._training
         epoch, seed = self.current_epoch, self.run.seed
         order = shuffled_order(len(labels), seed, epoch)
-        interrupted, done = self._done
+        first = self._batches if epoch == self._interrupted else 0
 
         def prepare(chosen: torch.Tensor, batch: int) -> torch.Tensor:
             generator = torch.Generator().manual_seed(batch_seed(seed, epoch, batch))
@@ -84,7 +93,7 @@ class Classifier(pl.LightningModule):
             self.run.batch_size,
             order,
             full=True,
-            first=done if epoch == interrupted else 0,
+            first=first,
             prepare=prepare,
         )
 
@@ -118,7 +127,7 @@ class Classifier(pl.LightningModule):
         """Return the loss of a batch."""
         pixels, labels = batch
         smoothing = self.run.recipe.training.label_smoothing
-        loss = cross_entropy(self.model(pixels), labels, label_smoothing=smoothing)
+        loss = cross_entropy(self._fused(pixels), labels, label_smoothing=smoothing)
         self._loss.update(loss.detach())
         return loss
 
@@ -153,6 +162,7 @@ class Classifier(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take over how far the run has come."""
         self.history = [EpochReport(**report) for report in checkpoint["lutloom_history"]]
+        self._interrupted, self._batches = len(self.history), checkpoint[BATCHES]
 
 
 def best_epoch(history: list[EpochReport]) -> int:

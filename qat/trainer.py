@@ -25,7 +25,7 @@ from lutloom.qat.augmentation import parse_augmentation
 from lutloom.qat.checkpoint import (
     BEST,
     LAST,
-    EpochCheckpoint,
+    RunCheckpoint,
     check_same,
     read_checkpoint,
     read_run,
@@ -157,7 +157,7 @@ def train(
         if on_epoch is not None:
             on_epoch(report)
 
-    callbacks: list[pl.Callback] = [EpochCheckpoint(folder / CHECKPOINTS, after_epoch)]
+    callbacks: list[pl.Callback] = [RunCheckpoint(folder / CHECKPOINTS, after_epoch)]
     if progress:
         callbacks.append(TrainingProgress(f"{run.recipe.model.name} on {dataset.name}"))
     _fit(module, callbacks, folder, goes_on)
@@ -247,9 +247,12 @@ def _output_folder(output: Path, resume: Path | None, *, may_hold_recipe: bool) 
             leftover.unlink()
         if resume is not None and not goes_on_here:
             best = resume.with_name(BEST)
-            if not best.is_file():
-                raise TrainingError(f"{best} is missing: a run can't go on without its best epoch")
-            write_file(checkpoints / BEST, best.read_bytes(), sync=True)
+            if read_checkpoint(resume)["lutloom_history"]:
+                if not best.is_file():
+                    raise TrainingError(
+                        f"{best} is missing: a run can't go on without its best epoch"
+                    )
+                write_file(checkpoints / BEST, best.read_bytes(), sync=True)
             write_file(checkpoints / LAST, resume.read_bytes(), sync=True)
     except OSError as error:
         raise TrainingError(f"{output} can't be made: {error.strerror or error}") from error
@@ -334,6 +337,8 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             # Lightning 2.6 asks PyTorch 2.13 about its trees in the old way
             warnings.filterwarnings("ignore", r".isinstance\(treespec", FutureWarning)
+            # the batches of an epoch that goes on begin where they should
+            warnings.filterwarnings("ignore", r"You're resuming from a checkpoint that ended bef")
             yield
     finally:
         notes.setLevel(level)

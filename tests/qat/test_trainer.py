@@ -28,6 +28,7 @@ pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
 
 import torch
 
+from lutloom.core.files import write_file
 from lutloom.qat.checkpoint import read_checkpoint, read_run
 from lutloom.qat.data import load_dataset
 from lutloom.qat.errors import DataError, TrainingError
@@ -123,7 +124,14 @@ def test_the_accuracy_is_that_of_the_chosen_checkpoint_on_the_test_images(
     digits = load_dataset("digits")
     model = build_model(MODEL, digits.input_shape, digits.classes)
     state = weights(undisturbed.checkpoint)
-    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+    prefix = "model."
+    model.load_state_dict(
+        {
+            name.removeprefix(prefix): value
+            for name, value in state.items()
+            if name.startswith(prefix)
+        }
+    )
     right = classify(run_model(model, digits.pixels(digits.test_x))) == digits.test_y
     assert (undisturbed.correct, undisturbed.images) == (int(right.sum()), len(digits.test_y))
     assert undisturbed.accuracy == undisturbed.correct / undisturbed.images
@@ -166,6 +174,29 @@ def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(
     last = interrupted(tmp_path, epoch)
     assert len(read_checkpoint(last)["lutloom_history"]) == epoch + 1
     assert_as_undisturbed(tiny(MODEL, output=tmp_path, resume=last), undisturbed)
+
+
+@pytest.mark.parametrize("writes", [1, 2, 4, 5, 6, 9, 10, 14, 17])
+def test_a_run_that_was_interrupted_within_an_epoch_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, undisturbed: TrainResult, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    left = writes
+
+    def write_and_stop(path: Path, content: bytes, *, sync: bool) -> None:
+        nonlocal left
+        write_file(path, content, sync=sync)
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("lutloom.qat.checkpoint.write_file", write_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        tiny(output=tmp_path, checkpoint_steps=1)
+    monkeypatch.undo()
+    # five steps an epoch: four of them and its end are written
+    stored = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    assert stored["lutloom_batches"] > 0 or stored["lutloom_history"]
+    assert_as_undisturbed(tiny(output=tmp_path, resume=True), undisturbed)
 
 
 def test_a_run_may_go_on_elsewhere_and_without_repeating_its_settings(
