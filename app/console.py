@@ -282,7 +282,7 @@ def show_exploration(result: Exploration) -> None:
         ),
     )
     _say("on", f"{board.name} ({board.part}) at {result.target.clock_mhz:g} MHz")
-    of = f"all that the board has, and {result.utilization:.0%} of its LUT"
+    of = f"all that the board has, and {100 * result.utilization:.3g}% of its LUT"
     if result.fastest is None:
         _say("fits", f"none of these within {of}")
     else:

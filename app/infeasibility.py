@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lutloom.targets import Target
 
 
+_ABSURD = 10**15
+"""More images a second than are written out."""
+
+
 class UnreachableError(LutloomError, ValueError):
     """No plan is as fast as was asked for on that board, or none fits on it at all."""
 
@@ -99,7 +103,7 @@ def _lack(error: InfeasibleError, budget: Budget) -> str:
     needed, limit, there = _counts(error, budget)
     may = f"there are {limit:,}"
     if limit < there:
-        may = f"may take {limit:,}, {float(budget.share):.0%} of {there:,}"
+        may = f"may take {limit:,}, {float(100 * budget.share):.3g}% of {there:,}"
     return f"{needed:,} {RESOURCES[error.resource]}, most of them for {error.process}, and {may}"
 
 
@@ -143,8 +147,10 @@ def counted(count: int, noun: str) -> str:
 def shown_rate(rate: Fraction | float, places: int = 0) -> str:
     """Return a rate as people read it: images a second with some places, or three digits of few.
 
-    It is not above ``rate``, so that it can be asked for.
+    It is not above ``rate``, so that it can be asked for, unless nobody can.
     """
+    if rate >= _ABSURD:
+        return f"{float(rate):.3g}"
     return f"{_floor(rate, places):,.{places}f}" if rate >= 100 else f"{_floor(rate):.3g}"
 
 

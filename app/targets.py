@@ -62,7 +62,10 @@ def target_of(board: str | Path | None, part: str | None, clock_mhz: float | Non
         raise TargetError(
             f"there is the board {str(board)!r} and the part {part!r}: give one of them"
         )
-    found = load_board(board or DEFAULT_BOARD) if part is None else board_of_part(part)
+    if part is None:
+        found = load_board(DEFAULT_BOARD if board is None else board)
+    else:
+        found = board_of_part(part)
     clock = found.clock_mhz if clock_mhz is None else clock_mhz
     if not 1 <= clock <= found.highest_clock_mhz:
         raise ClockError(

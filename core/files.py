@@ -55,8 +55,13 @@ def check_regular(path: Path, largest: int) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise ``OutputError`` for what is there and no file, as it would be replaced: /dev/null."""
-    if path.exists() and not path.is_file():
+    """Raise ``OutputError`` for what is there and no file, as it would be replaced: /dev/null.
+
+    So would /dev/stdout, also where it leads to a file.
+    """
+    parent = Path(os.path.realpath(path.parent))
+    is_device = parent == Path("/dev") or parent.is_relative_to("/proc")
+    if is_device or (path.exists() and not path.is_file()):
         raise OutputError(f"{path} can't be written: it is no regular file")
 
 
@@ -72,13 +77,15 @@ def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
 
 @contextmanager
 def whole_file(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
-    """Yield a new file to fill, which becomes ``path`` if the block ends without an error.
+    """Yield a new file to fill, which becomes ``path``, or what that links to, if the block ends
+    without an error.
 
     ``sync`` is that of ``write_file``. Raises ``OutputError`` where it can't be written; what was
     there stays then, and after Ctrl-C. Errors of the block's own writing are for it to name.
     """
     check_replaceable(path)
-    temporary = _unused(path)  # known before it is there: Ctrl-C may come in between
+    target = Path(os.path.realpath(path))  # a link stays one
+    temporary = _unused(target)  # known before it is there: Ctrl-C may come in between
     file: BinaryIO | None = None
     try:
         with writing(path):
@@ -89,7 +96,7 @@ def whole_file(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
             if sync:
                 os.fsync(file.fileno())
             file.close()
-            temporary.replace(path)
+            temporary.replace(target)
     finally:
         with suppress(OSError):  # what could not be written was said before
             if file is not None:

@@ -40,7 +40,7 @@ def _chart(found: Exploration, resources: list[str]) -> Chart:
 
     def curves() -> Iterator[Curve]:
         limits = {_FULL: "all of the board"}
-        limits.setdefault(100 * found.utilization, f"{found.utilization:.0%} of the LUT")
+        limits.setdefault(100 * found.utilization, f"{100 * found.utilization:.3g}% of the LUT")
         for limit, text in limits.items():
             yield curve([(x.low, limit), (x.high, limit)], x, y, text, "limit", text)
         for name in resources:

@@ -311,3 +311,24 @@ def test_streams_are_as_wide_as_the_option_says(
 ) -> None:
     made = lutloom.compile(models / "float.onnx", tmp_path / "b", word_bits=32, target_fps=fps)
     assert made.plan.word_bits == 32
+
+
+def test_an_empty_name_is_no_board(invoke: Invoke, models: Path, tmp_path: Path) -> None:
+    ended = invoke("compile", models / "float.onnx", "-o", tmp_path / "b", "--board", "")
+    assert (ended.status, ended.out) == (2, "")
+    assert "board '' is not known" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--target-fps", "1e308"), "lutloom: 1e+308 images/s can't be reached on pynq-z2: "),
+        (("--fastest", "--max-utilization", "0.0001"), ", and may take 5, 0.01% of 53,200. No"),
+    ],
+)
+def test_absurd_numbers_are_short_ones_in_the_answer(
+    options: tuple[str, ...], said: str, invoke: Invoke, models: Path, tmp_path: Path
+) -> None:
+    ended = invoke("compile", models / "float.onnx", "-o", tmp_path / "b", *options)
+    assert (ended.status, ended.out) == (2, "")
+    assert said in ended.err

@@ -54,6 +54,27 @@ def test_a_file_that_must_reach_the_disk_waits_for_it_before_it_replaces_the_old
     assert names(tmp_path) == ["a.txt"]
 
 
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("there/file")
+    write_file(link, b"one")
+    write_file(link, b"two")
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "file").read_bytes() == b"two"
+    assert names(tmp_path / "there") == ["file"]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_symlink(), reason="needs /dev/fd")
+def test_a_device_that_leads_to_a_file_is_not_replaced(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        for path in (Path(f"/dev/fd/{file.fileno()}"), Path(f"/proc/self/fd/{file.fileno()}")):
+            with pytest.raises(OutputError, match=r"can't be written: it is no regular file$"):
+                write_file(path, b"x")
+    with pytest.raises(OutputError, match=r"can't be written: it is no regular file$"):
+        write_file(Path("/dev/lutloom"), b"x")
+
+
 def test_a_file_in_no_directory_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"b can't be written: No such file or directory$"):
         write_file(tmp_path / "a" / "b", b"")
