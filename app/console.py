@@ -172,12 +172,16 @@ def _factors(layer: Layer) -> str:
 
 def show_build(build: Build) -> None:
     """Print what was built, what it takes and how fast it is, and what to do with it."""
+    from lutloom.added_channels import added_channels
     from lutloom.estimation import estimate_of
     from lutloom.inspection import layers_of, widest_sum
     from lutloom.joins import joins_of
 
     estimate = estimate_of(build)
     _show_foldings(build, estimate)
+    grown = [f"{_name(a.value)} {a.built:,} for {a.model:,}" for a in added_channels(build)]
+    if grown:
+        _say("channels added", ", ".join(grown))
     _show_joins(joins_of(build.network, build.plan), "in each cycle")
     _say_widest(widest_sum(layers_of(build.network.graph)))
     _show_estimate(estimate)

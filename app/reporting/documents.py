@@ -51,6 +51,7 @@ def _values(facts: Facts) -> dict[str, Any]:
         "fifos": [asdict(row) for row in facts.fifos],
         "memory": [_memory(entry) for entry in totals(facts.memories).values()],
         "joins": [asdict(join) for join in facts.joins],
+        "channels": [asdict(added) for added in facts.channels],
         "roofline": None if roof is None else _roofline(roof),
         "verification": _verification(facts),
         "synthesis": None if facts.evidence.synthesis is None else asdict(facts.evidence.synthesis),

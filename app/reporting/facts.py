@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from lutloom.added_channels import AddedChannels
     from lutloom.build import Build
     from lutloom.codegen.costs import Cost
     from lutloom.codegen.costs.design import DesignCost, Kind, Slowest
@@ -96,6 +97,7 @@ class Facts:
     cost: DesignCost
     shell: Cost
     joins: tuple[Join, ...]
+    channels: tuple[AddedChannels, ...]
     fifos: tuple[FifoRow, ...]
     memories: tuple[MemoryFacts, ...]
     weight_bits: int
@@ -159,6 +161,7 @@ def facts_of(build: Build, directory: Path | None = None) -> Facts:
 
     Raises a ``LutloomError`` for evidence or a verification that can't be read.
     """
+    from lutloom.added_channels import added_channels
     from lutloom.codegen.assembly import make_design
     from lutloom.codegen.costs.design import design_cost
     from lutloom.codegen.padding import laid_out
@@ -179,13 +182,14 @@ def facts_of(build: Build, directory: Path | None = None) -> Facts:
         build,
         where,
         design,
-        _processes(design, cost.processes),
+        _processes(build, design, cost.processes),
         tuple(_stream(wiring, stream, fifos) for stream in wiring.streams),
         tuple(port.name for port in design.inputs),
         tuple(port.name for port in design.outputs),
         cost,
         shell_of(build.processes, build.board, build.plan.word_bits),
         joins_of(build.network, build.plan),
+        added_channels(build),
         fifo_rows(design),
         memories_of(design, build.board.device),
         sum(layer.weights * layer.weight_bits for layer in layers),
@@ -194,7 +198,11 @@ def facts_of(build: Build, directory: Path | None = None) -> Facts:
     )
 
 
-def _processes(design: Design, costs: Mapping[str, Cost]) -> tuple[ProcessFacts, ...]:
+def _processes(build: Build, design: Design, costs: Mapping[str, Cost]) -> tuple[ProcessFacts, ...]:
+    from lutloom.codegen.streams import processes_of, site_of
+
+    # What is multiplied for the model, without the channels that the plan adds.
+    macs = {n: _macs(site_of(build.processes, p)) for n, p in processes_of(build.processes).items()}
     return tuple(
         ProcessFacts(
             process.name,
@@ -205,7 +213,7 @@ def _processes(design: Design, costs: Mapping[str, Cost]) -> tuple[ProcessFacts,
             process.site.outputs,
             process.folding,
             process.cycles,
-            _macs(process.site),
+            macs[process.name],
             process.folding.pe * process.folding.simd,
             costs[process.name],
         )
