@@ -16,7 +16,7 @@ from lutloom.qat.recipe_rules import Section, choice, number, options, text, who
 VERSION = 1
 """The version of the format; a file of another one is refused."""
 
-Option: TypeAlias = bool | int | float | str
+Option: TypeAlias = bool | int | float | str | tuple[int, ...]
 Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
 _MANY = 1_000_000
 
@@ -29,6 +29,15 @@ class ModelSection(Section):
 
     name: str = field(metadata=text("the name of a model, such as SFC_1W1A"))
     options: Mapping[str, Option] = field(default_factory=dict, metadata=options())
+
+    def __post_init__(self) -> None:
+        Section.__post_init__(self)
+        given: dict[str, object] = dict(self.options)
+        given = {
+            name: tuple(option) if isinstance(option, list) else option
+            for name, option in given.items()
+        }
+        object.__setattr__(self, "options", given)
 
 
 @dataclass(frozen=True)

@@ -105,15 +105,19 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Numbers, words and flags by name, of which somebody else knows more."""
+    """Numbers, lists of them, words and flags by name, of which somebody else knows more."""
 
-    legal: ClassVar[str] = "numbers, texts, true or false by name"
+    legal: ClassVar[str] = "numbers, lists of whole ones, texts, true or false by name"
 
     def allows(self, value: object) -> bool:
         """Return whether a value may be given."""
         return isinstance(value, Mapping) and all(
             isinstance(name, str)
-            and (isinstance(option, bool | int | str) or Number(-1e30, 1e30).allows(option))
+            and (
+                isinstance(option, bool | int | str)
+                or Number(-1e30, 1e30).allows(option)
+                or (isinstance(option, list | tuple) and all(type(part) is int for part in option))
+            )
             for name, option in value.items()
         )
 

@@ -34,11 +34,10 @@ from lutloom.qat.classifier import Classifier
 from lutloom.qat.data import Dataset, load_dataset
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
-from lutloom.qat.models import canonical_name
 from lutloom.qat.progress import TrainingProgress, downloading
 from lutloom.qat.recipe import Recipe
 from lutloom.qat.recipe_file import print_recipe
-from lutloom.qat.recipe_model import build_recipe_model
+from lutloom.qat.recipe_model import build_recipe_model, model_name
 from lutloom.qat.recipe_rules import RecipeError
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import EpochReport, Run, complete
@@ -97,7 +96,7 @@ def prepare(
     ``stored`` is the run that goes on, from which that is taken then; ``download`` fetches data
     that are missing. Raises what :func:`train` raises of data and settings.
     """
-    name = canonical_name(recipe.model.name)
+    name = model_name(recipe)
     augmentation = recipe.data.augmentation
     varied = None if augmentation is None else parse_augmentation(augmentation)
     with downloading(shown=progress) as move:

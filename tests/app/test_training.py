@@ -51,7 +51,7 @@ def test_recipes_are_listed_and_printed_to_begin_with(invoke: Invoke, tmp_path: 
     assert read_recipe(tmp_path / "my.toml") == lutloom.list_recipes()["sfc-1w1a"]
     ended = invoke("recipes", "sfc")
     assert ended.status == 2
-    assert ended.err.startswith("lutloom: there is no recipe 'sfc': use one of lfc-1w1a, ")
+    assert ended.err.startswith("lutloom: there is no recipe 'sfc': use one of cnv-1w1a, ")
 
 
 def test_a_recipe_is_trained_as_the_command_line_changes_it(invoke: Invoke, tmp_path: Path) -> None:

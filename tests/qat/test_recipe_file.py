@@ -69,7 +69,11 @@ RECIPES = st.builds(
     model=st.builds(
         ModelSection,
         name=TEXTS.filter(bool),
-        options=st.dictionaries(TEXTS.filter(lambda key: key != "name"), SCALARS, max_size=3),
+        options=st.dictionaries(
+            TEXTS.filter(lambda key: key != "name"),
+            SCALARS | st.lists(st.integers(0, 9), max_size=3),
+            max_size=3,
+        ),
     ),
     data=sections(DataSection),
     training=sections(TrainingSection),
@@ -178,8 +182,8 @@ def test_changes_take_the_place_of_what_a_recipe_says() -> None:
         (f"title = 1\n{MINIMAL}", r"^x\.toml: title is 1: give a text$"),
         (f"quantization = 1\n{MINIMAL}", r"^x\.toml: quantization is 1: give a text such as 1W2A"),
         (
-            MINIMAL.replace("[data]", "width = [1]\n[data]"),
-            r"model\.options is \{'width': \[1\]\}: ",
+            MINIMAL.replace("[data]", "width = [0.5]\n[data]"),
+            r"model\.options is \{'width': \[0\.5\]\}: ",
         ),
     ],
 )
