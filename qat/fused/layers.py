@@ -25,6 +25,7 @@ from lutloom.qat.brevitas_parts import (
     QuantSigmoid,
     WeightQuantProxyFromInjector,
 )
+from lutloom.qat.fused.convolution import Window, integer_convolution, mark, marked
 from lutloom.qat.fused.quantizers import fused_quantizer
 from lutloom.qat.run import values_of
 
@@ -57,13 +58,15 @@ class Fusing:
     kept: str | None = None
 
 
-def is_quantized(layer: nn.Module) -> bool:
-    """Tell whether ``layer`` is one of those of Brevitas that are looked at."""
-    return isinstance(layer, _WEIGHTED + _ACTIVATIONS)
+def is_looked_at(layer: nn.Module) -> bool:
+    """Tell whether ``layer`` is of those that may be replaced."""
+    return isinstance(layer, _WEIGHTED + _ACTIVATIONS) or type(layer) is nn.MaxPool2d
 
 
 def state(layer: Any) -> tuple[object, ...]:  # noqa: ANN401 (of Brevitas, untyped)
     """Return all that decides how ``layer`` computes: where it changes, fusing starts over."""
+    if isinstance(layer, nn.MaxPool2d):
+        return ()
     names = _OF_WEIGHTED if _has_weights(layer) else _OF_ACTIVATIONS
     proxies = [getattr(layer, name) for name in names]
     parts = tuple((proxy.is_quant_enabled, *_parts(proxy)) for proxy in proxies)
@@ -72,6 +75,8 @@ def state(layer: Any) -> tuple[object, ...]:  # noqa: ANN401 (of Brevitas, untyp
 
 def fuse(layer: Any, *, channels_last: bool) -> Fusing:  # noqa: ANN401 (of Brevitas, untyped)
     """Return what computes the same as ``layer``."""
+    if isinstance(layer, nn.MaxPool2d):
+        return Fusing(_pooling(layer) if channels_last else None)
     if layer.export_mode:
         return Fusing(None, "it is being exported")
     if layer.input_quant.is_quant_enabled:
@@ -107,17 +112,46 @@ def _weighted(layer: Any, *, channels_last: bool) -> Fusing:  # noqa: ANN401
     if reason is not None:
         return Fusing(None, reason)
     quantize = fused_quantizer(proxy.tensor_quant) or proxy.tensor_quant
-    arranged = channels_last and isinstance(layer, _IMAGES)
 
-    def forward(x: Any) -> torch.Tensor:  # noqa: ANN401 (a tensor, or Brevitas')
+    is_arranged = channels_last and isinstance(layer, _IMAGES)
+    forward = (_convolution if is_arranged else _product)(layer, quantize)
+    return Fusing(forward, _kept(quantize, proxy.tensor_quant))
+
+
+def _product(layer: Any, quantize: Any) -> Forward:  # noqa: ANN401
+    def forward(x: Any) -> Any:  # noqa: ANN401 (a tensor, or Brevitas')
+        return layer.inner_forward_impl(values_of(x), quantize(layer.weight)[0], layer.bias)
+
+    return forward
+
+
+def _convolution(layer: Any, quantize: Any) -> Forward:  # noqa: ANN401
+    window = Window.of(layer) if isinstance(layer, QuantConv2d) else None
+    levels = getattr(quantize, "levels", None)
+
+    def forward(x: Any) -> Any:  # noqa: ANN401 (a tensor, or Brevitas')
         values, weights = values_of(x), quantize(layer.weight)[0]
-        if arranged:
+        sums: Any = None
+        if window is not None and values.is_contiguous(memory_format=torch.channels_last):
+            sums = integer_convolution(values, weights, window, levels)
+        if sums is None:
             values = values.contiguous(memory_format=torch.channels_last)
             weights = weights.contiguous(memory_format=torch.channels_last)
-        result: torch.Tensor = layer.inner_forward_impl(values, weights, layer.bias)
-        return result
+            sums = layer.inner_forward_impl(values, weights, layer.bias)
+        return sums
 
-    return Fusing(forward, _kept(quantize, proxy.tensor_quant))
+    return forward
+
+
+def _pooling(layer: nn.MaxPool2d) -> Forward:
+    def forward(x: Any) -> Any:  # noqa: ANN401 (a tensor, or Brevitas', in and out)
+        pooled = nn.MaxPool2d.forward(layer, x)
+        if not layer.return_indices:
+            # the largest of some levels is one of them
+            mark(values_of(pooled), marked(values_of(x)))
+        return pooled
+
+    return forward
 
 
 def _activation(layer: Any) -> Fusing:  # noqa: ANN401
@@ -137,10 +171,12 @@ def _activation(layer: Any) -> Fusing:  # noqa: ANN401
     if type(activate) is nn.Identity or (quantize is not None and type(activate) is nn.ReLU):
         activate = None
     quantize = quantize or quantizer
+    levels = getattr(quantize, "levels", None)
 
     def forward(x: Any) -> Any:  # noqa: ANN401 (a tensor, or Brevitas', in and out)
         values = values_of(x)
         quantized = quantize(values if activate is None else activate(values))
+        mark(quantized[0], levels)
         if layer.return_quant_tensor:
             return IntQuantTensor(*quantized, proxy.is_signed, proxy.training)
         return quantized[0]

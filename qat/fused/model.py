@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lutloom.qat.fused.layers import Kept, fuse, is_quantized, state
+from lutloom.qat.fused.layers import Kept, fuse, is_looked_at, state
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ class Fused:
         self.model = model
         self._channels_last = channels_last
         self._layers = [
-            (name, module) for name, module in model.named_modules() if is_quantized(module)
+            (name, module) for name, module in model.named_modules() if is_looked_at(module)
         ]
         self._bind()
 

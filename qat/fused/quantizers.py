@@ -7,7 +7,8 @@ works on a few numbers, unless it is constant: then it is asked once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -29,11 +30,28 @@ from lutloom.qat.fused.functions import Grid, clamped_sign, rounded, sign
 from lutloom.qat.quantizers.clipped import ClippedIntQuant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Description = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     Quantized = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
-    Quantize = Callable[[torch.Tensor], Quantized]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """All that a quantizer may give: ``scale`` times the integers from ``low`` to ``high``."""
+
+    scale: float
+    low: int
+    high: int
+
+
+class Quantize(Protocol):
+    """What a quantizer computes."""
+
+    @property
+    def levels(self) -> Levels | None:
+        """What it may give, where its scale is one constant number."""
+
+    def __call__(self, x: torch.Tensor) -> Quantized:
+        """Return values, scale, zero point and bit width."""
 
 
 def fused_quantizer(quantizer: Any, *, rectified: bool = False) -> Quantize | None:  # noqa: ANN401
@@ -76,6 +94,7 @@ def _clamps_at_a_constant(quantizer: Any) -> bool:  # noqa: ANN401
         type(quantizer) is ClampedBinaryQuant
         and type(quantizer.tensor_clamp_impl) is TensorClamp
         and type(quantizer.scaling_impl) is ConstScaling
+        and quantizer.scaling_impl.value().numel() == 1
         and float(quantizer.scaling_impl(torch.zeros(1))) > 0
     )
 
@@ -85,8 +104,12 @@ class _Scaled:
 
     def __init__(self, quantizer: Any) -> None:  # noqa: ANN401
         self._quantizer = quantizer
-        self._is_constant = type(quantizer.scaling_impl) is ConstScaling
         self._known: tuple[object, Description] | None = None
+        self._is_constant = type(quantizer.scaling_impl) is ConstScaling
+        self.constant: float | None = None
+        if self._is_constant:
+            scale = self._describe(quantizer.scaling_impl.value())[0]
+            self.constant = float(scale) if scale.numel() == 1 else None
 
     def described(self, x: torch.Tensor) -> Description:
         """Return scale, zero point and bit width for ``x``."""
@@ -106,14 +129,19 @@ class _Scaled:
 class _Signs(_Scaled):
     def __call__(self, x: torch.Tensor) -> Quantized:
         scale, zero_point, bits = self.described(x)
-        is_one = self._is_constant and scale.dtype == x.dtype and float(scale) == 1
+        is_one = self.constant == 1 and scale.dtype == x.dtype
         return sign(x) if is_one else sign(x) * scale, scale, zero_point, bits
 
+    @property
+    def levels(self) -> Levels | None:
+        return None if self.constant is None else Levels(self.constant, -1, 1)
 
-class _ClampedSigns(_Scaled):
+
+class _ClampedSigns(_Signs):
     def __call__(self, x: torch.Tensor) -> Quantized:
+        assert self.constant is not None
         scale, zero_point, bits = self.described(x)
-        return clamped_sign(x, float(scale)), scale, zero_point, bits
+        return clamped_sign(x, self.constant), scale, zero_point, bits
 
 
 class _Integers(_Scaled):
@@ -137,4 +165,10 @@ class _Integers(_Scaled):
 
     def __call__(self, x: torch.Tensor) -> Quantized:
         scale, zero_point, bits = self.described(x)
-        return rounded(x, scale, self._grid), scale, zero_point, bits
+        return rounded(x, scale, self._grid, constant=self.constant), scale, zero_point, bits
+
+    @property
+    def levels(self) -> Levels | None:
+        if self.constant is None:
+            return None
+        return Levels(self.constant, int(self._grid.low), int(self._grid.high))
