@@ -53,6 +53,9 @@ CACHE = ".cache"
 
 _LARGEST_FILE = 2**32
 
+_FASTEST = 10_000
+"""More MHz than any board has."""
+
 
 class BuildError(LutloomError, ValueError):
     """A directory that is no build, or a damaged one."""
@@ -213,7 +216,7 @@ def manifest_text(build: Build, directory: Path) -> bytes:
         "plan": plan_digest(print_plan(build.plan)),
         "files": {name: digest for name, digest in files.items() if name != PLAN},
     }
-    return _sealed(document)
+    return sealed(document)
 
 
 def plan_digest(text: str) -> str:
@@ -234,10 +237,12 @@ def _manifest(directory: Path) -> Mapping[str, Any]:
         raise BuildError(f"{path} can't be read: {error}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise BuildError(f"{path} is of another format: compile the model again")
-    if not isinstance(document.get("clock_mhz"), int | float):
+    clock = document.get("clock_mhz")
+    # True is 1 in Python, and NaN is no number.
+    if not isinstance(clock, int | float) or clock is True or not 0 < clock < _FASTEST:
         raise BuildError(f"{path} is of another format: compile the model again")
     document.pop("digest", None)
-    if text != _sealed(document):
+    if text != sealed(document):
         raise BuildError(f"{path} is not as `lutloom compile` wrote it: compile the model again")
     return document
 
@@ -251,7 +256,7 @@ def _board(manifest: Mapping[str, Any], path: Path) -> Board:
         raise BuildError(f"{path} is of another format: compile the model again") from None
 
 
-def _sealed(document: Mapping[str, Any]) -> bytes:
+def sealed(document: Mapping[str, Any]) -> bytes:
     """Return ``document`` as JSON that holds its own digest."""
     digest = blake2b(json.dumps(document).encode(), digest_size=16).hexdigest()
     return (json.dumps({**document, "digest": digest}, indent=2) + "\n").encode()

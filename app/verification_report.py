@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from lutloom.core.files import read_text, write_file
+from lutloom.core.strict_json import excerpt, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 REPORT = "verification.json"
+
+_MOST = 10**18
 
 _EXECUTORS = ("qonnx", "onnxruntime", "numpy")
 
@@ -64,24 +67,32 @@ def read_report(directory: Path) -> Verification | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(read_text(path))
+        document: Any = parse_json(read_text(path))
         checks = tuple(
             Check(
                 stage=Stage[str(entry["stage"]).upper()],
                 subject=str(entry["subject"]),
-                elements=int(entry["elements"]),
-                differing=int(entry["differing"]),
-                explained=int(entry["explained"]),
+                elements=_count(entry["elements"]),
+                differing=_count(entry["differing"]),
+                explained=_count(entry["explained"]),
                 remark=str(entry["remark"]),
-                structural=int(entry["structural"]),
+                structural=_count(entry["structural"]),
             )
             for entry in document["checks"]
         )
-        return Verification(checks, int(document["samples"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if not checks:
+            raise ValueError("nothing was compared")
+        return Verification(checks, _count(document["samples"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(
             f"{path} is not as `lutloom verify` wrote it: verify the build again"
         ) from error
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or value is True or not 0 <= value < _MOST:
+        raise ValueError(f"{excerpt(value)} is no number of things")
+    return value
 
 
 def report(result: Verification) -> dict[str, Any]:

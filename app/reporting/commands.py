@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 def compile_again(build: Build, directory: Path) -> str:
     """Return the command that compiles the build in ``directory`` again, with the same plan."""
-    from lutloom.boards import board_names
+    from lutloom.boards import board_names, load_board
 
     board = build.board
-    is_known = board.name in board_names()
+    # A file of the user's may have the name of another board.
+    is_known = board.name in board_names() and load_board(board.name) == board
     options = [
         *("lutloom", "compile", MODEL, "--name", build.name, "--plan", PLAN),
         *(("--board", board.name) if is_known else ("--part", board.part)),

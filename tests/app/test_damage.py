@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import lutloom
+from lutloom.build import BuildError, sealed
 from lutloom.core.errors import LutloomError
 from tests.app.commands import Invoke, contents
 
@@ -118,3 +120,13 @@ def test_an_edited_plan_is_no_longer_that_of_the_sources(
     plan.write_text("{")
     ended = invoke("verify", build)
     assert (ended.status, "plan.json" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("clock", [float("nan"), float("inf"), 0, -1, 1e308, 10**400, True, "9"])
+def test_a_clock_that_no_board_has_is_no_build(build: Path, clock: object) -> None:
+    path = build / "build.json"
+    document = json.loads(path.read_text())
+    del document["digest"]
+    path.write_bytes(sealed({**document, "clock_mhz": clock}))
+    with pytest.raises(BuildError, match=r"build\.json is of another format: compile the model"):
+        lutloom.report(build)

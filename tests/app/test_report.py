@@ -42,6 +42,13 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding
 _VOID = {"meta", "br"}
 _RESOURCES = {"lut": 4012, "ff": 3120, "bram18": 9, "uram": 0, "dsp": 0}
 _SYNTHESIS = {"tool": "Vitis HLS 2024.1", "stage": "synthesis", "clock_mhz": 100, **_RESOURCES}
+_CHECKED = json.dumps({
+    "checks": [
+        {"stage": "model", "subject": "x", "elements": 70, "differing": 0, "explained": 0,
+         "structural": 0, "remark": ""}
+    ],
+    "samples": 7,
+})  # fmt: skip
 _BOARD = {"name": "pynq-z2", "clock_mhz": 100, "images": 10, "equal": 9}
 
 
@@ -291,8 +298,23 @@ def test_a_difference_is_said_where_it_is(build: Path) -> None:
     assert "3 explained" in text
 
 
-def test_a_damaged_verification_is_refused(build: Path) -> None:
-    (build / REPORT).write_text('{"checks": [{}]}')
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"checks": [{}]}',
+        '{"checks": [], "samples": 3}',
+        _CHECKED.replace("70", "Infinity"),
+        _CHECKED.replace("70", "-1"),
+        _CHECKED.replace("70", "true"),
+        _CHECKED.replace("model", "none"),
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:60],
+)
+def test_a_damaged_verification_is_refused(build: Path, text: str) -> None:
+    (build / REPORT).write_text(_CHECKED)
+    lutloom.report(build)
+    (build / REPORT).write_text(text)
     with pytest.raises(
         LutloomError, match=r"is not as `lutloom verify` wrote it: verify the build"
     ):
