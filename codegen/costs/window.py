@@ -10,7 +10,7 @@ from lutloom.codegen.costs.loops import bits_for, buffer, counters, loop
 from lutloom.codegen.costs.parts import Adder, Comparator, Multiplexer, Parts, Registers
 from lutloom.codegen.costs.recoding import recoded
 from lutloom.codegen.kernels import pools, window
-from lutloom.codegen.kernels.window import Form, Span
+from lutloom.codegen.kernels.window import Form
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
@@ -49,19 +49,19 @@ def _row(columns: Axis, pixel: int) -> Parts:
     )
 
 
-def _whole(site: Site, folding: Folding, pixel: int) -> Parts:
-    """Return a shift register as long as a window reaches, and a mask for each of its taps."""
-    rows, columns = pools.axes(site)
-    span = Span(rows, columns)
-    line = span.reach if span.slots else rows.dilation * columns.size
+def _whole(site: Site, folding: Folding, word: int) -> Parts:
+    """Return a shift register as long as windows reach, and a mask for each row and column."""
+    span = window.span_of(site, folding)
+    rows, columns = span.rows, span.columns
+    line = span.reach if span.slots else rows.dilation * span.width
     registers = (rows.kernel - 1) * line + span.reach
     stretches = max(rows.kernel - 1, 1)
-    taps = rows.kernel + columns.kernel
+    taps = rows.kernel + span.windows * columns.kernel
     position = 1 + bits_for(2 * max(rows.size, columns.size))
     return (
-        (registers, Registers(pixel)),
-        *buffer(span.slots, stretches * pixel, folding.memory),
-        *counters(span.slots, rows.results, columns.results, rows.stride * columns.size),
+        (registers, Registers(word)),
+        *buffer(span.slots, stretches * word, folding.memory),
+        *counters(span.slots, rows.results, span.groups, rows.stride * span.width),
         (2 + taps, Adder(position)),
         (2 * taps, Comparator(position, is_constant=True)),
         (2, Registers(position)),

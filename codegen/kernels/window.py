@@ -8,7 +8,8 @@ includes what masked taps show; so the code of the result is
 where both quotients are integers: all of the input's values are values of the result's type.
 
 A word may also be all taps of a kernel row, or of a window (``parallel_window.hpp``): ``simd`` is
-then the channels times those taps, and whole pixels come in.
+then the channels times those taps, and whole pixels come in. Of windows several may be in a word:
+``pixels`` are those that come in a cycle, and so many windows leave as begin in them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels.kernel import (
+    WIDEST_WORD,
     Code,
     Kernel,
     Lanes,
@@ -30,6 +32,7 @@ from lutloom.codegen.kernels.kernel import (
     storage,
 )
 from lutloom.codegen.kernels.line_buffer import Axis, Walk, WalkSchedule, schedule
+from lutloom.codegen.kernels.pixels import pixels_in_a_row, with_pixels
 from lutloom.codegen.kernels.pools import axes
 from lutloom.core.plan import Folding, Memory
 
@@ -47,51 +50,90 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Span:
-    """``lutloom::whole_window``: a shift register that is as long as a window reaches."""
+    """``lutloom::whole_window``: a shift register that is as long as a window reaches.
+
+    In words of ``pixels`` pixels, and of as many windows as begin in these, but one at least.
+    """
 
     rows: Axis
     columns: Axis
+    pixels: int = 1
+
+    @property
+    def windows(self) -> int:
+        """Windows that leave in a word."""
+        return max(self.pixels // self.columns.stride, 1)
+
+    @property
+    def step(self) -> int:
+        """Words from one word of windows of a line to the next."""
+        return max(self.columns.stride // self.pixels, 1)
+
+    @property
+    def width(self) -> int:
+        """Words of a row of the image."""
+        return self.columns.size // self.pixels
+
+    @property
+    def groups(self) -> int:
+        """Words of windows in a line."""
+        return self.columns.results // self.windows
+
+    @property
+    def _across(self) -> int:
+        """Columns from the first tap of the windows of a word to their last."""
+        return self.columns.dilation * (self.columns.kernel - 1) + self.columns.stride * (
+            self.windows - 1
+        )
 
     @property
     def reach(self) -> int:
-        """Columns from the first tap of a kernel row to the last."""
-        return self.columns.dilation * (self.columns.kernel - 1) + 1
+        """Words from the first tap of a kernel row to the one that has the last."""
+        behind = self.pixels - 1 - (self._across - self.columns.pad) % self.pixels
+        return -(-(self._across + 1 + behind) // self.pixels)
 
     @property
     def slots(self) -> int:
         """Slots of the memory between kernel rows; 0 where all are registers."""
-        gap = self.rows.dilation * self.columns.size - self.reach
+        gap = self.rows.dilation * self.width - self.reach
         # Three, so that a slot is read two beats after it was written, and not while another is.
         return gap if self.rows.kernel > 1 and gap >= 3 else 0
 
     @property
     def ends(self) -> IntArray:
-        """The pixel in which each window ends, ``[windows]``: before or behind the image, too."""
+        """The word in which each one of windows ends: before or behind the image, too."""
         import numpy as np
 
-        rows, columns = self.rows, self.columns
+        rows = self.rows
         row = rows.stride * np.arange(rows.results, dtype=np.int64) - rows.pad
-        column = columns.stride * np.arange(columns.results, dtype=np.int64) - columns.pad
         last_row = row + rows.dilation * (rows.kernel - 1)
-        ends: IntArray = last_row[:, None] * columns.size + column + self.reach - 1
+        last = (self._across - self.columns.pad) // self.pixels
+        column = self.step * np.arange(self.groups, dtype=np.int64) + last
+        ends: IntArray = last_row[:, None] * self.width + column
         return ends.reshape(-1)
 
     @property
     def early(self) -> int:
-        """Beats before the first pixel, where a window ends before it."""
+        """Beats before the first word, where a window ends before it."""
         return max(-int(self.ends[0]), 0)
 
     @property
     def beats(self) -> int:
-        """Beats of a frame: its pixels, plus a constant."""
-        pixels = self.rows.size * self.columns.size
-        return self.early + max(pixels, int(self.ends[-1]) + 1)
+        """Beats of a frame: its words of pixels, plus a constant."""
+        return self.early + max(self.rows.size * self.width, int(self.ends[-1]) + 1)
 
     @property
     def is_legal(self) -> bool:
-        """Whether there are no gaps between pixels, and each window ends behind the last one."""
-        step = self.rows.stride * self.columns.size
-        step -= self.columns.stride * (self.columns.results - 1)
+        """Whether there are no gaps between pixels, and each window ends behind the last one.
+
+        And whether words are whole: of pixels, of windows, and from one to the next.
+        """
+        stride, pixels = self.columns.stride, self.pixels
+        if self.columns.size % pixels or (stride % pixels and pixels % stride):
+            return False
+        if self.columns.results % self.windows:
+            return False
+        step = self.rows.stride * self.width - self.step * (self.groups - 1)
         has_gaps = self.rows.spacing > 1 or self.columns.spacing > 1
         return not has_gaps and (self.rows.results == 1 or step >= 1)
 
@@ -99,9 +141,16 @@ class Span:
 def form_of(site: Site, folding: Folding) -> Form:
     """Return what a word holds."""
     channels = site.inputs[0].channels // site.op.groups
+    if folding.pixels > 1:
+        return Form.WHOLE
     if folding.simd <= channels:
         return Form.TAP
     return Form.WHOLE if folding.simd == channels * site.op.windows.taps else Form.ROW
+
+
+def span_of(site: Site, folding: Folding) -> Span:
+    """Return the shift register, a window or several a word."""
+    return Span(*axes(site), folding.pixels)
 
 
 def walk_of(site: Site, folding: Folding) -> Walk:
@@ -125,16 +174,16 @@ def schedule_of(site: Site, folding: Folding) -> WalkSchedule:
     import numpy as np
 
     if form_of(site, folding) is Form.WHOLE:
-        span = Span(*axes(site))
-        pixels = np.arange(span.rows.size * span.columns.size, dtype=np.int64)
-        return WalkSchedule(span.early + pixels, span.early + span.ends, span.beats)
+        span = span_of(site, folding)
+        words = np.arange(span.rows.size * span.width, dtype=np.int64)
+        return WalkSchedule(span.early + words, span.early + span.ends, span.beats)
     walk = walk_of(site, folding)
     steps = schedule(walk)
     # No word is read for those behind the image.
     return replace(steps, takes=steps.takes[: walk.image_words])
 
 
-def _legal(site: Site, _folding: Folding) -> Legal:
+def _legal(site: Site, folding: Folding) -> Legal:
     op, channels = site.op, site.inputs[0].channels
     simd = set(divisors(channels // op.groups))
     rows, columns = axes(site)
@@ -144,22 +193,32 @@ def _legal(site: Site, _folding: Folding) -> Legal:
         simd.add(channels * op.windows.taps)
     elif rows.kernel == 1 and columns.kernel > 1:
         simd.discard(channels * op.windows.taps)
-    return Legal((1,), tuple(sorted(simd)), tuple(Memory))
+    pixels: tuple[int, ...] = (1,)
+    if op.groups == 1 and folding.simd == channels * op.windows.taps:
+        # What lies between kernel rows is one word, too.
+        stretch = max(rows.kernel - 1, 1) * channels * site.inputs[0].element.bits
+        several = (n for n in pixels_in_a_row(site)[1:] if n * stretch <= WIDEST_WORD)
+        pixels += tuple(n for n in several if Span(rows, columns, n).is_legal)
+    return with_pixels(Legal((1,), tuple(sorted(simd)), tuple(Memory)), pixels)
+
+
+def _channels(site: Site, folding: Folding) -> int:
+    return min(folding.simd, site.inputs[0].channels // int(site.op.groups))
 
 
 def _lanes(site: Site, folding: Folding) -> Lanes:
-    channels = site.inputs[0].channels // site.op.groups
-    return (min(folding.simd, channels),), (folding.simd,)
+    windows = span_of(site, folding).windows if folding.pixels > 1 else 1
+    return (folding.pixels * _channels(site, folding),), (windows * folding.simd,)
 
 
 def _cycles(site: Site, folding: Folding) -> int:
     if form_of(site, folding) is Form.WHOLE:
-        return Span(*axes(site)).beats
+        return span_of(site, folding).beats
     return walk_of(site, folding).beats
 
 
-def _operators(_site: Site, folding: Folding) -> int:
-    return folding.simd
+def _operators(site: Site, folding: Folding) -> int:
+    return _lanes(site, folding)[1][0]
 
 
 def _code(site: Site, folding: Folding) -> Code:
@@ -175,7 +234,7 @@ def _code(site: Site, folding: Folding) -> Code:
         "form": form.value,
         "rows": rows.arguments,
         "columns": columns.arguments,
-        "channels": _lanes(site, folding)[0][0],
+        "channels": _channels(site, folding),
         "taps": columns.kernel,
         "dilation": columns.dilation,
         "base": decimal(base),
@@ -185,7 +244,7 @@ def _code(site: Site, folding: Folding) -> Code:
     }
     if form is Form.WHOLE:
         stretches = max(rows.kernel - 1, 1)
-        word_bits = stretches * x.channels * x.element.bits
+        word_bits = stretches * folding.pixels * x.channels * x.element.bits
     else:
         walk = walk_of(site, folding)
         facts |= {"columns": walk.columns.arguments, "buffer": walk.arguments}

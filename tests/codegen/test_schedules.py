@@ -45,7 +45,7 @@ from lutloom.core.ops import (
 from lutloom.core.types import Const, IntType, TensorType
 from lutloom.sim.reference import run
 from lutloom.sim.toolchain import find_ap_headers
-from tests.codegen.conftest import Chain, random_plan, random_values
+from tests.codegen.conftest import Chain, in_pixels, random_plan, random_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,16 +229,16 @@ def test_every_process_is_in_a_graph_here() -> None:
     assert processes - NO_PROCESS == set(SCHEDULES)
 
 
-@pytest.mark.parametrize("is_largest", [False, True])
+@pytest.mark.parametrize("kind", ["random", "largest", "pixels"])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_loop_reads_and_writes_as_its_cpp_does(
-    name: str, is_largest: bool, tmp_path: Path
-) -> None:
+def test_every_loop_reads_and_writes_as_its_cpp_does(name: str, kind: str, tmp_path: Path) -> None:
     if shutil.which("g++") is None:
         pytest.skip("needs g++")
     graph = lower(GRAPHS[name]())
     rng = np.random.default_rng(0)
-    plan = largest_plan(graph) if is_largest else random_plan(rng, graph, 8)
+    plan = largest_plan(graph) if kind == "largest" else random_plan(rng, graph, 8)
+    if kind == "pixels":
+        plan = in_pixels(rng, graph, plan)
     ((source, tensor),) = graph.inputs.items()
     inputs = random_values(rng, tensor, 2)
     golden = Golden(inputs, run(graph, {source: inputs})[graph.outputs[0]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import deque
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -389,10 +390,11 @@ def alone(kind: str) -> Graph:
 def test_a_process_takes_the_cycles_that_its_kernel_states(kind: str) -> None:
     graph = alone(kind)
     name, node = next((n, p) for n, p in processes_of(graph).items() if p.op.name == kind)
-    for pe in legal_choices(graph, name, Folding()).pe:
-        for simd in legal_choices(graph, name, Folding()).simd:
+    legal = legal_choices(graph, name, Folding())
+    for pe, simd in product(legal.pe, legal.simd):
+        for pixels in legal_choices(graph, name, Folding(pe, simd)).pixels:
             plan = unfolded_plan(graph, word_bits=512)
-            plan = plan.with_folding(name, replace(plan.foldings[name], pe=pe, simd=simd))
+            plan = plan.with_folding(name, Folding(pe, simd, pixels=pixels))
             design = make_design(graph, planned(graph, plan), name="net")
             model = CycleModel.of(design)
             (process,) = (process for process in model.processes if process.name == name)

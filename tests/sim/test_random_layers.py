@@ -14,7 +14,7 @@ from lutloom.codegen.costs.design import design_cost
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.timing import IDEAL
 from lutloom.sim.cycles import CycleModel
-from tests.codegen.conftest import random_plan
+from tests.codegen.conftest import in_pixels, random_plan
 from tests.codegen.random_layers import random_layer
 
 LAYERS = 12
@@ -27,9 +27,12 @@ def test_random_layers_take_the_cycles_that_their_kernels_state(kind: str) -> No
         pytest.skip("needs g++")
     rng = np.random.default_rng(crc32(kind.encode()))
     device = load_board("pynq_z1").device
-    for _ in range(LAYERS):
+    for layer in range(LAYERS):
         graph = random_layer(rng, kind)
-        design = make_design(graph, random_plan(rng, graph), name="layer", unit_limit=99)
+        plan = random_plan(rng, graph)
+        if layer % 2:
+            plan = in_pixels(rng, graph, plan)
+        design = make_design(graph, plan, name="layer", unit_limit=99)
         model = CycleModel.of(design)
         cycles = model.with_depths(dict.fromkeys((f.name for f in model.fifos), 10**5)).run(IDEAL)
         (unit,) = design.units

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lutloom.codegen import check_plan, lower
+from lutloom.codegen import lower
 from lutloom.codegen.folding import check_folding, legal_choices, unfolded_plan
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.codegen.kernels.matvec import starts_of
@@ -22,7 +22,7 @@ from lutloom.core.op import Op
 from lutloom.core.ops import Add, BorderThreshold, Duplicate, MatVec, Multiply, Reshape
 from lutloom.core.plan import Folding, Plan, parse_plan, print_plan
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
-from tests.codegen.conftest import WEIGHTS, Chain, random_values
+from tests.codegen.conftest import WEIGHTS, Chain, in_pixels, random_values
 from tests.graphs import integers, random_requantize, random_threshold
 
 if TYPE_CHECKING:
@@ -84,25 +84,6 @@ def test_a_wide_pixel_says_what_its_pixels_say(seed: int) -> None:
         assert (y.reshape(wanted.shape) == wanted).all()
 
 
-def with_pixels(rng: np.random.Generator, graph: Graph, plan: Plan) -> Plan:
-    """Return ``plan`` with several pixels a cycle wherever that is legal."""
-    for name, node in processes_of(graph).items():
-        legal = KERNELS[node.op.name].legal(site_of(graph, node), Folding())
-        for simd in legal.simd[::-1]:
-            folding = replace(plan.foldings[name], pe=legal.pe[-1], simd=simd)
-            pixels = [n for n in legal_choices(graph, name, folding).pixels if n > 1]
-            if not pixels:
-                continue
-            wide = plan.with_folding(name, replace(folding, pixels=int(rng.choice(pixels))))
-            try:
-                check_plan(graph, wide)
-            except PlanError:
-                continue
-            plan = wide
-            break
-    return plan
-
-
 def elementwise(seed: int) -> Graph:
     """Return processes that work channel by channel, of every kind and form."""
     rng = np.random.default_rng(seed)
@@ -126,7 +107,7 @@ def elementwise(seed: int) -> Graph:
 def test_pixels_of_a_word_agree(bounded: bool, agree: Callable[..., Any]) -> None:
     graph = elementwise(1)
     rng = np.random.default_rng(2)
-    plan = with_pixels(rng, graph, unfolded_plan(graph, word_bits=128))
+    plan = in_pixels(rng, graph, unfolded_plan(graph, word_bits=128))
     for name, node in processes_of(graph).items():
         forms = legal_choices(graph, name, plan.foldings[name]).comparison
         form = forms[int(rng.integers(len(forms)))]
@@ -165,7 +146,7 @@ def products(seed: int) -> Graph:
 def test_products_of_several_pixels_agree(agree: Callable[..., Any]) -> None:
     graph = products(3)
     rng = np.random.default_rng(0)
-    plan = with_pixels(rng, graph, unfolded_plan(graph))
+    plan = in_pixels(rng, graph, unfolded_plan(graph))
     starts, packed = set(), 0
     for name, node in processes_of(graph).items():
         folding, found = plan.foldings[name], site_of(graph, node)

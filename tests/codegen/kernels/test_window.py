@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lutloom.codegen import check_plan, legal_values, write_project
-from lutloom.codegen.folding import unfolded_plan
+from lutloom.codegen import check_plan, legal_values, lower, write_project
+from lutloom.codegen.fifos import fifo_depths
+from lutloom.codegen.folding import legal_choices, unfolded_plan
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.codegen.kernels.kernel import recoding
 from lutloom.codegen.kernels.line_buffer import axes_of
 from lutloom.codegen.kernels.window import Form, Span, form_of, schedule_of
 from lutloom.codegen.pragma_check import check_project
 from lutloom.codegen.project import Golden
-from lutloom.codegen.streams import processes_of, site_of
+from lutloom.codegen.streams import Wiring, processes_of, site_of
 from lutloom.core.errors import PlanError
+from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Reshape, Window
 from lutloom.core.plan import Folding, Plan
 from lutloom.core.types import BIPOLAR, IntType, TensorType
@@ -29,8 +31,6 @@ from tests.windows import random_windows
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from lutloom.core.graph import Graph
 
 KERNEL = KERNELS["window"]
 
@@ -58,13 +58,14 @@ def random_shape(rng: np.random.Generator, size: int) -> tuple[int, ...]:
 
 
 def wide_plan(rng: np.random.Generator, graph: Graph, plan: Plan) -> Plan:
-    """Return ``plan`` with words of several taps where they are legal, for most processes."""
+    """Return ``plan`` with words of several taps, or windows, where legal, for most processes."""
     for name, folding in plan.foldings.items():
         found = site_of(graph, processes_of(graph)[name])
         channels = found.inputs[0].channels // found.op.groups
         wide = [simd for simd in legal_values(graph, name)["simd"] if simd > channels]
-        simd = int(rng.choice(wide or [folding.simd]))
-        wider = plan.with_folding(name, replace(folding, simd=simd))
+        of_one = replace(folding, simd=int(rng.choice(wide or [folding.simd])), pixels=1)
+        pixels = legal_choices(graph, name, of_one).pixels
+        wider = plan.with_folding(name, replace(of_one, pixels=int(rng.choice(pixels))))
         try:
             check_plan(graph, wider)
         except PlanError:
@@ -88,7 +89,7 @@ def windows_in_a_row(chain: Callable[..., Any], seed: int, x: TensorType, count:
 
 @pytest.mark.parametrize(
     ("seed", "element"),
-    [(4, BIPOLAR), (1, IntType(-2, 1)), (39, IntType(-7, -1, 3)), (7, IntType(0, 255))],
+    [(6, BIPOLAR), (12, IntType(-2, 1)), (45, IntType(-7, -1, 3)), (102, IntType(0, 255))],
 )
 def test_windows_of_any_kind_agree_however_they_are_folded(
     seed: int,
@@ -105,6 +106,7 @@ def test_windows_of_any_kind_agree_however_they_are_folded(
         for name, node in processes_of(graph).items()
     }
     assert forms == set(Form)
+    assert sum(folding.pixels > 1 for folding in plan.foldings.values()) >= 2
     agree(graph, plan, images=3)
 
 
@@ -282,3 +284,95 @@ def test_the_least_of_64_bits_is_an_expression_that_every_compiler_takes() -> No
     op = Window((2,), (1,), (1,), (1, 0), (1,), 1, widest.lo)
     facts = KERNEL.code(site(op, (4, 1), widest), Folding()).facts
     assert facts["fill"] == "(-9223372036854775807 - 1)"
+
+
+SIDE_BY_SIDE = [
+    # Kernel, stride, dilation, pads; pixels.
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 2),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 4),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 8),
+    ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), 2),
+    ((5, 5), (1, 1), (1, 1), (2, 2, 2, 2), 4),
+    ((3, 3), (2, 2), (1, 1), (1, 1, 1, 1), 2),
+    ((3, 3), (2, 2), (1, 1), (1, 1, 1, 1), 4),
+    ((3, 3), (2, 2), (1, 1), (0, 0, 1, 1), 8),
+    ((2, 2), (1, 4), (1, 1), (0, 0, 0, 0), 2),
+    ((3, 2), (1, 1), (1, 3), (1, 3, 0, 0), 4),
+    ((3, 3), (1, 1), (2, 2), (2, 2, 2, 2), 2),
+    ((1, 1), (2, 2), (1, 1), (0, 0, 0, 0), 4),
+    ((2, 3), (3, 1), (1, 1), (0, 3, 1, -1), 2),
+    ((1, 9), (1, 1), (1, 1), (0, 4, 0, 4), 4),
+    ((2, 2), (1, 2), (1, 1), (0, -2, 0, -2), 2),
+    ((6, 1), (1, 1), (1, 1), (2, 0, 3, 0), 4),
+]
+
+
+def side_by_side(element: IntType) -> tuple[Graph, Plan]:
+    """Return windows of all those kinds over one image, with so many pixels."""
+    names = tuple(f"window{index}" for index in range(len(SIDE_BY_SIDE)))
+    fill = element.lo - element.step
+    ops = [
+        Window(kernel, stride, dilation, pads, (1, 1), 1, fill)
+        for kernel, stride, dilation, pads, _ in SIDE_BY_SIDE
+    ]
+    nodes = [Node((name,), op, ("x",)) for name, op in zip(names, ops, strict=True)]
+    graph = lower(Graph({"x": TensorType(element, (5, 8, 2))}, tuple(nodes), names))
+    plan = unfolded_plan(graph)
+    for name, op, (*_, pixels) in zip(names, ops, SIDE_BY_SIDE, strict=True):
+        plan = plan.with_folding(name, Folding(simd=2 * op.windows.taps, pixels=pixels))
+    check_plan(graph, plan)
+    return graph, plan
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_several_windows_of_a_word_agree(bounded: bool, agree: Callable[..., Any]) -> None:
+    graph, plan = side_by_side(IntType(-3, 3, 2))
+    agree(graph, replace(plan, fifos=fifo_depths(Wiring(graph, plan))), images=3, bounded=bounded)
+
+
+def test_so_many_pixels_take_as_many_times_fewer_beats_but_for_a_constant() -> None:
+    graph, plan = side_by_side(BIPOLAR)
+    for name, folding in plan.foldings.items():
+        if not name.startswith("window"):
+            continue
+        found = site_of(graph, processes_of(graph)[name])
+        steps = schedule_of(found, folding)
+        (lanes_in,), (lanes_out,) = KERNEL.lanes(found, folding)
+        assert lanes_in == 2 * folding.pixels
+        assert len(steps.takes) == 5 * 8 // folding.pixels
+        assert len(steps.gives) * lanes_out == found.outputs[0].size
+        assert KERNEL.cycles(found, folding) == steps.beats
+        one = KERNEL.cycles(found, replace(folding, pixels=1))
+        assert len(steps.takes) <= steps.beats < one
+        assert KERNEL.operators(found, folding) == lanes_out
+
+
+def test_a_product_behind_several_windows_takes_several_pixels_a_cycle() -> None:
+    found = site(square(3, pad=1), (32, 32, 4))
+    assert KERNEL.cycles(found, Folding(simd=36, pixels=4)) == 32 * 32 // 4 + 32 // 4 + 1
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "pixels"),
+    [
+        (square(3, pad=1), (8, 12, 4), (1, 2, 3, 4, 6, 12)),
+        # Of twelve pixels there are ten windows.
+        (square(3), (8, 12, 4), (1, 2)),
+        # Windows begin in each second pixel, or third: in the same ones of all words.
+        (square(3, stride=2, pad=1), (8, 12, 4), (1, 2, 4, 6, 12)),
+        (square(3, stride=3, pad=1), (8, 12, 4), (1, 3, 6, 12)),
+        (square(1, stride=4), (8, 12, 4), (1, 2, 4, 12)),
+        (square(3, pad=1, groups=2), (8, 12, 4), (1,)),
+        # They would overtake each other.
+        (square(3, pad=2), (8, 12, 4), (1,)),
+        (Window((3,), (1,), (1,), (1, 1), (1,), 1, 0), (6, 4), (1, 2, 3, 6)),
+    ],
+)
+def test_pixels_and_windows_of_a_word_are_whole(
+    op: Window, shape: tuple[int, ...], pixels: tuple[int, ...]
+) -> None:
+    found = site(op, shape)
+    simd = found.inputs[0].channels // op.groups * op.windows.taps
+    assert KERNEL.legal(found, Folding(simd=simd)).pixels == pixels
+    if pixels != (1,):
+        assert KERNEL.legal(found, Folding(simd=1)).pixels == (1,)
