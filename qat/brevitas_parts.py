@@ -26,6 +26,7 @@ with warnings.catch_warnings():
     from brevitas.core.utils import SingleArgStatelessBuffer
     from brevitas.core.zero_point import ZeroZeroPoint
     from brevitas.export import QONNXDynamoManager, QONNXManager
+    from brevitas.export.onnx.qonnx.handler import BrevitasQuantOp
     from brevitas.function.ops_ste import round_ste
     from brevitas.inject import ExtendedInjector, value
     from brevitas.inject.enum import (
@@ -65,6 +66,7 @@ __all__ = [
     "BinaryQuant",
     "BitWidthConst",
     "BitWidthImplType",
+    "BrevitasQuantOp",
     "CeilSte",
     "ClampedBinaryQuant",
     "ConstScaling",

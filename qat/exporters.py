@@ -1,9 +1,10 @@
-"""Brevitas' exporters of QONNX, with weights as they are quantized.
+"""Brevitas' exporters of QONNX, put right where the file would compute something else.
 
-Brevitas 0.13.4 writes the float weights, and the file's ``Quant`` quantizes them anew. Where a
-quantizer is more than a rounding of w / s (ternary weights, DoReFa-Net's, A2Q's), the file then has
-other integers than the model; of the others it may have another one next to a tie, which 32-bit
-floats decide. Here the file holds the quantized weights: its ``Quant`` gives them back as they are.
+* Weights are written as they are quantized. Brevitas 0.13.4 writes the float weights, and the
+  file's ``Quant`` quantizes them anew: where a quantizer is more than a rounding of w / s (ternary
+  weights, DoReFa-Net's, A2Q's), to other integers than the model's, and of the others possibly to
+  another one next to a tie, which 32-bit floats decide.
+* One bit from zero up is a ``Quant`` to 0 and 1. Brevitas writes ``BipolarQuant`` for any one bit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from lutloom.qat.brevitas_parts import QONNXDynamoManager, QONNXManager
+from lutloom.qat.brevitas_parts import BrevitasQuantOp, QONNXDynamoManager, QONNXManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,21 +20,22 @@ if TYPE_CHECKING:
     import torch
 
 
-class _QuantizedWeights:
+class _PutRight:
     @classmethod
     def set_export_mode(cls, model: torch.nn.Module, enabled: bool) -> None:  # noqa: FBT001 (as in Brevitas)
-        # switching it on makes each handler compute scales and quantized weights
+        # switching it on makes each handler compute scales and quantized weights, and choose
         super().set_export_mode(model=model, enabled=enabled)  # type: ignore[misc]
         if enabled:
             for proxy in model.modules():
                 _put_in(proxy)
+                _choose(proxy)
 
 
-class Traced(_QuantizedWeights, QONNXManager):  # type: ignore[misc]
+class Traced(_PutRight, QONNXManager):  # type: ignore[misc]
     """The exporter that traces."""
 
 
-class Dynamo(_QuantizedWeights, QONNXDynamoManager):  # type: ignore[misc]
+class Dynamo(_PutRight, QONNXDynamoManager):  # type: ignore[misc]
     """The exporter on ``torch.export``."""
 
 
@@ -42,6 +44,13 @@ def _put_in(proxy: Any) -> None:  # noqa: ANN401 (of Brevitas)
     for layer in proxy.tracked_module_list if values else ():
         # a weight that layers share is in place already
         layer.weight.data = values.get(layer.weight.data_ptr(), layer.weight.data)
+
+
+def _choose(proxy: Any) -> None:  # noqa: ANN401 (of Brevitas)
+    handler: Any = getattr(proxy, "export_handler", None)
+    said = getattr(handler, "symbolic_kwargs", {})
+    if said.get("bit_width") == 1 and not said["signed"]:
+        handler.quant_op = BrevitasQuantOp
 
 
 @contextlib.contextmanager

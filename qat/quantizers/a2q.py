@@ -6,7 +6,8 @@ accumulator; a sum of products with such an input stays within P bits whatever t
 norm of a channel, and s are learned in the logarithm.
 
 N and whether the input is signed are read from the input, a tensor of Brevitas that knows its
-quantizer: in front of a layer there has to be a quantizer (or a pooling or a reshape behind one).
+quantizer: in front of a layer there has to be a quantizer (or a pooling or a reshape behind one),
+and one without scales of channels, which would be multiplied into the weights.
 
 Reference: Colbert et al., A2Q: Accumulator-Aware Quantization with Guaranteed Overflow Avoidance,
 ICCV 2023.
@@ -66,7 +67,7 @@ def _check_input(_: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
     if len(inputs) > 1 and isinstance(inputs[1], torch.Tensor):
         raise TrainingError(
             "a layer with weights of kind a2q has an input of unknown bits: "
-            "put a quantizer in front of it, or choose another kind for this layer"
+            "put a quantizer with one scale in front of it, or choose another kind for this layer"
         )
 
 

@@ -1,0 +1,139 @@
+"""Networks with each kind of quantizer become integers, and compute what they did."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs torch")
+pytest.importorskip("brevitas", reason="needs brevitas")
+
+import torch
+from torch import nn
+
+from lutloom.core.ops.conv import Conv
+from lutloom.core.ops.linear import Linear
+from lutloom.qat.models.blocks import (
+    conv2d_block,
+    input_quantizer,
+    linear,
+    linear_block,
+)
+from lutloom.qat.quantization import (
+    ActivationKind,
+    ActivationSpec,
+    Quantization,
+    WeightKind,
+    WeightSpec,
+)
+from tests.qat.streamlined import check, trained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lutloom.core.network import Network
+
+IMAGE, VECTOR, CLASSES, WIDTH = (2, 6, 6), (12,), 3, 4
+_W, _A = WeightKind, ActivationKind
+BOTH = (False, True)
+ACCUMULATOR_BITS = 14
+
+WEIGHTS = [
+    *(WeightSpec(_W.CONSTANT, bits) for bits in (1, 2, 4, 8)),
+    *(WeightSpec(_W.XNOR, 1, each) for each in BOTH),
+    *(WeightSpec(_W.DOREFA, bits) for bits in (1, 2, 4, 8)),
+    *(WeightSpec(_W.TERNARY, 2, each) for each in BOTH),
+    *(
+        WeightSpec(kind, bits, each)
+        for kind in (_W.LSQ, _W.PO2, _W.INTEGER)
+        for bits in (2, 4, 8)
+        for each in BOTH
+    ),
+    *(WeightSpec(_W.A2Q, bits, each, ACCUMULATOR_BITS) for bits in (3, 4, 8) for each in BOTH),
+]
+ACTIVATIONS = [
+    *(ActivationSpec(_A.SIGNED, bits, limit=0.7) for bits in (1, 2, 4)),
+    *(ActivationSpec(_A.RELU, bits, each) for bits in (1, 2, 4) for each in BOTH),
+    *(ActivationSpec(_A.DOREFA, bits) for bits in (1, 2, 4)),
+    *(
+        ActivationSpec(kind, bits, each, 0.9)
+        for kind in (_A.LSQ, _A.PO2)
+        for bits in (1, 2, 4)
+        for each in BOTH
+    ),
+    ActivationSpec(_A.RSIGN, 1),
+    *(ActivationSpec(_A.RPRELU, bits) for bits in (1, 2, 4)),
+]
+
+
+def pairs(shift: int) -> list[Any]:
+    """Return all specs of weights and all of activations in pairs, others for another shift.
+
+    What keeps accumulators small refuses activations with scales of channels.
+    """
+    others = cycle(ACTIVATIONS[shift:] + ACTIVATIONS[:shift])
+    found = []
+    for weights in WEIGHTS:
+        acts = next(others)
+        while weights.kind is _W.A2Q and acts.per_channel:
+            acts = next(others)
+        found.append(pytest.param(weights, acts, id=f"{named(weights)}-{named(acts)}"))
+    return found
+
+
+def named(spec: WeightSpec | ActivationSpec) -> str:
+    return f"{spec.kind.value}{spec.bits}{'-each' if spec.per_channel else ''}"
+
+
+def convolutions(quantization: Quantization) -> nn.Module:
+    return nn.Sequential(
+        input_quantizer(),
+        conv2d_block(quantization.at("conv0"), IMAGE[0], WIDTH),
+        nn.MaxPool2d(2),
+        conv2d_block(quantization.at("conv1"), WIDTH, WIDTH, 2),
+        nn.Flatten(),
+        linear(WIDTH, CLASSES, quantization.at("last").weights),
+    )
+
+
+def perceptron(quantization: Quantization) -> nn.Module:
+    return nn.Sequential(
+        input_quantizer(4),
+        linear_block(quantization.at("linear0"), VECTOR[0], 2 * WIDTH),
+        linear_block(quantization.at("linear1"), 2 * WIDTH, WIDTH),
+        linear(WIDTH, CLASSES, quantization.at("last").weights),
+    )
+
+
+@pytest.mark.parametrize(("weights", "acts"), pairs(0))
+def test_a_convolutional_net_streamlines_exactly(
+    tmp_path: Path, weights: WeightSpec, acts: ActivationSpec
+) -> None:
+    torch.manual_seed(0)
+    model = convolutions(Quantization(weights, acts))
+    network = check(model, trained(model, IMAGE, CLASSES), tmp_path)
+    assert_bounded(network, weights, sums=3)
+
+
+@pytest.mark.parametrize(("weights", "acts"), pairs(5))
+def test_a_perceptron_streamlines_exactly(
+    tmp_path: Path, weights: WeightSpec, acts: ActivationSpec
+) -> None:
+    torch.manual_seed(1)
+    model = perceptron(Quantization(weights, acts))
+    network = check(model, trained(model, VECTOR, CLASSES), tmp_path)
+    assert_bounded(network, weights, sums=3)
+
+
+def assert_bounded(network: Network, weights: WeightSpec, sums: int) -> None:
+    """Check that accumulators stay within their bits, for every input that the types allow."""
+    graph = network.graph
+    nodes = [node for node in graph.nodes if isinstance(node.op, Conv | Linear)]
+    assert len(nodes) <= sums
+    if weights.accumulator_bits is not None:
+        half = 2 ** (weights.accumulator_bits - 1)
+        for node in nodes:
+            element = graph.types[node.name].element
+            assert -half < element.lo <= element.hi < half, node.name
