@@ -68,7 +68,7 @@ def _word(bits: int, channels: int) -> int:
 class Word:
     """What stands at a port: words of ``bits`` bits, of a value of so many ``channels``.
 
-    None are those of the graph's ports, which fill up what they don't have.
+    None are those of the graph's ports, which fill up what they don't have; 0 are the model's.
     """
 
     bits: int
@@ -177,14 +177,19 @@ class Formulation:
             self._crossings[key] = crossing(*key, self.device)
         return self._crossings[key]
 
+    def _size(self, stream: Stream, channels: int) -> int:
+        """Return how many elements an image on ``stream`` has with so many channels."""
+        if channels == 0:
+            return stream.tensor.size
+        return stream.tensor.size // self.variants.channels_of(stream.value) * channels
+
     def _frame(self, stream: Stream, written: Word, read: Word) -> int | None:
         """Return the bits of an image on ``stream``; None if its ends don't agree on that."""
         bits, size = stream.tensor.element.bits, stream.tensor.size
         counts = {word.channels for word in (written, read) if word.channels is not None}
         if len(counts) > 1:
             return None
-        channels = self.variants.channels_of(stream.value)
-        wide = sum(size // channels * count if count != channels else size for count in counts)
+        wide = sum(self._size(stream, count) for count in counts)
         for word in (written, read):
             is_port = word.channels is None
             if is_port and transfers(wide, bits, word.bits) > transfers(size, bits, word.bits):

@@ -53,7 +53,8 @@ def _is_of_use(count: int, channels: int) -> bool:
 class Variant:
     """A process with so many ``channels`` at each of its ports: inputs, then outputs.
 
-    ``added`` are those of its groups that have more than the model gives them, by name.
+    They are 0 of what can't have more than the model's, which a reshape may count anew. ``added``
+    are those of its groups that have more, by name.
     """
 
     site: Site
@@ -94,7 +95,7 @@ class Variants:
         made = []
         for counts in product(*choices.values()):
             chosen = dict(zip(choices, counts, strict=True))
-            ports = tuple(chosen[group.name] for group in groups)
+            ports = tuple(0 if g.obstacle is not None else chosen[g.name] for g in groups)
             own = {group.name: group.channels for group in groups}
             added = {name: count for name, count in chosen.items() if count > own[name]}
             made.append(Variant(self._site(node, added), ports, added))

@@ -37,6 +37,7 @@ from lutloom.core.errors import PlanError
 from lutloom.core.ops import Add
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
+from tests.codegen.branching import branching_graph
 from tests.codegen.conftest import Chain
 
 if TYPE_CHECKING:
@@ -161,13 +162,13 @@ def test_the_least_plan_is_the_least_of_all_plans(
         assert (budget.largest_share(needed), needed.lut) == rank
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(DEVICES))
-def test_a_plan_is_counted_as_its_design(seed: int, device: Device) -> None:
+@given(st.integers(0, 2**32 - 1), st.sampled_from(DEVICES), st.booleans())
+def test_a_plan_is_counted_as_its_design(seed: int, device: Device, forks: bool) -> None:
     rng = np.random.default_rng(seed)
     net = Chain(rng, TensorType(IntType(0, 3), (4, 4, 2)))
     for _ in range(3):
         net.image()
-    graph = lower(net.graph)
+    graph = lower(branching_graph(seed, 3) if forks else net.graph)
     planner = Planner.of(graph, Budget(device, Fraction(100), Fraction(100)), UP_TO_64)
     cycles = planner.counts[int(rng.integers(len(planner.counts)))]
     chosen = planner.choose(cycles, Resources())
