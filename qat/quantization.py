@@ -12,6 +12,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from math import inf
 from types import MappingProxyType
+from typing import TypeVar
 
 from lutloom.qat.errors import TrainingError
 
@@ -160,6 +161,9 @@ def _check(
         )
 
 
+_Spec = TypeVar("_Spec", WeightSpec, ActivationSpec)
+
+
 @dataclass(frozen=True)
 class Quantization:
     """How a net, or a part of it, is quantized.
@@ -190,15 +194,25 @@ class Quantization:
                 here = replace(here, activations=activations)
         return here
 
-    def or_else(self, weights: Mapping[str, WeightSpec]) -> Quantization:
-        """Return this one, with other weights in parts of the net that no override is for.
+    def or_else(
+        self,
+        weights: Mapping[str, WeightSpec] | None = None,
+        activations: Mapping[str, ActivationSpec] | None = None,
+    ) -> Quantization:
+        """Return this one, with other specs in parts of the net that no override is for.
 
-        ``weights`` has a spec for each name of such a part; whatever was asked for comes before.
+        They are given by the names of these parts; whatever was asked for comes before.
         """
+        return replace(
+            self,
+            weight_overrides=self._before(weights or {}, self.weight_overrides),
+            activation_overrides=self._before(activations or {}, self.activation_overrides),
+        )
+
+    def _before(self, others: Mapping[str, _Spec], asked: Mapping[str, _Spec]) -> dict[str, _Spec]:
         prefix = f"{self.prefix}." if self.prefix else ""
-        others = {f"{prefix}{name}": spec for name, spec in weights.items()}
-        kept = {name: spec for name, spec in others.items() if name not in self.weight_overrides}
-        return replace(self, weight_overrides={**kept, **self.weight_overrides})
+        named = {f"{prefix}{name}": spec for name, spec in others.items()}
+        return {**{name: spec for name, spec in named.items() if name not in asked}, **asked}
 
 
 def of_bits(
@@ -207,11 +221,12 @@ def of_bits(
     """Return the usual quantization of so many bits of weights and of activations.
 
     Weights of one and two bits have a constant scale, of more one that follows each channel;
-    activations are signs at one bit and of ``kind`` at more.
+    activations are signs at one bit and of ``kind`` at more; or the other way round if ``kind`` is
+    one of signs, as RSIGN.
     """
     follows = weights > _MOST_CONSTANT_BITS
     of_weights = WeightKind.INTEGER if follows else WeightKind.CONSTANT
     spec = WeightSpec(of_weights, weights, per_channel=follows)
-    return Quantization(
-        spec, ActivationSpec(ActivationKind.SIGNED if activations == 1 else kind, activations)
-    )
+    if (activations == 1) != (kind is ActivationKind.RSIGN):
+        kind = ActivationKind.SIGNED
+    return Quantization(spec, ActivationSpec(kind, activations))

@@ -12,11 +12,14 @@ from lutloom.qat.models.cnv import Cnv
 from lutloom.qat.models.family import SWITCH, Family, Range, Task
 from lutloom.qat.models.fc import FullyConnected
 from lutloom.qat.models.keyword_spotting import KeywordSpotting
+from lutloom.qat.models.local_binary import LocalBinaryNet
 from lutloom.qat.models.mobilenet import MobileNet
 from lutloom.qat.models.mobilenet_v2 import MobileNetV2
+from lutloom.qat.models.real_residuals import BiRealNet, ReActNet
 from lutloom.qat.models.resnet8 import ResNet8
 from lutloom.qat.models.resnet18 import ResNet18
 from lutloom.qat.models.resnet50 import ResNet50
+from lutloom.qat.models.separable_filters import SeparableCnv
 from lutloom.qat.models.shapes import Images, Numbers, Signals
 from lutloom.qat.models.shufflenet import ShuffleNetV2
 from lutloom.qat.models.squeeze_excite import SqueezeExciteNet
@@ -143,6 +146,18 @@ _CONVOLUTIONAL = (
         {"width": _WIDTH},
         ActivationKind.SIGNED,
         "CIFAR-10 84.22 / 87.80 / 89.03 % (Brevitas)",
+    ),
+    Family(
+        "CNV_SF",
+        SeparableCnv,
+        "CNV of separable filters: columns of 3x1 and rows of 1x3",
+        "Lin et al., Binarized CNNs with Separable Filters, CVPRW 2017",
+        Images(side=32),
+        _CIFAR,
+        10,
+        _BNN_PYNQ,
+        {"width": _WIDTH, "rank": Range(1, 4)},
+        ActivationKind.SIGNED,
     ),
     Family(
         "VGG16",
@@ -286,6 +301,48 @@ _BRANCHED = (
         _FOUR,
         {"width": Range(4, 4096), "shared": SWITCH},
         published="ImageNet 57.5 % in float32",
+    ),
+    Family(
+        "BIREAL18",
+        BiRealNet,
+        "ResNet-18 of binary convolutions, each with a shortcut of 8 bits",
+        "Liu et al., Bi-Real Net, ECCV 2018",
+        Images(least=8, multiple=8),
+        _CIFAR,
+        10,
+        ((1, 1),),
+        {"width": _WIDTH},
+        ActivationKind.SIGNED,
+        "ImageNet 56.4 % (with a wider first layer, for larger images)",
+    ),
+    Family(
+        "REACTNET",
+        ReActNet,
+        "MobileNet-v1 of binary convolutions, RSign, RPReLU, and shortcuts of 8 bits",
+        "Liu et al., ReActNet, ECCV 2020 (ReActNet-A)",
+        Images(least=32, multiple=32),
+        _IMAGENET,
+        1000,
+        ((1, 1),),
+        {"width": _WIDTH},
+        ActivationKind.RSIGN,
+        "ImageNet 69.4 %, real shortcuts, distilled",
+    ),
+    Family(
+        "LBCNN",
+        LocalBinaryNet,
+        "fixed sparse ternary filters and learned 1x1 convolutions",
+        "Juefei-Xu et al., Local Binary Convolutional Neural Networks, CVPR 2017",
+        _SMALL_IMAGES,
+        _CIFAR,
+        10,
+        _FOUR,
+        {
+            "depth": Range(1, 128),
+            "width": _WIDTH,
+            "patterns": _WIDTH,
+            "density": Range(0.01, 1),
+        },
     ),
     Family(
         "SQUEEZE_EXCITE",

@@ -22,8 +22,10 @@ from torch import nn
 
 from lutloom.qat.models.blocks import centred, input_quantizer, linear, signed
 from lutloom.qat.models.norm import TensorNorm
-from lutloom.qat.quantization import Quantization
+from lutloom.qat.quantization import ActivationKind, ActivationSpec, Quantization
 from lutloom.qat.quantizers import activation
+
+_SIGNS = ActivationSpec(ActivationKind.SIGNED, 1)
 
 
 class FullyConnected(nn.Module):
@@ -31,8 +33,8 @@ class FullyConnected(nn.Module):
 
     ``hidden`` are the neurons of each hidden layer. ``dropout`` is the probability that a value
     between two layers is zero in a training step; it leaves no trace in the trained net. The input
-    has ``input_bits``, in fixed point; 0 is as many as an activation, symmetric around zero. With
-    ``signed_input`` it is in [-1, 1) from the start.
+    has ``input_bits``, in fixed point, or its sign if it is one; 0 is as many as an activation,
+    symmetric around zero. With ``signed_input`` it is in [-1, 1) from the start.
     """
 
     def __init__(
@@ -49,11 +51,12 @@ class FullyConnected(nn.Module):
         super().__init__()
         self.signed_input = signed_input
         self.flatten = nn.Flatten()
-        self.quantize_input = (
-            input_quantizer(input_bits)
-            if input_bits
-            else signed(quantization.at("quantize_input").activations)
-        )
+        if input_bits > 1:
+            self.quantize_input = input_quantizer(input_bits)
+        elif input_bits == 1:
+            self.quantize_input = activation(_SIGNS, 1, dimensions=0)
+        else:
+            self.quantize_input = signed(quantization.at("quantize_input").activations)
         self.layers = nn.Sequential()
         within = quantization.at("layers")
         width = prod(input_shape)

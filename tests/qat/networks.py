@@ -20,12 +20,16 @@ from lutloom.qat.models.attention import AttentionNet
 from lutloom.qat.models.autoencoder import Autoencoder
 from lutloom.qat.models.cnv import Cnv
 from lutloom.qat.models.detector import Detector
+from lutloom.qat.models.fc import FullyConnected
 from lutloom.qat.models.keyword_spotting import KeywordSpotting
+from lutloom.qat.models.local_binary import LocalBinaryNet
 from lutloom.qat.models.mobilenet import MobileNet
 from lutloom.qat.models.mobilenet_v2 import STAGES, MobileNetV2
+from lutloom.qat.models.real_residuals import BiRealNet, ReActNet
 from lutloom.qat.models.resnet8 import ResNet8
 from lutloom.qat.models.resnet18 import ResNet18
 from lutloom.qat.models.resnet50 import ResNet50
+from lutloom.qat.models.separable_filters import SeparableCnv
 from lutloom.qat.models.shufflenet import ShuffleNetV2
 from lutloom.qat.models.squeeze_excite import SqueezeExciteNet
 from lutloom.qat.models.squeezenet import SqueezeNet
@@ -74,7 +78,16 @@ class Recipe:
 
 _SIGNED = ("int8", "1/128")
 _FOUR = of_bits(4, 4)
+_SHIFTED = of_bits(1, 1, ActivationKind.RSIGN)
 _symmetric = partial(of_bits, kind=ActivationKind.SIGNED)
+
+
+def _perceptron(
+    shape: tuple[int, ...], classes: int, hidden: tuple[int, ...], bits: int, input_bits: int
+) -> torch.nn.Module:
+    quantization = of_bits(bits, bits)
+    return FullyConnected(quantization, shape, classes, hidden=hidden, input_bits=input_bits)
+
 
 FULL: Mapping[str, Recipe] = {
     "cnv-1w1a": Recipe(lambda: Cnv(_symmetric(1, 1)), (3, 32, 32)),
@@ -87,6 +100,10 @@ FULL: Mapping[str, Recipe] = {
     "kws": Recipe(lambda: KeywordSpotting(_FOUR, signed_input=True), (1, 49, 10), *_SIGNED),
     "mobilenet-0.25": Recipe(lambda: MobileNet(_FOUR, (3, 96, 96), alpha=0.25), (3, 96, 96)),
     "mobilenet-1.0": Recipe(lambda: MobileNet(_FOUR), (3, 224, 224)),
+    "cnv-separable-1w1a": Recipe(lambda: SeparableCnv(_symmetric(1, 1)), (3, 32, 32)),
+    "kws-mlp": Recipe(partial(_perceptron, (1, 49, 10), 12, (256,) * 3, 3, 8), (1, 49, 10)),
+    "unsw-nb15": Recipe(partial(_perceptron, (1, 1, 593), 2, (64,) * 3, 2, 1), (1, 1, 593)),
+    "jets": Recipe(partial(_perceptron, (1, 1, 16), 5, (64, 32, 32), 6, 8), (1, 1, 16)),
 }
 """The networks at their published sizes."""
 
@@ -104,6 +121,10 @@ SMALL: Mapping[str, Recipe] = {
         *_SIGNED,
     ),
     "mobilenet": Recipe(lambda: MobileNet(_FOUR, (3, 32, 32), 10, alpha=1 / 8), (3, 32, 32)),
+    "cnv-separable-1w1a": Recipe(lambda: SeparableCnv(_symmetric(1, 1), width=4), (3, 32, 32)),
+    "kws-mlp": Recipe(partial(_perceptron, (1, 7, 5), 12, (9,) * 3, 3, 8), (1, 7, 5)),
+    "unsw-nb15": Recipe(partial(_perceptron, (1, 1, 50), 2, (8,) * 3, 2, 1), (1, 1, 50)),
+    "jets": Recipe(partial(_perceptron, (1, 1, 16), 5, (16, 8, 8), 6, 8), (1, 1, 16)),
 }
 """The same networks with few channels and small images: for tests, and for the exact oracle."""
 
@@ -129,6 +150,10 @@ BRANCHED: Mapping[str, Recipe] = {
     "mobilenet-v2": Recipe(lambda: MobileNetV2(_FOUR, (3, 96, 96), alpha=0.35), (3, 96, 96)),
     "resnet18": Recipe(lambda: ResNet18(_FOUR), (3, 32, 32)),
     "resnet18-separate": Recipe(lambda: ResNet18(_FOUR, shared=False), (3, 32, 32)),
+    "resnet20": Recipe(lambda: ResNet8(_FOUR, blocks=3), (3, 32, 32)),
+    "bireal18": Recipe(lambda: BiRealNet(_symmetric(1, 1)), (3, 32, 32)),
+    "reactnet": Recipe(lambda: ReActNet(_SHIFTED), (3, 224, 224), images=8),
+    "lbcnn": Recipe(lambda: LocalBinaryNet(_FOUR), (3, 32, 32)),
     "resnet50-1w2a": Recipe(lambda: ResNet50(of_bits(1, 2)), (3, 224, 224), images=8),
     "resnet50-2w2a": Recipe(lambda: ResNet50(of_bits(2, 2)), (3, 224, 224), images=8),
 }
@@ -165,6 +190,16 @@ SMALL_BRANCHED: Mapping[str, Recipe] = {
     "resnet18-separate": Recipe(lambda: ResNet18(_FOUR, shared=False, width=4), (3, 16, 16)),
     "resnet50-1w2a": Recipe(lambda: ResNet50(of_bits(1, 2), (3, 32, 32), 10, width=4), (3, 32, 32)),
     "resnet50-2w2a": Recipe(lambda: ResNet50(of_bits(2, 2), (3, 32, 32), 10, width=4), (3, 32, 32)),
+    "resnet20": Recipe(lambda: ResNet8(_FOUR, (3, 16, 16), blocks=2, width=2), (3, 16, 16)),
+    "bireal18": Recipe(
+        lambda: BiRealNet(_symmetric(1, 1), (3, 8, 8), width=4, stages=(2, 2)), (3, 8, 8)
+    ),
+    "reactnet": Recipe(
+        lambda: ReActNet(_SHIFTED, (3, 16, 16), 10, width=8, layers=((2, 1), (2, 2))), (3, 16, 16)
+    ),
+    "lbcnn": Recipe(
+        lambda: LocalBinaryNet(_FOUR, (3, 9, 10), depth=2, width=4, patterns=6), (3, 9, 10)
+    ),
     "resnet50-2w2a-separate": Recipe(
         lambda: ResNet50(of_bits(2, 2), (3, 32, 32), 10, shared=False, width=4), (3, 32, 32)
     ),

@@ -34,7 +34,7 @@ from lutloom.qat.models.vgg10 import Vgg10
 from lutloom.qat.quantization import of_bits
 from lutloom.qat.run import classify, run_model
 from lutloom.streamline.executor import prepare
-from tests.qat.networks import BRANCHED, SMALL, SMALL_BRANCHED
+from tests.qat.networks import BRANCHED, FULL, SMALL, SMALL_BRANCHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +92,9 @@ def test_a_reduced_network_has_the_layers_of_the_whole_one(name: str) -> None:
         "vgg10": partial(Vgg10, of_bits(4, 4)),
         "kws": partial(KeywordSpotting, of_bits(4, 4)),
         "mobilenet": partial(MobileNet, of_bits(4, 4)),
+        **{
+            each: FULL[each].make for each in ("cnv-separable-1w1a", "kws-mlp", "unsw-nb15", "jets")
+        },
     }
     key = name if name in whole else name.split("-", maxsplit=1)[0]
     assert paths_of(SMALL[name].make()) == paths_of(whole[key]())
