@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.core.files import OutputError, whole_directory, write_file
+from lutloom.core.files import OutputError, whole_directory, write_file, write_files
 from lutloom.estimation import shell_of, usages_of
 from lutloom.input_type import raw_input
 from lutloom.output_files import check_files
@@ -147,20 +147,22 @@ def _check_outputs(files: Iterable[Path], directory: Path | None, model: Path) -
 
 
 def _written(found: Exploration, files: dict[str, Path], directory: Path | None) -> Exploration:
-    """Write what was asked for, and return the exploration with the paths in it."""
+    """Write what was asked for, all or nothing, and return the exploration with the paths in it."""
     from lutloom.core.plan import print_plan
 
-    if directory is not None:
-        paths = [directory / f"plan-{point.cycles}-cycles.json" for point in found.points]
-        with whole_directory(directory) as building:
-            for path, point in zip(paths, found.points, strict=True):
-                write_file(building / path.name, print_plan(point.plan).encode())
-        pairs = zip(found.points, paths, strict=True)
-        found = replace(found, points=tuple(replace(point, path=path) for point, path in pairs))
     texts = {"html": _html, "csv": _csv, "json": _json}
-    for kind, path in files.items():
-        write_file(path, texts[kind](found).encode())
-    return replace(found, files=tuple(files.values()))
+    if directory is None:
+        write_files({path: texts[kind](found).encode() for kind, path in files.items()})
+        return replace(found, files=tuple(files.values()))
+    names = [f"plan-{point.cycles}-cycles.json" for point in found.points]
+    pairs = zip(found.points, names, strict=True)
+    saved = tuple(replace(point, path=directory / name) for point, name in pairs)
+    found = replace(found, points=saved, files=tuple(files.values()))
+    with whole_directory(directory) as building:
+        for name, point in zip(names, saved, strict=True):
+            write_file(building / name, print_plan(point.plan).encode())
+        write_files({path: texts[kind](found).encode() for kind, path in files.items()})
+    return found
 
 
 def _html(found: Exploration) -> str:

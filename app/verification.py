@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from lutloom.build import Build, BuildError, Changes, changes, check_planned, load_build
 from lutloom.core.errors import LutloomError, LutloomWarning
+from lutloom.core.files import OutputError
 from lutloom.data import count_of, samples_of
 from lutloom.data_set import open_data
 from lutloom.random_images import random_images
@@ -199,7 +200,8 @@ def verify(
     as fit in memory with all their values.
 
     What was found is also written into the build, as ``verification.json`` and in its report, if
-    files can be written there; what an earlier run found is gone from the start.
+    files can be written there, else a warning says why not; what an earlier run found is gone from
+    the start.
 
     Raises a ``LutloomError`` where a stage can't be run; a difference is a result, no error.
     """
@@ -232,7 +234,11 @@ def verify(
             " compile the model again"
         ) from error
     result = Verification((*checks, _file_check(changed)), count_of(images), layers)
-    if write_report(result, loaded.directory) is None:
+    try:
+        if write_report(result, loaded.directory) is None:
+            return result
+    except OutputError as error:  # what was found must not be lost with it
+        warnings.warn(str(error), LutloomWarning, stacklevel=2)
         return result
     return replace(result, page=_renew_page(loaded, changed))
 

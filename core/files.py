@@ -7,8 +7,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -73,6 +73,16 @@ def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     """
     with whole_file(path, sync=sync) as file, writing(path):
         file.write(data)
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, or none of them: raises ``OutputError`` as ``write_file`` does."""
+    with ExitStack() as stack:
+        for path, data in contents.items():
+            file = stack.enter_context(whole_file(path))
+            with writing(path):
+                file.write(data)
+                file.flush()
 
 
 @contextmanager

@@ -34,15 +34,13 @@ def load_library(
 
     ``cache`` is a directory that keeps libraries, safe to share: by ``name``, the compiler, the
     sources, and ``key``, which stands for all else that counts, but not for where it lies. Without
-    it the library is temporary.
+    it, or where nothing can be written there, the library is temporary.
 
     Raises ``CSimError`` where the compiler can't be run, refuses the sources, or has made what
     can't be loaded.
     """
     if cache is None:
-        with tempfile.TemporaryDirectory(prefix=f"lutloom-{name}-") as directory:
-            # A library that is loaded no longer needs its file.
-            return _load(compile_sources(compiler, options, sources, Path(directory)))
+        return _temporary(name, compiler, options, sources)
     state = blake2b(digest_size=16)
     texts = (f"{file}\0{text}" for file, text in sources.items())
     for part in (compiler_version(compiler), *texts, key):
@@ -50,11 +48,22 @@ def load_library(
     stem = f"{name}-{state.hexdigest()}"
     kept = _kept(cache, stem)
     if kept is None:
-        cache.mkdir(parents=True, exist_ok=True)
-        with _alone(cache / f".{stem}.lock"):
-            # Another process may have made it in the meantime.
-            kept = _kept(cache, stem) or _made(name, cache, stem, compiler, options, sources)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with _alone(cache / f".{stem}.lock"):
+                # Another process may have made it in the meantime.
+                kept = _kept(cache, stem) or _made(name, cache, stem, compiler, options, sources)
+        except OSError:  # a full disk, say: it is only not kept then
+            return _temporary(name, compiler, options, sources)
     return _load(kept)
+
+
+def _temporary(
+    name: str, compiler: str, options: Sequence[str], sources: Mapping[str, str]
+) -> tuple[ctypes.CDLL, Path]:
+    with tempfile.TemporaryDirectory(prefix=f"lutloom-{name}-") as directory:
+        # A library that is loaded no longer needs its file.
+        return _load(compile_sources(compiler, options, sources, Path(directory)))
 
 
 def _kept(cache: Path, stem: str) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.build import Build, check_output, load_build
-from lutloom.core.files import OutputError, check_replaceable, write_file
+from lutloom.core.files import OutputError, check_replaceable, write_files
 
 if TYPE_CHECKING:
     from lutloom.reporting.facts import Facts
@@ -51,5 +51,4 @@ def _write(facts: Facts, page: Path) -> None:
     from lutloom.reporting.documents import document
     from lutloom.reporting.pages import report_page
 
-    write_file(page, report_page(facts).encode())
-    write_file(page.with_suffix(".json"), document(facts))
+    write_files({page: report_page(facts).encode(), page.with_suffix(".json"): document(facts)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from dataclasses import replace
@@ -131,6 +132,19 @@ def test_a_build_that_can_not_be_written_is_verified_all_the_same(
     monkeypatch.setattr("lutloom.verification_report.os.access", lambda *_: False)
     assert lutloom.verify(build, samples=3, csim=False).passed
     assert {path.name for path in build.iterdir()} == before
+
+
+def test_a_full_disk_takes_nothing_from_what_was_found(
+    build: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    ended = invoke("verify", build, "--samples", "3", "--no-csim")
+    assert ended.status == 0
+    assert ended.err == f"lutloom: {build / REPORT} can't be written: No space left on device\n"
+    assert "All stages agree on 3 images." in ended.out
 
 
 def test_a_report_is_no_change_of_the_build(build: Path) -> None:

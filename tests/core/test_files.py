@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lutloom.core.files import OutputError, directory_beside, whole_directory, write_file
+from lutloom.core.files import (
+    OutputError,
+    directory_beside,
+    whole_directory,
+    write_file,
+    write_files,
+)
 
 
 def names(directory: Path) -> list[str]:
@@ -52,6 +58,17 @@ def test_a_file_that_must_reach_the_disk_waits_for_it_before_it_replaces_the_old
         write_file(path, b"two", sync=True)
     assert path.read_bytes() == b"one"
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_several_files_are_all_written_or_none(tmp_path: Path) -> None:
+    old, new = tmp_path / "a", tmp_path / "b"
+    write_files({old: b"one"})
+    with pytest.raises(OutputError, match=r"c can't be written: No such file or directory$"):
+        write_files({old: b"two", new: b"two", tmp_path / "none" / "c": b"two"})
+    assert old.read_bytes() == b"one"
+    assert names(tmp_path) == ["a"]
+    write_files({old: b"two", new: b"three"})
+    assert (old.read_bytes(), new.read_bytes()) == (b"two", b"three")
 
 
 def test_a_link_stays_one_and_its_file_is_replaced(tmp_path: Path) -> None:

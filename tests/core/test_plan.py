@@ -96,7 +96,7 @@ def test_a_fifo_has_a_depth_a_memory_or_both() -> None:
         (json.dumps(document(processes={"fc": 3})), r"^fc should be a JSON object, not 3$"),
         (
             json.dumps(document(processes={"fc": {"mem": 3}})),
-            r"^fc has an unknown entry 'mem': use \['comparison', 'memory', 'multiplier', 'pe', 'pi",
+            r"^fc has an unknown entry 'mem': use \['comparison', 'memory', 'multiplier', 'pe', 'p",
         ),
         (
             json.dumps(document(processes={"fc": {"pe": 0}})),

@@ -48,3 +48,12 @@ def test_one_refused_source_among_many_is_the_error_that_is_shown(tmp_path: Path
     with pytest.raises(CSimError, match=r"refuses the generated sources:\n(.*\n)*.*wrong_name"):
         load_library("test", sources, ["-fPIC"], compiler="g++", cache=tmp_path, key="")
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_cache_that_can_not_be_written_keeps_nothing_and_stops_nobody(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("a file")
+    sources = {"one.cpp": 'extern "C" int one() { return 1; }'}
+    library, _ = load_library("test", sources, ["-fPIC"], compiler="g++", cache=cache, key="")
+    assert library.one() == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
