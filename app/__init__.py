@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lutloom.reporting.writing import report
     from lutloom.simulation import Simulation, simulate
     from lutloom.simulator import Simulator, load_simulator
-    from lutloom.training import list_recipes, train
+    from lutloom.training import check_recipe, list_recipes, train
     from lutloom.verification import Check, Stage, Verification, verify
 
 __version__ = "0.1.0"
@@ -41,6 +41,7 @@ _HOMES = {
     "Stage": "lutloom.verification",
     "Throughput": "lutloom.frame_rates",
     "Verification": "lutloom.verification",
+    "check_recipe": "lutloom.training",
     "compile": "lutloom.compilation",
     "demo": "lutloom.demonstration",
     "explore": "lutloom.exploration",
@@ -70,6 +71,7 @@ __all__ = [
     "Throughput",
     "Verification",
     "__version__",
+    "check_recipe",
     "compile",
     "demo",
     "explore",

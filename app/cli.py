@@ -124,7 +124,9 @@ def train(  # noqa: PLR0913, PLR0917 - options
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where checkpoints and model go.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where checkpoints and model go.")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -139,6 +141,17 @@ def train(  # noqa: PLR0913, PLR0917 - options
     augmentation: Annotated[
         str | None, typer.Option(help="How images are varied: crop=4,shift=2,flip or a part of it.")
     ] = None,
+    board: _TARGET = None,
+    target_fps: Annotated[
+        float | None, typer.Option(help="Images a second there: checked before training.")
+    ] = None,
+    clock_mhz: _CLOCK = None,
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="Say what the model takes there, and stop.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option(help="Find out before training whether the model can be built.")
+    ] = True,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -160,6 +173,23 @@ def train(  # noqa: PLR0913, PLR0917 - options
     from lutloom import console
     from lutloom.training import parse_settings
 
+    settings = parse_settings(set_ or [])
+    if check_only:
+        readiness = lutloom.check_recipe(
+            recipe,
+            data=data,
+            board=board,
+            target_fps=target_fps,
+            clock_mhz=clock_mhz,
+            settings=settings,
+            download=download,
+        )
+        console.show_readiness(readiness)
+        return
+    if output is None:
+        raise typer.BadParameter(
+            "it is missing: say where checkpoints and model go", param_hint="-o"
+        )
     result = lutloom.train(
         recipe,
         output=output,
@@ -169,10 +199,15 @@ def train(  # noqa: PLR0913, PLR0917 - options
         lr=lr,
         seed=seed,
         augmentation=augmentation,
-        settings=parse_settings(set_ or []),
+        board=board,
+        target_fps=target_fps,
+        clock_mhz=clock_mhz,
+        settings=settings,
         resume=resume,
         csv_log=csv_log,
         download=download,
+        check=check,
+        on_check=console.show_readiness,
     )
     console.show_training(result)
 

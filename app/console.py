@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lutloom.inspection import Inspection, Layer
     from lutloom.joins import Join
     from lutloom.qat.trainer import TrainResult
+    from lutloom.readiness import Readiness
     from lutloom.simulation import Simulation
     from lutloom.streamline.layer_comparison import LayerComparison
     from lutloom.tables import Row
@@ -68,6 +69,23 @@ def progress(what: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
             bar.update(task, rate="" if speed is None else f"{speed:,.0f} {unit}/s")
 
         yield move
+
+
+def show_readiness(readiness: Readiness) -> None:
+    """Print what an untrained model would take of its board."""
+    from lutloom.inspection import step_name
+
+    network = readiness.network
+    for where, steps in (
+        ("before", [step for port in network.inputs for step in port.head]),
+        ("behind", [step for port in network.outputs for step in port.tail]),
+    ):
+        _say(f"on the host, {where}", ", ".join(map(step_name, steps)) or "nothing")
+    if readiness.estimate is None:
+        _say("before training", f"{readiness.model} can be built; --board NAME says how fast it is")
+        return
+    _say("before training", f"{readiness.model} on {readiness.estimate.board.name}, untrained")
+    _show_estimate(readiness.estimate)
 
 
 def show_training(result: TrainResult) -> None:

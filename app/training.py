@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.extras import require
+from lutloom.readiness import Readiness, readiness_of
 
 if TYPE_CHECKING:
     from lutloom.qat.recipe import Recipe
-    from lutloom.qat.trainer import TrainResult
+    from lutloom.qat.trainer import Prepared, TrainResult
 
 
 def train(  # noqa: PLR0913 - each is an option of the command
@@ -23,11 +24,16 @@ def train(  # noqa: PLR0913 - each is an option of the command
     lr: float | None = None,
     seed: int | None = None,
     augmentation: str | None = None,
+    board: str | None = None,
+    target_fps: float | None = None,
+    clock_mhz: float | None = None,
     settings: Mapping[str, object] | None = None,
     resume: bool | str | Path = False,
     progress: bool = True,
     csv_log: bool = False,
     download: bool = False,
+    check: bool = True,
+    on_check: Callable[[Readiness], None] | None = None,
 ) -> TrainResult:
     """Train as ``recipe`` says, and write the best model to ``output`` as QONNX.
 
@@ -36,7 +42,13 @@ def train(  # noqa: PLR0913 - each is an option of the command
     ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10`` or ``cifar100``, or a folder or file with
     a data set; with ``download``, what is missing of a named one is fetched. These and the other
     options take the place of what the recipe says; ``settings`` does so for any of its keys:
-    ``{"training.optimizer": "sgd"}``. With ``resume``, an interrupted run goes on, in ``output`` or
+    ``{"training.optimizer": "sgd"}``.
+
+    Before a run begins, its untrained model is planned for ``board`` at ``target_fps`` images a
+    second (or the recipe's, or as fast as it can be), and ``on_check`` is told what it takes:
+    :func:`check_recipe` says more. ``check=False`` leaves that out.
+
+    With ``resume``, an interrupted run goes on, in ``output`` or
     from a ``last.ckpt`` elsewhere. See ``lutloom.qat.recipe`` and ``lutloom.qat.trainer``.
 
     Raises ``MissingExtraError`` where the extra ``qat`` is not installed, and a ``LutloomError``
@@ -52,16 +64,53 @@ def train(  # noqa: PLR0913 - each is an option of the command
         "training.batch_size": batch_size,
         "training.lr": lr,
         "training.seed": seed,
+        "board.name": board,
+        "board.target_fps": target_fps,
+        "board.clock_mhz": clock_mhz,
     }
-    given = {key: value for key, value in changes.items() if value is not None}
+
+    def before(prepared: Prepared) -> None:
+        found = readiness_of(prepared)
+        if on_check is not None:
+            on_check(found)
+
     return run(
-        _recipe(recipe, given | dict(settings or {})),
+        _recipe(recipe, changes, settings),
         output=output,
+        before=before if check else None,
         resume=resume,
         progress=progress,
         csv_log=csv_log,
         download=download,
     )
+
+
+def check_recipe(
+    recipe: str | Path | Recipe,
+    *,
+    data: str | Path | None = None,
+    board: str | None = None,
+    target_fps: float | None = None,
+    clock_mhz: float | None = None,
+    settings: Mapping[str, object] | None = None,
+    download: bool = False,
+) -> Readiness:
+    """Return what the model of ``recipe`` would be on its board; nothing is trained or written.
+
+    The model is exported with random weights, streamlined, and planned for ``target_fps`` images a
+    second, or as fast as it can be. All is as for :func:`train`. Raises ``ReadinessError`` if it
+    can't be built, or not for that board and rate.
+    """
+    require("qat", "torch", "brevitas", "lightning", "sklearn")
+    from lutloom.qat.trainer import prepare
+
+    changes = {
+        "data.name": None if data is None else str(data),
+        "board.name": board,
+        "board.target_fps": target_fps,
+        "board.clock_mhz": clock_mhz,
+    }
+    return readiness_of(prepare(_recipe(recipe, changes, settings), download=download))
 
 
 def list_recipes() -> Mapping[str, Recipe]:
@@ -88,9 +137,16 @@ def parse_settings(texts: Sequence[str]) -> Mapping[str, object]:
     return parse_changes(texts)
 
 
-def _recipe(recipe: str | Path | Recipe, changes: Mapping[str, object]) -> Recipe:
+def _recipe(
+    recipe: str | Path | Recipe,
+    changes: Mapping[str, object],
+    settings: Mapping[str, object] | None,
+) -> Recipe:
+    """Return a recipe with the ``changes`` that are none, and with all ``settings``."""
     from lutloom.qat.recipe_file import changed, find_recipe
 
+    given = {key: value for key, value in changes.items() if value is not None}
+    given |= settings or {}
     if isinstance(recipe, str | Path):
-        return find_recipe(recipe, changes)
-    return changed(recipe, changes)
+        return find_recipe(recipe, given)
+    return changed(recipe, given)

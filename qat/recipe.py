@@ -97,12 +97,16 @@ class TrainingSection(Section):
 
 @dataclass(frozen=True)
 class BoardSection(Section):
-    """What the model is to run on, and at how many images a second: checked before training."""
+    """What the model is to run on, and at how many images a second: checked before training.
+
+    ``target_fps`` is None for as many as can be, ``clock_mhz`` for the board's own clock.
+    """
 
     section: ClassVar[str] = "board"
 
     name: str = field(metadata=text("the name of a board, or the path of its TOML file"))
     target_fps: float | None = field(default=None, metadata=number(0, 1e12, is_low_in=False))
+    clock_mhz: float | None = field(default=None, metadata=number(1, 1000))
 
 
 @dataclass(frozen=True)

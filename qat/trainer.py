@@ -128,7 +128,7 @@ def train(
     is that of :func:`~lutloom.qat.data.loading.load_dataset`. With ``resume`` a run goes on that
     was interrupted: the one in ``output``, if there is any, or that of a ``checkpoints/last.ckpt``
     elsewhere; the result is that of an undisturbed run. ``csv_log`` also keeps ``history.csv``.
-    ``before`` is called before anything is written, ``on_epoch`` with the report of an epoch when
+    ``before`` is called before a run begins and anything is written, ``on_epoch`` with the report of an epoch when
     its checkpoint is there.
 
     Raises :class:`~lutloom.qat.errors.DataError` for data that are missing or damaged and
@@ -145,7 +145,7 @@ def train(
     module = _classifier(prepared)
     if goes_on is not None and stored is not None:
         check_same(goes_on, stored, run)
-    if before is not None:
+    if before is not None and goes_on is None:
         before(prepared)
     folder = _output_folder(output, goes_on, may_hold_recipe=resume is True)
     write_file(folder / RECIPE, print_recipe(run.recipe).encode(), sync=True)

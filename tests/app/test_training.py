@@ -70,3 +70,50 @@ def test_a_recipe_is_trained_as_the_command_line_changes_it(invoke: Invoke, tmp_
     assert ended.status == 2
     assert ended.err.startswith("lutloom: training.epoch is not a key of a recipe (did you mean ep")
     assert not (tmp_path / "x").exists()
+
+
+def test_what_a_model_takes_of_its_board_is_said_before_it_is_trained(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    command = ("train", "TFC_1W1A", "--data", "digits", "--board", "pynq-z2")
+    ended = invoke(*command, "--target-fps", "5000", "--check-only")
+    assert ended.status == 0, ended
+    assert "before training: TFC_1W1A on pynq-z2, untrained" in ended.out
+    assert "on the host, before: nothing" in ended.out
+    assert "images/s at 100 MHz" in ended.out
+    assert list(tmp_path.iterdir()) == []
+    trained = invoke(*command, "--target-fps", "5000", "-o", tmp_path / "out", "--epochs", "1")
+    assert trained.out.startswith(ended.out)
+    assert " test images right (" in trained.out
+
+
+def test_what_cannot_be_built_is_not_trained(invoke: Invoke, tmp_path: Path) -> None:
+    command = ("train", "TFC_1W1A", "--data", "digits", "-o", tmp_path / "out", "--epochs", "1")
+    ended = invoke(*command, "--board", "pynq-z2", "--target-fps", "1e8")
+    assert ended.status == 2
+    assert ended.err.startswith(
+        "lutloom: TFC_1W1A is not trained, as it can't be built: 100,000,000 images/s can't be "
+    )
+    assert not (tmp_path / "out").exists()
+    ended = invoke(*command, "--board", "pynk-z2")
+    assert ended.err.startswith("lutloom: board 'pynk-z2' is not known. Did you mean pynq-z2?")
+    ended = invoke(*command, "--set", "quantization.weights.bits=33")
+    assert ended.status == 2
+    assert "quantization" in ended.err
+
+
+def test_an_output_is_needed_only_for_training(invoke: Invoke) -> None:
+    ended = invoke("train", "TFC_1W1A", "--data", "digits")
+    assert ended.status == 2
+    assert "say where checkpoints and model go" in ended.err
+
+
+def test_the_check_uses_the_rate_and_clock_of_the_recipe() -> None:
+    settings = {"board.name": "pynq-z2", "board.target_fps": 1000, "board.clock_mhz": 50}
+    found = lutloom.check_recipe("TFC_1W1A", data="digits", settings=settings).estimate
+    assert found is not None
+    assert found.clock_mhz == 50
+    assert found.fps >= 1000
+    fastest = lutloom.check_recipe("TFC_1W1A", data="digits", board="pynq-z2").estimate
+    assert fastest is not None
+    assert fastest.fps > found.fps
