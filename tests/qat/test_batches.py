@@ -18,6 +18,7 @@ from lutloom.qat.batches import (
     batch_seed,
     epoch_seed,
     float_pixels,
+    seed_drawing,
     shuffled_order,
 )
 from lutloom.qat.data import Dataset
@@ -76,3 +77,11 @@ def test_every_batch_of_every_epoch_has_a_seed_of_its_own() -> None:
 def test_seeds_of_epochs_are_what_a_generator_takes() -> None:
     for seed in (-1, 0, 2**64):
         torch.Generator().manual_seed(epoch_seed(seed, 3))
+
+
+def test_drawing_is_seeded_as_by_torch() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2**40 + 3)
+        wanted = torch.rand(10)
+        seed_drawing(2**40 + 3, torch.device("cpu"))
+        assert torch.equal(torch.rand(10), wanted)
