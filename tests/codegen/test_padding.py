@@ -12,13 +12,14 @@ import pytest
 from lutloom.codegen import check_plan, lower, unfolded_plan
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.channel_groups import channel_groups
+from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.padding import folded_back, laid_out, most_channels, padded
 from lutloom.codegen.streams import Wiring
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
-from lutloom.core.ops import MatVec, TopK
+from lutloom.core.ops import MatVec, MaxPool, Permute, Requantize, Reshape, TopK
 from lutloom.core.plan import Folding, Plan, parse_plan, print_plan
-from lutloom.core.types import BIPOLAR, IntType, TensorType
+from lutloom.core.types import BIPOLAR, Const, IntType, TensorType
 from lutloom.sim.reference import run
 from tests.codegen.branching import branching_graph
 from tests.codegen.conftest import Chain, image_graph, random_plan, random_values
@@ -81,13 +82,13 @@ def check_padded(graph: Graph, channels: dict[str, int]) -> None:
 
 def test_a_padded_network_computes_the_same_integers() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(120):
+    for seed in range(60):
         graph = lower(random_chain(seed))
         channels = random_channels(np.random.default_rng(seed), graph)
         check_padded(graph, channels)
         grown = {value for name in channels for value in channel_groups(graph)[name].values}
         seen.update(n.op.name for n in graph.nodes if grown.intersection(n.inputs + n.results))
-    wanted = {"matvec", "threshold", "window", "depthwise", "add", "max_pool", "duplicate"}
+    wanted = {"matvec", "threshold", "window", "depthwise", "add", "duplicate"}
     assert wanted <= set(seen)
 
 
@@ -104,7 +105,7 @@ def wide_plan(rng: np.random.Generator, graph: Graph, *, word_bits: int = 64) ->
         return folded_back(plan, random_plan(rng, wide, word_bits))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_compiled_design_of_a_padded_plan_computes_the_same_integers(
     seed: int, agree: Callable[..., Any]
 ) -> None:
@@ -113,6 +114,58 @@ def test_the_compiled_design_of_a_padded_plan_computes_the_same_integers(
     while not (plan := wide_plan(rng, graph)).channels:
         graph = lower(random_chain(int(rng.integers(1000))))
     agree(graph, plan)
+
+
+def test_a_padded_design_of_two_units_keeps_its_rate_with_bounded_fifos(
+    agree: Callable[..., Any],
+) -> None:
+    rng = np.random.default_rng(5)
+    graph = lower(mixed())
+    plan = replace(unfolded_plan(graph), channels={"matvec0": 8, "matvec5": 9})
+    wide, _ = laid_out(graph, plan)
+    laid = random_plan(rng, wide)
+    plan = folded_back(plan, replace(laid, fifos=fifo_depths(Wiring(wide, laid))))
+    simulation = agree(graph, plan, bounded=True, unit_limit=3)
+    inputs = random_values(rng, graph.inputs["x"], 20)
+    wanted = run(graph, {"x": inputs})[graph.outputs[0]]
+    for adversary in range(3):
+        assert (simulation.run(inputs, adversary=adversary) == wanted).all()
+
+
+def mixed() -> Graph:
+    """Return a network with what random ones seldom have: wide quantizers, moves of pixels."""
+    rng = np.random.default_rng(1)
+    net = Chain(rng, TensorType(IntType(0, 3), (2, 3, 4)))
+    net.matvec(5, (-2, -1, 0, 1))
+    net.append(Permute((1, 0, 2)))
+    rows = [[3, 5, -2, 7, 1], [1, 2, 3, 4, 5], [0, -1, -2, 0, 0], [7, 6, 5, 7, 3]]
+    multipliers, biases, lowest, highest = (np.array(row) for row in rows)
+    net.append(
+        Requantize(
+            Const(multipliers[:, np.newaxis]),
+            Const(biases[:, np.newaxis]),
+            2,
+            Const(lowest),
+            Const(highest),
+        )
+    )
+    net.append(MaxPool((2, 2), (1, 1), (1, 1), (0, 0, 0, 0)))
+    net.append(Reshape((10,)))
+    net.matvec(7, (-1, 0, 1))
+    net.append(Requantize(Const([[3]]), Const([[1]]), 3, Const([-3]), Const([3])))
+    return net.graph
+
+
+def test_wide_quantizers_and_moves_of_pixels_grow() -> None:
+    graph = lower(mixed())
+    (inner,) = (g for g in channel_groups(graph).values() if g.name == "matvec0")
+    assert (inner.channels, inner.obstacle) == (5, None)
+    assert [graph.producers[name].op.name for name in inner.values] == [
+        *("matvec", "permute", "requantize", "max_pool", "reshape"),
+    ]
+    for extra in (1, 2, 9):
+        names = ("matvec0", graph.nodes[-2].name)
+        check_padded(graph, {name: graph.types[name].channels + extra for name in names})
 
 
 def perceptron(inputs: TensorType, *, rows: int = 5, outputs: int = 10) -> Graph:
