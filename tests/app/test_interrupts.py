@@ -179,6 +179,22 @@ def test_a_library_that_hides_the_interrupt_does_not_hide_the_status(
     assert ended.err.endswith(SAID)
 
 
+def test_a_second_signal_at_once_does_not_end_the_tidying_up(
+    invoke: Invoke, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = shutil.rmtree
+
+    def interrupted(directory: Path, *, ignore_errors: bool) -> None:
+        send()
+        remove(directory, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr("lutloom.core.store.save_graph", send)
+    monkeypatch.setattr("lutloom.core.files.shutil.rmtree", interrupted)
+    ended = invoke("compile", models / "float.onnx", "-o", tmp_path / "of" / "new" / "b")
+    assert (ended.status, ended.out, ended.err) == (130, "", SAID)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("module", ["lutloom.cli", "typer", "lutloom.core.errors"])
 def test_the_first_moments_are_as_clean(module: str) -> None:
     """The signal comes when ``module`` is about to be imported."""
