@@ -23,7 +23,8 @@ pipeline: its results find room when they come, and come when they are due at th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from lutloom.codegen.schedules import Schedule, converter_schedule, process_schedule
 from lutloom.codegen.streams import Stream, Wiring, site_of
@@ -31,7 +32,7 @@ from lutloom.codegen.timing import PESSIMISTIC
 from lutloom.core.ops import Depthwise, MatVec, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from lutloom.core.types import IntArray
 
@@ -47,6 +48,8 @@ _SPREAD = (15, 16)
 _TRANSIT = 1 + PESSIMISTIC.fifo_latency
 # What a window and its product may take longer together than the slowest process: a fiftieth.
 _LITTLE = 50
+# Words of a stream of which one is looked at first.
+_SAMPLE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,37 +65,97 @@ class _Written:
 
 
 @dataclass(frozen=True, eq=False)
+class _Port:
+    """The iterations of a period with a word at a port, and how many words were wanted up to each.
+
+    What is beyond the period is counted on.
+    """
+
+    iterations: IntArray
+    wanted: IntArray
+
+
+@dataclass(frozen=True, eq=False)
 class _Loop:
-    """The iterations of a frame: those in which each input is read, each output written."""
+    """The iterations of a frame, a ``period`` as often as it ``repeats``.
+
+    In a period words are read and written in the iterations ``taken`` and ``given``; ``wanted`` are
+    those that wait for the words of each input.
+    """
 
     kind: str
-    iterations: int
-    reads: tuple[IntArray, ...]
-    writes: tuple[IntArray, ...]
+    period: int
+    repeats: int
+    wanted: tuple[IntArray, ...]
+    taken: tuple[IntArray, ...]
+    given: tuple[IntArray, ...]
     is_spread: bool = False
-    wanted: tuple[IntArray, ...] = ()
-    """Iterations that wait for words; by default, those that read them."""
 
     @staticmethod
     def of(kind: str, schedule: Schedule, outputs: int = 1, *, is_spread: bool = False) -> _Loop:
-        reads = tuple(schedule.positions(port) for port in range(schedule.reads))
-        writes = tuple(schedule.positions(schedule.reads + port) for port in range(outputs))
-        return _Loop(kind, schedule.iterations, reads, writes, is_spread)
+        import numpy as np
+
+        masks = np.repeat(schedule.masks, schedule.counts)
+        ports = range(schedule.reads + outputs)
+        where = tuple(np.flatnonzero(masks >> port & 1) for port in ports)
+        taken, given = where[: schedule.reads], where[schedule.reads :]
+        return _Loop(kind, len(masks), schedule.repeats, taken, taken, given, is_spread)
+
+    @cached_property
+    def reads(self) -> tuple[_Port, ...]:
+        """Where words are read."""
+        import numpy as np
+
+        if len(self.taken) == 1 and self.taken[0] is self.wanted[0]:
+            # Word by word.
+            return (_Port(self.taken[0], np.arange(1, len(self.taken[0]) + 1)),)
+        return tuple(self._port(iterations) for iterations in self.taken)
+
+    @cached_property
+    def writes(self) -> tuple[_Port, ...]:
+        """Where words are written, without a pipeline."""
+        return tuple(self._port(iterations) for iterations in self.given)
+
+    @cached_property
+    def ends(self) -> tuple[_Port, ...]:
+        """Where words are written at the end of a pipeline, if the next frame came at once."""
+        return tuple(self._port(given + PESSIMISTIC.stages[self.kind]) for given in self.given)
+
+    def _port(self, iterations: IntArray) -> _Port:
+        import numpy as np
+
+        if not len(iterations) or iterations[-1] < self.period:
+            return _Port(iterations, np.searchsorted(self._waiting, iterations, side="right"))
+        turns, place = np.divmod(iterations, self.period)
+        before = np.searchsorted(self._waiting, place, side="right")
+        return _Port(iterations, turns * len(self._waiting) + before)
+
+    @cached_property
+    def _waiting(self) -> IntArray:
+        import numpy as np
+
+        if len(self.wanted) == 1:
+            return self.wanted[0]
+        return np.sort(np.concatenate([np.zeros(0, np.int64), *self.wanted]), kind="stable")
 
     @property
-    def stages(self) -> int:
-        """Cycles from the reads of an iteration to its writes."""
-        return PESSIMISTIC.stages[self.kind]
+    def iterations(self) -> int:
+        """How many iterations a frame has."""
+        return self.period * self.repeats
 
     @property
     def rest(self) -> int:
         """Cycles from the last iteration of a frame to the first one of the next."""
-        return self.stages + PESSIMISTIC.restart_gap
+        return PESSIMISTIC.stages[self.kind] + PESSIMISTIC.restart_gap
 
     @property
     def cycles(self) -> int:
         """Cycles from a frame to the next, if nothing has to be waited for."""
         return self.iterations + self.rest
+
+    def repeated(self, iterations: IntArray) -> IntArray:
+        """Return those of a frame for ``iterations`` of a period."""
+        return self._pace(iterations, self.iterations)
 
     def times(
         self, interval: int, arrivals: list[IntArray]
@@ -101,37 +164,79 @@ class _Loop:
 
         A frame begins ``interval`` cycles after the last one.
         """
-        import numpy as np
-
         span = self.iterations
         if self.is_spread:
             span = max(span, min(interval * _SPREAD[0] // _SPREAD[1], interval - self.rest))
+        late = self._late(span, interval, arrivals)
+        reads = [self._at(port, span, late) for port in self.reads]
+        firsts = [self._at(port, span, late) for port in self.writes]
+        lasts = [self._ends(port, span, late) for port in self.ends]
+        return reads, [_Written(*pair) for pair in zip(firsts, lasts, strict=True)]
 
-        def pace(iterations: IntArray) -> IntArray:
-            return iterations * span // self.iterations
+    def _late(self, span: int, interval: int, arrivals: list[IntArray]) -> IntArray:
+        """Return how much later than at its pace the loop is, when so many words were wanted.
 
-        # How much later than at its pace each iteration is: because of its own words, of those
-        # of iterations before it, and of the frame before.
-        nothing = np.zeros(0, np.int64)
-        read = np.concatenate([nothing, *(self.wanted or self.reads)])
-        order = np.argsort(read, kind="stable")
-        read = read[order]
-        late = np.concatenate([nothing, *arrivals])[order] - pace(read)
-        before = int(late.max()) + span + self.rest - interval if late.size else 0
-        late = np.maximum.accumulate(np.append(before, late))
+        Because of its own words, of those of iterations before it, and of the frame before.
+        """
+        import numpy as np
 
-        def at(iterations: IntArray) -> IntArray:
-            delays: IntArray = late[np.searchsorted(read, iterations, side="right")]
-            return pace(iterations) + delays
+        if not arrivals:
+            return np.zeros(1, np.int64)
+        pairs = zip(arrivals, self.wanted, strict=True)
+        rows = [(there - self._pace(at, span)).reshape(self.repeats, -1) for there, at in pairs]
+        late = rows[0]
+        if len(rows) > 1:
+            order = np.argsort(np.concatenate(self.wanted), kind="stable")
+            late = np.concatenate(rows, axis=1)[:, order]
+        found = np.empty(late.size + 1, np.int64)
+        found[0] = int(late.max()) + span + self.rest - interval if late.size else 0
+        found[1:] = late.reshape(-1)
+        return np.maximum.accumulate(found, out=found)
 
-        def ended(iterations: IntArray) -> IntArray:
-            later = iterations + self.stages
-            begun = np.minimum(later, self.iterations - 1)
-            times: IntArray = at(begun) + later - begun
-            return times
+    def _pace(self, iterations: IntArray, span: int) -> IntArray:
+        """Return when ``iterations`` of each period begin, if nothing is late."""
+        import numpy as np
 
-        written = [_Written(at(port), ended(port)) for port in self.writes]
-        return [at(port) for port in self.reads], written
+        starts = np.arange(0, self.iterations, self.period, dtype=np.int64)
+        made = (starts[:, np.newaxis] + iterations).reshape(-1)
+        if span != self.iterations:
+            made *= span
+            made //= self.iterations
+        return made
+
+    def _ends(self, port: _Port, span: int, late: IntArray) -> IntArray:
+        """Return when the words of ``port`` are written, behind a pipeline."""
+        import numpy as np
+
+        # What comes behind the last iteration keeps its distance to that.
+        made, last = self._at(port, span, late), self.iterations - 1
+        rows = int(port.iterations[-1]) // self.period if len(port.iterations) else 0
+        tail = made[max(len(made) - len(port.iterations) * rows, 0) :]
+        if len(tail):
+            later = self.repeated(port.iterations)[-len(tail) :]
+            kept = np.minimum(later, last)
+            tail += (
+                later - kept - (later * span // self.iterations - kept * span // self.iterations)
+            )
+        return made
+
+    def _at(self, port: _Port, span: int, late: IntArray) -> IntArray:
+        """Return when the words of ``port`` are read or written."""
+        import numpy as np
+        from numpy.lib.stride_tricks import as_strided
+
+        made, each = self._pace(port.iterations, span), len(self._waiting)
+        if not len(port.wanted):
+            return made
+        first, last = int(port.wanted[0]), int(port.wanted[-1])
+        more = last + each * (self.repeats - 1) + 1 - len(late)
+        if more > 0:
+            late = np.append(late, np.full(more, late[-1]))
+        shape = self.repeats, last - first + 1
+        rows = as_strided(late[first:], shape, (8 * each, 8))
+        is_each = bool((np.diff(port.wanted) == 1).all())
+        made.reshape(self.repeats, -1)[...] += rows if is_each else rows[:, port.wanted - first]
+        return made
 
 
 def fifo_depths(wiring: Wiring) -> Mapping[str, int]:
@@ -164,7 +269,8 @@ class _Timetable:
 
     @staticmethod
     def of(wiring: Wiring) -> _Timetable:
-        loops = {name: _loop(wiring, name) for name in wiring.processes}
+        known: dict[Hashable, Any] = {}
+        loops = {name: _loop(wiring, name, known) for name in wiring.processes}
         converters = {
             stream.value: _Loop.of(converter.kernel, converter_schedule(converter))
             for stream in wiring.streams
@@ -174,9 +280,12 @@ class _Timetable:
         slowest = max(loop.cycles for loop in (*loops.values(), *converters.values(), *entering))
         windows: dict[str, str] = {}
         for window, product in _windows(wiring):
-            joined = _joined(loops[window], loops[product], _vectors(wiring, product))
+            key = id(loops[window]), id(loops[product]), _turns(wiring, product)
+            if key not in known:
+                known[key] = _joined(loops[window], loops[product], key[-1])
+            joined = known[key]
             # Else they have to work at different images at a time.
-            if joined.cycles <= slowest + slowest // _LITTLE:
+            if joined is not None and joined.cycles <= slowest + slowest // _LITTLE:
                 windows[product] = window
                 loops[product] = joined
                 del loops[window]
@@ -227,9 +336,10 @@ class _Timetable:
         """Return the depth of the FIFO between a window and its product, if it has a converter."""
         if stream.value not in self.converters or stream.target is None:
             return {}
-        # The product reads a vector a word a cycle, whatever comes out of the converter.
+        # The product reads its vectors a word a cycle, whatever comes out of the converter.
         site = site_of(self.wiring.graph, self.wiring.processes[stream.target])
-        bits = site.op.matrix.shape[1] * stream.tensor.element.bits
+        at_once = self.wiring.plan.foldings[stream.target].pixels
+        bits = at_once * site.op.matrix.shape[1] * stream.tensor.element.bits
         return {stream.value: -(-bits // self.wiring.written_bits(stream))}
 
     def _pass(self, stream: Stream, times: _Written) -> tuple[_Written, int]:
@@ -242,14 +352,28 @@ class _Timetable:
 
 
 def _most_words(written: IntArray, read: IntArray, interval: int) -> int:
-    """Return the most words between their writing and their reading, frame after frame."""
+    """Return the most words between their writing and their reading, frame after frame.
+
+    Both ascend, also from a frame to the next.
+    """
     import numpy as np
 
-    held = np.arange(1, len(written) + 1) - np.searchsorted(read, written)
-    # And what is left of the frames before.
-    while int((read := read - interval)[-1]) >= int(written[0]):
-        held += len(read) - np.searchsorted(read, written)
-    return int(held.max())
+    count = len(written)
+    # What is left of the frames before, when the first word comes.
+    frames = max((int(read[-1]) - int(written[0])) // interval, 0)
+    if frames:
+        read = np.concatenate([read - frame * interval for frame in range(frames, -1, -1)])
+
+    def held(words: IntArray) -> int:
+        waiting = words + 1 + frames * count - np.searchsorted(read, written[words])
+        return int(waiting.max())
+
+    # As many as wait with some of the words; and where there are more, with the others.
+    most = held(np.arange(0, count, _SAMPLE))
+    start = max(most - frames * count, 0)
+    late = read[start + frames * count - most : (frames + 1) * count - most] >= written[start:]
+    more = np.flatnonzero(late)
+    return held(start + more) if len(more) else most
 
 
 def _windows(wiring: Wiring) -> list[tuple[str, str]]:
@@ -265,10 +389,11 @@ def _windows(wiring: Wiring) -> list[tuple[str, str]]:
     ]
 
 
-def _vectors(wiring: Wiring, product: str) -> int:
-    """Return how many vectors of an image a product reads, each group's for itself."""
+def _turns(wiring: Wiring, product: str) -> int:
+    """Return how often a product reads vectors: of several pixels at once, each group's apart."""
     site = site_of(wiring.graph, wiring.processes[product])
-    return int(site.outputs[0].size // site.op.matrix.shape[0] * site.op.groups)
+    vectors = int(site.outputs[0].size // site.op.matrix.shape[0] * site.op.groups)
+    return vectors // wiring.plan.foldings[product].pixels
 
 
 def _entering(wiring: Wiring, stream: Stream) -> _Loop:
@@ -276,34 +401,44 @@ def _entering(wiring: Wiring, stream: Stream) -> _Loop:
     import numpy as np
 
     frame = stream.tensor.size * stream.tensor.element.bits
-    words = np.arange(-(-frame // wiring.written_bits(stream)), dtype=np.int64)
-    return _Loop("read_axis", len(words), (), (words,), is_spread=True)
+    words = -(-frame // wiring.written_bits(stream))
+    each = np.full(1, 1, np.uint32)
+    return _Loop.of("read_axis", Schedule(0, each, each, words), is_spread=True)
 
 
-def _loop(wiring: Wiring, name: str) -> _Loop:
+def _loop(wiring: Wiring, name: str, known: dict[Hashable, Any]) -> _Loop:
+    """Return the loop of a process; equal ones, of which ``known`` keeps each, are one."""
     node, folding = wiring.processes[name], wiring.plan.foldings[name]
     site = site_of(wiring.graph, node)
     schedule = process_schedule(site, folding)
     is_spread = isinstance(node.op, MatVec | Depthwise | Window)
-    return _Loop.of(node.op.name, schedule, len(site.outputs), is_spread=is_spread)
+    masks, counts = schedule.masks.tobytes(), schedule.counts.tobytes()
+    key = node.op.name, schedule.reads, len(site.outputs), masks, counts, schedule.repeats
+    if key not in known:
+        known[key] = _Loop.of(node.op.name, schedule, len(site.outputs), is_spread=is_spread)
+    found: _Loop = known[key]
+    return found
 
 
-def _joined(window: _Loop, product: _Loop, vectors: int) -> _Loop:
-    """Return the loop of a window and a product, which repeats itself every vector.
+def _joined(window: _Loop, product: _Loop, turns: int) -> _Loop | None:
+    """Return the loop of a window and a product, which repeats itself every vector, so many times.
 
     When the window has given a vector, it goes on to the next one, but gives nothing until the
-    product is done.
+    product is done. With several windows in a word there may be no such loop.
     """
     import numpy as np
 
-    gives = window.writes[0].reshape(vectors, -1)
+    gives = window.repeated(window.given[0])
+    if len(gives) % turns:
+        return None
+    gives = gives.reshape(turns, -1)
     first, last = gives[:, 0], gives[:, -1]
-    idle = max(product.iterations // vectors - gives.shape[1], 0)
+    idle = max(product.iterations // turns - gives.shape[1], 0)
     waits = np.maximum(idle - (first[1:] - last[:-1] - 1), 0)
     shifts = np.concatenate([[0], np.cumsum(waits)])
-    results = product.writes[0].reshape(vectors, -1)[0]
+    results = product.repeated(product.given[0]).reshape(turns, -1)[0]
     writes = ((last + shifts)[:, None] + results - results[0]).reshape(-1)
-    (takes,) = window.reads
+    takes = window.repeated(window.taken[0])
 
     def shifted(iterations: IntArray) -> IntArray:
         behind = np.searchsorted(first, iterations, side="right") - 1
@@ -311,10 +446,9 @@ def _joined(window: _Loop, product: _Loop, vectors: int) -> _Loop:
         return found
 
     # The last taps may come out of a pipeline only when those behind it have their words.
-    wanted = shifted(np.maximum(takes - window.stages, 0))
+    wanted = shifted(np.maximum(takes - PESSIMISTIC.stages[window.kind], 0))
     # While the product works at the last vector, the next image begins to come in.
     behind = max(window.iterations - 1 - int(last[-1]), idle - int(first[0]))
     end = int(last[-1] + shifts[-1]) + 1
-    return _Loop(
-        product.kind, end + behind, (shifted(takes),), (writes,), is_spread=True, wanted=(wanted,)
-    )
+    takes = shifted(takes)
+    return _Loop(product.kind, end + behind, 1, (wanted,), (takes,), (writes,), is_spread=True)
