@@ -55,11 +55,15 @@ with warnings.catch_warnings():
         WeightQuantProxyFromInjector,
     )
     from brevitas.quant import Int32Bias, Uint8ActPerTensorFloat
-    from brevitas.quant.base import AccumulatorAwareWeightQuant
+    from brevitas.quant.base import (
+        AccumulatorAwarePerChannelPreNorm,
+        AccumulatorAwareWeightQuant,
+    )
     from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
     from brevitas.quant_tensor import IntQuantTensor
 
 __all__ = [
+    "AccumulatorAwarePerChannelPreNorm",
     "AccumulatorAwareWeightQuant",
     "ActQuantProxyFromInjector",
     "ActQuantSolver",

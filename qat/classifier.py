@@ -1,7 +1,7 @@
 """How a classifier is trained: loss, batches, clipped weights, accuracy.
 
-Cross-entropy; what optimizes it and how fast is the recipe's. After each step the float weights are
-clipped to [-1, 1], the range in which they can change what their quantizer gives.
+Cross-entropy; what optimizes it and how fast is the recipe's. After each step float weights
+of a constant range are clipped to it: further out they change nothing of the quantized ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lutloom.qat.batches import (
 )
 from lutloom.qat.fused import fused
 from lutloom.qat.optimization import optimizer_of, rate
-from lutloom.qat.quantizers import quantized_weights
+from lutloom.qat.quantizers import clipped_weights
 from lutloom.qat.recipe_file import print_recipe
 from lutloom.qat.settings import EpochReport, Run
 
@@ -64,7 +64,7 @@ class Classifier(pl.LightningModule):
         # the same model, faster: what is saved, validated and exported is the one above
         self._fused = fused(model)
         # looked up once: walking the modules takes as long as a small net's forward pass
-        self._clipped = quantized_weights(model)
+        self._clipped = clipped_weights(model)
         self._training = training
         self._validation = validation
         self._input_scale = input_scale
@@ -135,8 +135,8 @@ class Classifier(pl.LightningModule):
         """Take a step, and clip the weights that it has moved."""
         super().optimizer_step(*args, **kwargs)
         with torch.no_grad():
-            for weight in self._clipped:
-                weight.clamp_(-1.0, 1.0)
+            for weight, bound in self._clipped:
+                weight.clamp_(-bound, bound)
 
     def validation_step(self, batch: Pair, _number: int) -> None:
         """Count the validation images of a batch that are classified right."""

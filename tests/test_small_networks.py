@@ -39,10 +39,7 @@ from lutloom.qat.models.blocks import (
     joined,
     linear,
 )
-from lutloom.qat.quantizers import (
-    channel_weight_quantizer,
-    weight_quantizer,
-)
+from lutloom.qat.quantizers import weight_quantizer
 from lutloom.qat.run import values_of
 from lutloom.sim.csim import build as build_simulation
 from lutloom.sim.reference import run
@@ -83,7 +80,13 @@ def bipolar(**how: int) -> list[nn.Module]:
 
 def dilated() -> list[nn.Module]:
     layer = QuantConv2d(
-        CHANNELS, CHANNELS, 3, stride=2, dilation=2, bias=False, weight_quant=weight_quantizer(1)
+        CHANNELS,
+        CHANNELS,
+        3,
+        stride=2,
+        dilation=2,
+        bias=False,
+        weight_quant=weight_quantizer(weights(1)),
     )
     return [activation(1), block(layer, activation(1))]
 
@@ -97,7 +100,7 @@ def transposed() -> list[nn.Module]:
         padding=1,
         output_padding=1,
         bias=False,
-        weight_quant=channel_weight_quantizer(4),
+        weight_quant=weight_quantizer(weights(4)),
     )
     return [signed(4), nn.MaxPool2d(2), layer, nn.BatchNorm2d(CHANNELS), activation(4)]
 
@@ -110,7 +113,7 @@ def biased() -> list[nn.Module]:
         3,
         bias=True,
         bias_quant=Int32Bias,
-        weight_quant=channel_weight_quantizer(4),
+        weight_quant=weight_quantizer(weights(4)),
     )
     return [signed(4), layer, activation(4)]
 

@@ -20,12 +20,18 @@ from typing import Any
 import torch
 
 from lutloom.qat.brevitas_parts import (
+    AccumulatorAwarePerChannelPreNorm,
     AccumulatorAwareWeightQuant,
     DecoupledRescalingIntQuantWithInput,
     DecoupledWeightQuantWithInputProxyFromInjector,
     ScalingPerOutputType,
 )
 from lutloom.qat.errors import TrainingError
+
+
+class _Norm(AccumulatorAwarePerChannelPreNorm):  # type: ignore[misc]
+    # Brevitas says so one level too high: a channel of zeros would be divided by zero
+    pre_scaling_min_val = 1e-10
 
 
 class BoundedWeights(DecoupledRescalingIntQuantWithInput):  # type: ignore[misc]
@@ -79,6 +85,7 @@ def a2q_weights(bits: int, accumulator_bits: int, *, per_channel: bool) -> Any: 
     scaled = ScalingPerOutputType.CHANNEL if per_channel else ScalingPerOutputType.TENSOR
     return AccumulatorAwareWeightQuant.let(
         proxy_class=_proxy,
+        per_channel_pre_norm=_Norm,
         tensor_quant=BoundedWeights,
         bit_width=bits,
         accumulator_bit_width=accumulator_bits,

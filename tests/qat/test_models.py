@@ -33,7 +33,7 @@ from lutloom.qat.quantization import (
     WeightSpec,
     of_bits,
 )
-from lutloom.qat.quantizers import quantized_weights
+from lutloom.qat.quantizers import clipped_weights
 
 CONNECTED = [name for name in model_names() if name[:3] in {"TFC", "SFC", "LFC"}]
 IMAGE = (3, 32, 32)
@@ -48,7 +48,7 @@ def test_each_size_comes_in_each_precision() -> None:
 @pytest.mark.parametrize(("size", "neurons"), [("TFC", 64), ("SFC", 256), ("LFC", 1024)])
 def test_a_net_has_three_hidden_layers_of_its_size(size: str, neurons: int) -> None:
     model = build_model(f"{size}_1W1A", (1, 28, 28), 10)
-    shapes = [tuple(weight.shape) for weight in quantized_weights(model)]
+    shapes = [tuple(weight.shape) for weight, _ in clipped_weights(model)]
     assert shapes == [(neurons, 784), (neurons, neurons), (neurons, neurons), (10, neurons)]
 
 
@@ -137,10 +137,14 @@ def test_a_shape_that_a_family_cannot_take_is_refused(
 
 def test_options_change_a_family() -> None:
     model = build_model("TFC", (1, 2, 2), 3, hidden="5-4", dropout=0.5)
-    assert [tuple(weight.shape) for weight in quantized_weights(model)] == [(5, 4), (4, 5), (3, 4)]
+    assert [tuple(weight.shape) for weight, _ in clipped_weights(model)] == [(5, 4), (4, 5), (3, 4)]
     assert sum(isinstance(module, torch.nn.Dropout) for module in model.modules()) == 2
     listed = build_model("TFC", (1, 2, 2), 3, hidden=[5, 4])
-    assert [tuple(w.shape) for w in quantized_weights(listed)] == [(5, 4), (4, 5), (3, 4)]
+    assert [tuple(weight.shape) for weight, _ in clipped_weights(listed)] == [
+        (5, 4),
+        (4, 5),
+        (3, 4),
+    ]
     assert build_model("CNV", IMAGE, 4, width=3).get_submodule("norm") is not None
 
 

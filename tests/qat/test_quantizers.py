@@ -1,4 +1,4 @@
-"""Quantizers are what their equation says, ties and zero included."""
+"""Quantizers with constant scales are what their equation says, ties and zero included."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ pytest.importorskip("torch", reason="needs torch")
 
 import torch
 
-from lutloom.qat.brevitas_parts import QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
+from lutloom.qat.brevitas_parts import QuantIdentity, QuantLinear, QuantReLU
 from lutloom.qat.quantizers import (
     activation_quantizer,
-    channel_weight_quantizer,
     fixed_point_quantizer,
-    quantized_weights,
     relu_quantizer,
-    weight_quantizer,
 )
+from lutloom.qat.quantizers.constant import constant_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +60,7 @@ def test_weights_are_quantized_as_specified(values: list[float], bits: int, limi
 
 
 def linear(values: list[float], bits: int, limit: float) -> Any:  # noqa: ANN401 (untyped)
-    quantizer = weight_quantizer(bits, limit)
+    quantizer = constant_weights(bits, limit)
     layer = QuantLinear(len(values), 1, bias=False, weight_quant=quantizer).eval()
     layer.weight.data = torch.tensor([values])
     return layer
@@ -96,20 +94,6 @@ def test_a_relu_may_have_a_scale_a_channel() -> None:
     assert got.flatten().tolist() == [3.0, 4.0]
 
 
-@given(st.lists(VALUES, min_size=2, max_size=12), st.integers(2, 8))
-def test_weights_have_the_scale_of_the_largest_of_their_channel(
-    values: list[float], bits: int
-) -> None:
-    quantizer = channel_weight_quantizer(bits)
-    layer = QuantConv2d(1, len(values) // 2, (1, 2), bias=False, weight_quant=quantizer).eval()
-    layer.weight.data = torch.tensor(values[: len(values) // 2 * 2]).reshape(-1, 1, 1, 2)
-    got = layer.quant_weight().value.detach().numpy().reshape(-1, 2)
-    rows = layer.weight.data.numpy().reshape(-1, 2)
-    for row, quantized in zip(rows, got, strict=True):
-        limit = max(float(np.abs(row).max()), 2.0**-20)
-        assert np.array_equal(quantized, specified(row.tolist(), bits, limit))
-
-
 @pytest.mark.parametrize("bits", [1, 2])
 def test_gradients_pass_straight_through_inside_the_range_and_stop_outside(bits: int) -> None:
     quantize = QuantIdentity(act_quant=activation_quantizer(bits))
@@ -119,7 +103,7 @@ def test_gradients_pass_straight_through_inside_the_range_and_stop_outside(bits:
     assert x.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
 
 
-@pytest.mark.parametrize("make", [weight_quantizer, activation_quantizer])
+@pytest.mark.parametrize("make", [constant_weights, activation_quantizer])
 @pytest.mark.parametrize(
     ("bits", "limit", "message"),
     [
@@ -136,10 +120,9 @@ def test_impossible_quantizers_are_refused(
         make(bits, limit)
 
 
-@pytest.mark.parametrize("make", [fixed_point_quantizer, channel_weight_quantizer])
-def test_a_single_bit_is_refused_where_it_makes_no_sense(make: Callable[[int], object]) -> None:
+def test_a_single_bit_of_fixed_point_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^a quantizer of 1 bits: use 2 to 8$"):
-        make(1)
+        fixed_point_quantizer(1)
 
 
 def test_an_impossible_relu_is_refused() -> None:
@@ -147,10 +130,3 @@ def test_an_impossible_relu_is_refused() -> None:
         relu_quantizer(0)
     with pytest.raises(ValueError, match=r"^a quantizer whose largest value is -1.0: "):
         relu_quantizer(2, -1.0)
-
-
-def test_only_the_weights_of_quantized_layers_are_found() -> None:
-    layer = linear([0.5], 1, 1.0)
-    model = torch.nn.Sequential(torch.nn.Linear(1, 1), layer, torch.nn.BatchNorm1d(1))
-    (weight,) = quantized_weights(model)
-    assert weight is layer.weight
