@@ -15,19 +15,26 @@ from torch import nn
 
 from lutloom.core.ops.conv import Conv
 from lutloom.core.ops.linear import Linear
+from lutloom.core.ops.max_pool import MaxPool
+from lutloom.core.ops.reshape import Reshape
+from lutloom.core.ops.threshold import Threshold
 from lutloom.qat.models.blocks import (
     conv2d_block,
     input_quantizer,
     linear,
     linear_block,
 )
+from lutloom.qat.models.real_residuals import BinaryResidual
 from lutloom.qat.quantization import (
     ActivationKind,
     ActivationSpec,
     Quantization,
     WeightKind,
     WeightSpec,
+    of_bits,
 )
+from lutloom.qat.quantization_text import parse_quantization
+from lutloom.qat.quantizers import RPReLU
 from tests.qat.streamlined import check, trained
 
 if TYPE_CHECKING:
@@ -137,3 +144,83 @@ def assert_bounded(network: Network, weights: WeightSpec, sums: int) -> None:
         for node in nodes:
             element = graph.types[node.name].element
             assert -half < element.lo <= element.hi < half, node.name
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+@pytest.mark.parametrize("slopes", [(-1.0, 0.0, 1.0, 3.0), (-0.3, 1e-3, 0.7, -5.0)])
+def test_any_slope_of_an_rprelu_goes_into_the_thresholds(
+    tmp_path: Path, bits: int, slopes: tuple[float, ...]
+) -> None:
+    torch.manual_seed(2)
+    rprelu = ActivationSpec(_A.RPRELU, bits)
+    model = convolutions(Quantization(WeightSpec(_W.XNOR, 1, per_channel=True), rprelu))
+    x = trained(model, IMAGE, CLASSES)
+    for module in model.modules():
+        if isinstance(module, RPReLU):
+            module.prelu.weight.data = torch.tensor(slopes)
+            module.shift_in.shift.data = torch.tensor([0.0, 0.5, -0.25, 0.1])
+            module.shift_out.shift.data = torch.tensor([0.3, -0.5, 0.0, 0.2])
+        if isinstance(module, nn.BatchNorm2d):
+            # rising, falling, and the same for every input
+            module.weight.data = torch.tensor([1.0, -1.0, 0.0, 0.5])
+    network = check(model, x, tmp_path)
+    layers = (Conv, Linear, MaxPool, Reshape, Threshold)
+    assert all(isinstance(node.op, layers) for node in network.graph.nodes)
+
+
+class Residuals(nn.Module):
+    """ReActNet's: binary convolutions behind RSign, and quantized shortcuts around them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        xnor = WeightSpec(_W.XNOR, 1, per_channel=True)
+        sums = ActivationSpec(_A.RPRELU, 8, limit=4.0)
+        quantization = Quantization(xnor, ActivationSpec(_A.RSIGN, 1))
+        self.quantize = input_quantizer()
+        self.first = conv2d_block(of_bits(4, 4), IMAGE[0], WIDTH)
+        self.block0, self.block1 = (
+            BinaryResidual(quantization, WIDTH, WIDTH, 3, shortcut=nn.Identity(), sums=sums)
+            for _ in range(2)
+        )
+        self.flatten = nn.Flatten()
+        self.last = linear(WIDTH * 16, CLASSES, xnor)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.block1(self.block0(self.first(self.quantize(x))))
+        logits: torch.Tensor = self.last(self.flatten(features))
+        return logits
+
+
+def test_residual_blocks_of_reactnet_streamline_exactly(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = Residuals()
+    check(model, trained(model, IMAGE, CLASSES), tmp_path)
+
+
+def test_kinds_and_bits_may_be_mixed_by_layer(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    quantization = parse_quantization(
+        {
+            "weights": {"kind": "lsq", "bits": 4, "per_channel": True},
+            "activations": {"kind": "lsq", "bits": 4},
+            "layers": {
+                "conv0*": {"weights": {"kind": "integer", "bits": 8}, "activations": "rsign"},
+                "conv1.layer": {"weights": "xnor"},
+                "conv1.quantize": {"activations": {"kind": "po2", "bits": 3}},
+                "last": {"weights": {"kind": "a2q", "bits": 4, "accumulator_bits": 9}},
+            },
+        }
+    )
+    model = convolutions(quantization)
+    network = check(model, trained(model, IMAGE, CLASSES), tmp_path)
+    graph = network.graph
+    weights = [node.op.weights for node in graph.nodes if isinstance(node.op, Conv | Linear)]
+    kinds = [set(abs(values.int64).ravel().tolist()) for values in weights]
+    assert max(kinds[0]) > 64
+    assert kinds[1] == {1}
+    assert max(kinds[2]) <= 7
+    (first, second) = (node for node in graph.nodes if isinstance(node.op, Threshold))
+    assert str(graph.types[first.name].element) == "int<-1..1 by 2>"
+    assert str(graph.types[second.name].element) == "int<0..7>"
+    last = graph.types[graph.outputs[0]].element
+    assert -256 < last.lo <= last.hi < 256
