@@ -99,7 +99,7 @@ def _pytorch(name: str, shape: tuple[int, ...]) -> Callable[[], None] | None:
     model = plain_net(name)
     if model is None:
         return None
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = (2 * torch.rand(BATCH, *shape) - 1).contiguous(memory_format=torch.channels_last)
     return _step(model, [m for m in model.modules() if hasattr(m, "bits")], images)
 
