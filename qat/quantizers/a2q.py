@@ -69,8 +69,9 @@ def _proxy(layer: torch.nn.Module, injector: Any) -> torch.nn.Module:  # noqa: A
     return proxy
 
 
-def _check_input(_: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
-    if len(inputs) > 1 and isinstance(inputs[1], torch.Tensor):
+def _check_input(proxy: Any, inputs: tuple[Any, ...]) -> None:  # noqa: ANN401 (of Brevitas)
+    # while exporting, Brevitas remembers the bits of the last input
+    if len(inputs) > 1 and isinstance(inputs[1], torch.Tensor) and not proxy.export_mode:
         raise TrainingError(
             "a layer with weights of kind a2q has an input of unknown bits: "
             "put a quantizer with one scale in front of it, or choose another kind for this layer"

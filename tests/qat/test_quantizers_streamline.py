@@ -18,6 +18,7 @@ from lutloom.core.ops.linear import Linear
 from lutloom.core.ops.max_pool import MaxPool
 from lutloom.core.ops.reshape import Reshape
 from lutloom.core.ops.threshold import Threshold
+from lutloom.qat.export import export_qonnx
 from lutloom.qat.models.blocks import (
     conv2d_block,
     input_quantizer,
@@ -35,6 +36,7 @@ from lutloom.qat.quantization import (
 )
 from lutloom.qat.quantization_text import parse_quantization
 from lutloom.qat.quantizers import RPReLU
+from lutloom.streamline.pipeline import streamline
 from tests.qat.streamlined import check, trained
 
 if TYPE_CHECKING:
@@ -132,6 +134,26 @@ def test_a_perceptron_streamlines_exactly(
     model = perceptron(Quantization(weights, acts))
     network = check(model, trained(model, VECTOR, CLASSES), tmp_path)
     assert_bounded(network, weights, sums=3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "acts"),
+    [
+        (WeightSpec(_W.A2Q, 4, True, ACCUMULATOR_BITS), ActivationSpec(_A.RPRELU, 4)),
+        (WeightSpec(_W.TERNARY, 2, True), ActivationSpec(_A.LSQ, 1)),
+    ],
+)
+def test_both_exporters_write_the_same_network(
+    tmp_path: Path, weights: WeightSpec, acts: ActivationSpec
+) -> None:
+    torch.manual_seed(0)
+    model = convolutions(Quantization(weights, acts))
+    trained(model, IMAGE, CLASSES)
+    traced, dynamo = (
+        streamline(export_qonnx(model, tmp_path / f"{dynamo}.onnx", IMAGE, dynamo=dynamo))
+        for dynamo in (False, True)
+    )
+    assert [n.op for n in traced.graph.nodes] == [n.op for n in dynamo.graph.nodes]
 
 
 def assert_bounded(network: Network, weights: WeightSpec, sums: int) -> None:
