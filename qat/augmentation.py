@@ -80,9 +80,9 @@ def augment(images: torch.Tensor, how: Augmentation, generator: torch.Generator)
 
 def random_crop(images: torch.Tensor, padding: int, generator: torch.Generator) -> torch.Tensor:
     """Return crops of their own size of images (N, C, H, W) with ``padding`` zeros around them."""
-    number, _, height, width = images.shape
+    number = len(images)
     offsets = torch.randint(0, 2 * padding + 1, (2, number, 1), generator=generator)
-    rows, columns = offsets[0] + torch.arange(height), offsets[1] + torch.arange(width)
+    rows, columns = _places(offsets, images)
     return _gather(pad(images, 4 * [padding]), rows, columns)
 
 
@@ -90,7 +90,7 @@ def random_shift(images: torch.Tensor, most: int, generator: torch.Generator) ->
     """Return images (N, C, H, W) moved by up to ``most`` pixels, with their edges repeated."""
     number, _, height, width = images.shape
     offsets = torch.randint(-most, most + 1, (2, number, 1), generator=generator)
-    rows, columns = offsets[0] + torch.arange(height), offsets[1] + torch.arange(width)
+    rows, columns = _places(offsets, images)
     return _gather(images, rows.clamp(0, height - 1), columns.clamp(0, width - 1))
 
 
@@ -100,10 +100,18 @@ def random_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tenso
     return torch.where(is_mirrored.to(images.device), images.flip(-1), images)
 
 
+def _places(offsets: torch.Tensor, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the rows (N, H) and columns (N, W) that start at ``offsets`` (2, N, 1)."""
+    # the few numbers that are drawn move to the images, not the many places
+    starts = offsets.to(images.device)
+    height, width = (torch.arange(size, device=images.device) for size in images.shape[2:])
+    return starts[0] + height, starts[1] + width
+
+
 def _gather(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     """Return ``y[n, c, i, j] = images[n, c, rows[n, i], columns[n, j]]``."""
     number, channels, _, width = images.shape
-    places = (rows[:, :, None] * width + columns[:, None, :]).flatten(1).to(images.device)
+    places = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)
     places = places[:, None].expand(-1, channels, -1)
     taken = images.flatten(2).gather(2, places)
     return taken.view(number, channels, rows.shape[1], columns.shape[1])
