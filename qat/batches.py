@@ -22,7 +22,8 @@ class Batches:
     What a model takes is ``prepare(images, number)`` of the batch of that number. ``order`` is the
     sequence of images (a permutation of N), None the stored one. ``full`` leaves out an incomplete
     batch at the end, which a batch norm would be misled by; ``first`` is the number of the batch to
-    begin with.
+    begin with. Of ``shards`` processes each takes a part of every batch, this one the part with the
+    number ``shard``.
     """
 
     images: torch.Tensor
@@ -31,6 +32,8 @@ class Batches:
     order: torch.Tensor | None = None
     full: bool = False
     first: int = 0
+    shard: int = 0
+    shards: int = 1
     prepare: Callable[[torch.Tensor, int], torch.Tensor] = as_stored
 
     def __len__(self) -> int:
@@ -39,7 +42,8 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for number in range(self.first, len(self)):
-            chosen = slice(number * self.size, (number + 1) * self.size)
+            first, end = number * self.size, min((number + 1) * self.size, len(self.labels))
+            chosen = slice(first + self.shard, end, self.shards)
             index = chosen if self.order is None else self.order[chosen]
             yield self.prepare(self.images[index], number), self.labels[index]
 

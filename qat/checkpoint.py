@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
+_STEPS_A_QUESTION = 16
 
 
 # Lightning calls callbacks of this class after all others, when a step or an epoch is complete.
@@ -59,13 +60,17 @@ class RunCheckpoint(Checkpoint):
         assert isinstance(pl_module, Classifier)
         if batch_idx + 1 < trainer.num_training_batches and self._is_due(trainer, pl_module):
             self._batches = batch_idx + 1
-            write_file(self._folder / LAST, self._content(trainer), sync=True)
+            content = self._content(trainer)
             self._batches = 0
+            if trainer.is_global_zero:
+                write_file(self._folder / LAST, content, sync=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the checkpoint of the epoch that ends."""
         assert isinstance(pl_module, Classifier)
         content = self._content(trainer)
+        if not trainer.is_global_zero:
+            return
         # The best first: if the run is killed between the two, the epoch is done again, and gives
         # the same file.
         if best_epoch(pl_module.history) == len(pl_module.history) - 1:
@@ -85,14 +90,22 @@ class RunCheckpoint(Checkpoint):
         if training.checkpoint_steps and trainer.global_step % training.checkpoint_steps == 0:
             return True
         seconds = 60 * training.checkpoint_minutes
-        return 0 < seconds <= monotonic() - self._latest
+        is_late = 0 < seconds <= monotonic() - self._latest
+        if trainer.world_size == 1:
+            return is_late
+        # clocks differ: the first process decides for all, now and then
+        asks = training.checkpoint_minutes > 0 and trainer.global_step % _STEPS_A_QUESTION == 0
+        return asks and bool(trainer.strategy.broadcast(is_late))
 
     def _content(self, trainer: pl.Trainer) -> bytes:
+        """Return a checkpoint, which all processes make together; only the first has it."""
         partial = self._folder / ".partial.ckpt"
         trainer.save_checkpoint(partial)
+        self._latest = monotonic()
+        if not trainer.is_global_zero:
+            return b""
         content = partial.read_bytes()
         partial.unlink()
-        self._latest = monotonic()
         return content
 
 

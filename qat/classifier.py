@@ -20,11 +20,13 @@ from lutloom.qat.batches import (
     Batches,
     batch_seed,
     float_pixels,
+    seed_drawing,
     shuffled_order,
     step_seed,
 )
 from lutloom.qat.fused import fused
 from lutloom.qat.optimization import optimizer_of, rate
+from lutloom.qat.processes import world
 from lutloom.qat.quantizers import clipped_weights
 from lutloom.qat.recipe_file import print_recipe
 from lutloom.qat.settings import EpochReport, Run
@@ -70,8 +72,6 @@ class Classifier(pl.LightningModule):
         self._input_scale = input_scale
         self._augmentation = parse_augmentation(run.augmentation)
         self._loss = MeanMetric()
-        # the mean so far is a part of a checkpoint
-        self._loss.persistent(mode=True)
         self._accuracy = MulticlassAccuracy(classes, average="micro")
         # an epoch that was interrupted, and how many of its batches are done
         self._interrupted, self._batches = 0, 0
@@ -84,7 +84,7 @@ class Classifier(pl.LightningModule):
         first = self._batches if epoch == self._interrupted else 0
 
         def prepare(chosen: torch.Tensor, batch: int) -> torch.Tensor:
-            generator = torch.Generator().manual_seed(batch_seed(seed, epoch, batch))
+            generator = torch.Generator().manual_seed(batch_seed(seed, epoch, self._place(batch)))
             return float_pixels(augment(chosen, self._augmentation, generator), self._input_scale)
 
         return Batches(
@@ -94,6 +94,8 @@ class Classifier(pl.LightningModule):
             order,
             full=True,
             first=first,
+            shard=self.global_rank,
+            shards=world(self.run.recipe),
             prepare=prepare,
         )
 
@@ -121,7 +123,12 @@ class Classifier(pl.LightningModule):
 
     def on_train_batch_start(self, _batch: Pair, number: int) -> None:
         """Seed what is drawn in this step (dropout): whatever went before, it is the same."""
-        torch.manual_seed(step_seed(self.run.seed, self.current_epoch, number))
+        seed = step_seed(self.run.seed, self.current_epoch, self._place(number))
+        seed_drawing(seed, self.device)
+
+    def _place(self, batch: int) -> int:
+        """Return a number of its own for what this process does of a batch."""
+        return batch * world(self.run.recipe) + self.global_rank
 
     def training_step(self, batch: Pair, _number: int) -> torch.Tensor:
         """Return the loss of a batch."""
@@ -158,11 +165,20 @@ class Classifier(pl.LightningModule):
             "images": self.run.images,
         }
         checkpoint["lutloom_history"] = [asdict(report) for report in self.history]
+        # the mean so far, as sum and weight of each process
+        loss = torch.stack((self._loss.mean_value, self._loss.weight))
+        losses = [loss]
+        if self.trainer.world_size > 1:
+            losses = [torch.empty_like(loss) for _ in range(self.trainer.world_size)]
+            torch.distributed.all_gather(losses, loss)
+        checkpoint["lutloom_loss"] = torch.stack(losses).cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take over how far the run has come."""
         self.history = [EpochReport(**report) for report in checkpoint["lutloom_history"]]
         self._interrupted, self._batches = len(self.history), checkpoint[BATCHES]
+        total, weight = checkpoint["lutloom_loss"][self.global_rank].to(self.device)
+        self._loss.mean_value, self._loss.weight = total, weight
 
 
 def best_epoch(history: list[EpochReport]) -> int:

@@ -6,18 +6,13 @@ once, after that choice.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import logging
-import signal
 import time
-import warnings
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import lightning.pytorch as pl
 import torch
 
 from lutloom.core.files import write_file
@@ -34,6 +29,8 @@ from lutloom.qat.classifier import Classifier
 from lutloom.qat.data import Dataset, load_dataset
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
+from lutloom.qat.fitting import fit
+from lutloom.qat.processes import Orders, rank, say_ready, world
 from lutloom.qat.progress import TrainingProgress, downloading
 from lutloom.qat.recipe import Recipe
 from lutloom.qat.recipe_file import print_recipe
@@ -43,8 +40,10 @@ from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import EpochReport, Run, complete
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from fractions import Fraction
+
+    import lightning.pytorch as pl
 
 CHECKPOINTS = "checkpoints"
 RECIPE = "recipe.toml"
@@ -128,8 +127,9 @@ def train(
     is that of :func:`~lutloom.qat.data.loading.load_dataset`. With ``resume`` a run goes on that
     was interrupted: the one in ``output``, if there is any, or that of a ``checkpoints/last.ckpt``
     elsewhere; the result is that of an undisturbed run. ``csv_log`` also keeps ``history.csv``.
-    ``before`` is called before a run begins and anything is written, ``on_epoch`` with the report of an epoch when
-    its checkpoint is there.
+    ``before`` is called before a run begins and anything is written, ``on_epoch`` with the report
+    of an epoch when its checkpoint is there. A recipe for several devices is run by as many
+    processes: all but the first end with SystemExit where another program has started them.
 
     Raises :class:`~lutloom.qat.errors.DataError` for data that are missing or damaged and
     :class:`~lutloom.qat.errors.TrainingError` for a model that doesn't exist, settings that can't
@@ -147,6 +147,10 @@ def train(
         check_same(goes_on, stored, run)
     if before is not None and goes_on is None:
         before(prepared)
+    if rank(run.recipe) > 0:
+        follow(Orders(run.recipe, output, goes_on), module)
+        # the first process says how the run went
+        raise SystemExit(0)
     folder = _output_folder(output, goes_on, may_hold_recipe=resume is True)
     write_file(folder / RECIPE, print_recipe(run.recipe).encode(), sync=True)
 
@@ -159,8 +163,16 @@ def train(
     callbacks: list[pl.Callback] = [RunCheckpoint(folder / CHECKPOINTS, after_epoch)]
     if progress:
         callbacks.append(TrainingProgress(f"{run.recipe.model.name} on {dataset.name}"))
-    _fit(module, callbacks, folder, goes_on)
+    fit(module, callbacks, Orders(run.recipe, folder, goes_on))
     return _exported(module, dataset, folder, started)
+
+
+def follow(orders: Orders, module: Classifier | None = None) -> None:
+    """Take part in a run whose results another process writes."""
+    if module is None:
+        module = _classifier(prepare(orders.recipe, progress=False))
+        say_ready()
+    fit(module, [RunCheckpoint(orders.folder / CHECKPOINTS, lambda _: None)], orders)
 
 
 def _exported(module: Classifier, dataset: Dataset, folder: Path, started: float) -> TrainResult:
@@ -208,6 +220,12 @@ def _classifier(prepared: Prepared) -> Classifier:
         raise RecipeError(
             f"training.batch_size is {run.batch_size}, but there are {len(training[1])} images "
             "to train with: use at most that",
+            "training.batch_size",
+        )
+    if run.batch_size % world(run.recipe):
+        raise RecipeError(
+            f"training.batch_size is {run.batch_size}, which {world(run.recipe)} devices can't"
+            " share evenly: use a multiple of that",
             "training.batch_size",
         )
     return Classifier(
@@ -272,72 +290,3 @@ def _write_csv(path: Path, history: list[EpochReport]) -> None:
     writer.writerow(field.name for field in fields(EpochReport))
     writer.writerows(map(astuple, history))
     write_file(path, text.getvalue().encode(), sync=True)
-
-
-def _fit(
-    module: Classifier, callbacks: list[pl.Callback], folder: Path, resume: Path | None
-) -> None:
-    with _quiet(), _threads_and_generator_kept(module.run.threads), _sigint_kept():
-        training = module.run.recipe.training
-        trainer = pl.Trainer(
-            accelerator=training.accelerator,
-            devices=1,
-            callbacks=callbacks,
-            default_root_dir=folder,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-            gradient_clip_val=training.gradient_clip or None,
-            logger=False,
-            max_epochs=module.run.epochs,
-            num_sanity_val_steps=0,
-            precision=training.precision,
-            reload_dataloaders_every_n_epochs=1,
-        )
-        # Brevitas shares stateless modules between models: another one's mode may be on them
-        module.train()
-        try:
-            trainer.fit(module, ckpt_path=None if resume is None else str(resume))
-        except SystemExit as exit_:
-            # Lightning makes an exit of Ctrl-C
-            if isinstance(exit_.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
-
-
-@contextlib.contextmanager
-def _threads_and_generator_kept(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def _sigint_kept() -> Iterator[None]:
-    """Undo what Lightning does to Ctrl-C: after the first one it ignores it for good."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is not handler:
-            signal.signal(signal.SIGINT, handler)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's notes on hardware and its tips off the terminal."""
-    notes = logging.getLogger("lightning.pytorch")
-    level = notes.level
-    notes.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # Lightning 2.6 asks PyTorch 2.13 about its trees in the old way
-            warnings.filterwarnings("ignore", r".isinstance\(treespec", FutureWarning)
-            # the batches of an epoch that goes on begin where they should
-            warnings.filterwarnings("ignore", r"You're resuming from a checkpoint that ended bef")
-            yield
-    finally:
-        notes.setLevel(level)

@@ -32,6 +32,7 @@ from lutloom.core.files import write_file
 from lutloom.qat.checkpoint import read_checkpoint, read_run
 from lutloom.qat.data import load_dataset
 from lutloom.qat.errors import DataError, TrainingError
+from lutloom.qat.fitting import is_over
 from lutloom.qat.models import build_model
 from lutloom.qat.progress import downloading
 from lutloom.qat.recipe import DataSection, ModelSection, Recipe, TrainingSection
@@ -424,6 +425,19 @@ def test_impossible_settings_are_refused_before_anything_is_written(tmp_path: Pa
     with pytest.raises(DataError, match=r"^there is no data set 'nowhere'"):
         tiny(MODEL, DataSection("nowhere"), output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_ends_when_it_has_been_no_better_for_so_many_epochs(tmp_path: Path) -> None:
+    result = tiny(output=tmp_path / "out", epochs=40, lr=1.0, patience=2)
+    history = list(result.history)
+    assert len(history) < 40
+    assert is_over(history, 2)
+    assert not is_over(history[:-1], 2)
+    assert not is_over(history, 0)
+    assert result.epoch == len(history) - 3
+    # what is over does not go on
+    again = tiny(output=tmp_path / "out", epochs=40, lr=1.0, patience=2, resume=True)
+    assert replace(again, seconds=result.seconds) == result
 
 
 def test_a_run_keeps_its_recipe_from_which_it_can_be_repeated(
