@@ -42,6 +42,7 @@ def multipliers_of(product: str) -> tuple[Multiplier, ...]:
     return PRODUCTS if has_products else (Multiplier.AUTO, Multiplier.FABRIC)
 
 
+@lru_cache(maxsize=4096)
 def sharing_multipliers(x: IntType, weights: IntType) -> tuple[Multiplier, ...]:
     """Return what may multiply where several ``weights`` have the same factor ``x``."""
     alone = multipliers_of(product_kind(x, weights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.codegen.costs.processes import process_cost
@@ -15,7 +16,7 @@ from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lutloom.boards.device import Device
+    from lutloom.boards.device import Device, Family
     from lutloom.codegen.kernels import Site
 
 _T = TypeVar("_T")
@@ -34,13 +35,17 @@ class Option:
     costs: tuple[int, ...]
 
 
-def shapes(site: Site) -> Iterator[tuple[Folding, tuple[int, ...], int]]:
-    """Yield every shape (``pe``, ``simd``, ``pixels``) within limits, widths of words, cycles."""
+@lru_cache(maxsize=1024)
+def shapes(site: Site) -> tuple[tuple[Folding, tuple[int, ...], int], ...]:
+    """Return every shape (``pe``, ``simd``, ``pixels``) within limits, widths of words, cycles."""
+    return tuple(_shapes(site))
+
+
+def _shapes(site: Site) -> Iterator[tuple[Folding, tuple[int, ...], int]]:
     kernel = KERNELS[site.op.name]
-    legal = kernel.legal(site, Folding())
     elements = [tensor.element.bits for tensor in (*site.inputs, *site.outputs)]
-    for pe in legal.pe:
-        for simd in legal.simd:
+    for pe in kernel.legal(site, Folding()).pe:
+        for simd in kernel.legal(site, Folding(pe)).simd:
             for pixels in kernel.legal(site, Folding(pe, simd)).pixels:
                 folding = Folding(pe, simd, pixels=pixels)
                 ins, outs = kernel.lanes(site, folding)
@@ -61,27 +66,36 @@ def options(site: Site, device: Device, cycles: int) -> Iterator[Option]:
     All that may be left open is decided: how products are made, how levels are found, and where
     memories lie, if a plan may say.
     """
+    known = _known(site, device.family)
     for shape, widths, taken in shapes(site):
         if taken > cycles:
             continue
-        for folding in _forms(site, device, shape):
-            if over_limit(site, folding) is not None:
-                continue
-            cost = process_cost(site, folding, device)
-            yield Option(folding, widths, taken, cost.resources.figures)
+        if shape not in known:
+            costs = ((f, process_cost(site, f, device)) for f in _forms(site, device, shape))
+            known[shape] = tuple(Option(f, widths, taken, c.resources.figures) for f, c in costs)
+        yield from known[shape]
+
+
+# What a process takes does not depend on how large a device is.
+@lru_cache(maxsize=1024)
+def _known(_site: Site, _family: Family) -> dict[Folding, tuple[Option, ...]]:
+    """Return what ``options`` found before: for each shape."""
+    return {}
 
 
 def _forms(site: Site, device: Device, shape: Folding) -> Iterator[Folding]:
-    """Yield ``shape`` in each form that it may have on ``device``, with nothing left open."""
+    """Yield ``shape`` in each form within limits on ``device``, with nothing left open."""
     kernel = KERNELS[site.op.name]
     packed = {Multiplier.PACKED, Multiplier.PACKED_25} - {packed_multiplier(device.dsp_type)}
     for comparison in _decided(kernel.legal(site, shape).comparison, Comparison.AUTO):
         folding = replace(shape, comparison=comparison)
         legal = kernel.legal(site, folding)
-        for memory in _decided(legal.memory, Memory.AUTO):
-            for multiplier in _decided(legal.multiplier, Multiplier.AUTO):
-                if multiplier not in packed:
-                    yield replace(folding, memory=memory, multiplier=multiplier)
+        for multiplier in _decided(legal.multiplier, Multiplier.AUTO):
+            form = replace(folding, multiplier=multiplier)
+            if multiplier in packed or over_limit(site, form) is not None:
+                continue
+            for memory in _decided(legal.memory, Memory.AUTO):
+                yield replace(form, memory=memory)
 
 
 def _decided(choices: tuple[_T, ...], left_open: _T) -> tuple[_T, ...]:
