@@ -405,6 +405,10 @@ def _show_checks(result: Verification) -> None:
 
 
 def _show_verdict(result: Verification) -> None:
+    from lutloom.verification import left_out
+
+    if said := left_out(result):
+        _console.print(said)
     failure = result.first_failure
     if failure is None:
         _console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")

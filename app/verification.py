@@ -178,6 +178,13 @@ def meaning_of(stage: Stage, result: Verification) -> str:
     return f"{stage.value}: {found if differing else f'all {numbers:,} outputs equal'}"
 
 
+def left_out(result: Verification) -> str:
+    """Return what a reader may take for verified, and is not; "" for nothing."""
+    if Stage.CSIM in stages_of(result):
+        return ""
+    return "The C++ was left out: verify without --no-csim compiles and runs it."
+
+
 def verify(
     build: str | Path | Build,
     data: DataSource | None = None,

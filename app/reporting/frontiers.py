@@ -18,6 +18,9 @@ _FULL = 100.0
 _LITTLE = 0.05
 """Per cent of the board below which nothing is drawn."""
 
+_DEEP = 8
+"""How many times lower than the lowest point a line may go that makes the chart higher."""
+
 
 def frontier_page(found: Exploration) -> str:
     """Return the frontier as a page: one file, that needs no other."""
@@ -35,7 +38,10 @@ def frontier_page(found: Exploration) -> str:
 def _chart(found: Exploration, resources: list[str]) -> Chart:
     """Return the chart: shares of the board, in per cent, over images a second."""
     shares = [float(100 * point.scarcest.share) for point in found.points]
-    lowest = max(min(*shares, 100 * found.utilization), _LITTLE)
+    lines = {name: [float(100 * _share(p, name)) for p in found.points] for name in resources}
+    least = max(min(*shares, 100 * found.utilization) / _DEEP, _LITTLE)
+    # Lines that are all there; of others, which lie far below, what reaches up so far.
+    lowest = min([*shares, *(min(line) for line in lines.values() if min(line) >= least)])
     x, y = axes([point.fps for point in found.points], [lowest, _FULL, *shares])
 
     def curves() -> Iterator[Curve]:
@@ -43,9 +49,9 @@ def _chart(found: Exploration, resources: list[str]) -> Chart:
         limits.setdefault(100 * found.utilization, f"{100 * found.utilization:.3g}% of the LUT")
         for limit, text in limits.items():
             yield curve([(x.low, limit), (x.high, limit)], x, y, text, "limit", text)
-        for name in resources:
-            line = [(p.fps, float(100 * _share(p, name))) for p in found.points]
-            drawn = [(rate, share) for rate, share in line if share >= y.low]
+        for name, line in lines.items():
+            pairs = zip(found.points, line, strict=True)
+            drawn = [(point.fps, share) for point, share in pairs if share >= y.low]
             if drawn:
                 yield curve(drawn, x, y, RESOURCES[name], name)
 

@@ -71,11 +71,14 @@ class Strip:
 
 @dataclass(frozen=True)
 class Checks:
-    """A table: its columns and its rows, a comparison a column; and what each stage is."""
+    """A table: its columns and its rows, a comparison a column; what each stage is; and what was
+    left out, "" for nothing.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     meanings: tuple[tuple[str, str], ...]
+    left_out: str
 
 
 def report_page(facts: Facts) -> str:
@@ -174,7 +177,7 @@ def _strips(facts: Facts) -> tuple[Strip, ...]:
 
 def _checks(verification: Verification) -> Checks:
     """Return what ``verify`` compared: a table, and what each stage is."""
-    from lutloom.verification import TITLES, meaning_of, table_of
+    from lutloom.verification import TITLES, left_out, meaning_of, table_of
     from lutloom.verification import stages_of as compared
 
     stages, rows = table_of(verification)
@@ -182,6 +185,7 @@ def _checks(verification: Verification) -> Checks:
         tuple(TITLES[stage] for stage in stages),
         rows,
         tuple((TITLES[stage], meaning_of(stage, verification)) for stage in compared(verification)),
+        left_out(verification),
     )
 
 

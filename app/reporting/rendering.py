@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.resources import Confidence
 from lutloom.reporting import charts
-from lutloom.reporting.wording import count, share, shortened, shown, size
+from lutloom.reporting.wording import breakable, count, share, shortened, shown, size
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,6 +37,7 @@ def _environment() -> Environment:
     environment.globals.update(
         EXACT=Confidence.EXACT,
         RESOURCES=RESOURCES,
+        breakable=breakable,
         chart_size=(charts.WIDTH, charts.HEIGHT),
         count=count,
         share=share,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
 from lutloom.core.errors import readable
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _THOUSANDS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -44,6 +49,17 @@ def shortened(name: str, length: int, *, whole: bool = False) -> str:
 def _width(text: str) -> int:
     """Return how many narrow characters ``text`` is as wide as."""
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def breakable(name: str) -> Markup:
+    """Return a name as HTML that is broken into lines behind its dots, if it has to be.
+
+    >>> print(breakable("conv0.<b>"))
+    conv0.<wbr>&lt;b&gt;
+    """
+    from markupsafe import Markup
+
+    return Markup("<wbr>").join(re.split(r"(?<=[./_])(?=.)", shown(name)))
 
 
 def size(shape: Sequence[int]) -> str:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tests.app.commands import Invoke
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
-_VOID = {"meta", "br"}
+_VOID = {"meta", "br", "wbr"}
 _RESOURCES = {"lut": 4012, "ff": 3120, "bram18": 9, "uram": 0, "dsp": 0}
 _SYNTHESIS = {"tool": "Vitis HLS 2024.1", "stage": "synthesis", "clock_mhz": 100, **_RESOURCES}
 _CHECKED = json.dumps({
@@ -60,6 +60,7 @@ class Page(HTMLParser):
     open: list[str] = field(default_factory=list)
     tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    is_broken: bool = False
 
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -71,6 +72,7 @@ class Page(HTMLParser):
         names = [name for name, _ in attrs]
         assert len(names) == len(set(names)), tag
         self.tags.append((tag, dict(attrs)))
+        self.is_broken = tag == "wbr"
         if tag not in _VOID:
             self.open.append(tag)
 
@@ -81,7 +83,11 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self.is_broken:
+            self.texts[-1] += data
+        else:
+            self.texts.append(data)
+        self.is_broken = False
 
     @property
     def text(self) -> str:
@@ -242,6 +248,8 @@ def test_verify_writes_the_report_anew(build: Path) -> None:
     assert document_of(build)["verification"] is None
     result = lutloom.verify(build, samples=5, csim=False)
     assert result.page == build / "report.html"
+    assert "on 5 images, without the C++" in page_of(build).text
+    assert "The C++ was left out: verify without --no-csim" in page_of(build).text
     assert "All stages agree on 5 images." in page_of(build).text
     assert document_of(build)["verification"]["passed"]
 
