@@ -11,6 +11,7 @@ import warnings
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "brevitas.fx is deprecated", DeprecationWarning)
     warnings.filterwarnings("ignore", "fast_hadamard_transform package not found", UserWarning)
+    from brevitas.config import JIT_ENABLED
     from brevitas.core.bit_width import BitWidthConst
     from brevitas.core.function_wrapper import (
         CeilSte,
@@ -63,6 +64,7 @@ with warnings.catch_warnings():
     from brevitas.quant_tensor import IntQuantTensor
 
 __all__ = [
+    "JIT_ENABLED",
     "AccumulatorAwarePerChannelPreNorm",
     "AccumulatorAwareWeightQuant",
     "ActQuantProxyFromInjector",

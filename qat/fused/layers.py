@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from lutloom.qat.brevitas_parts import (
+    JIT_ENABLED,
     ActQuantProxyFromInjector,
     IntQuantTensor,
     QuantConv1d,
@@ -75,6 +76,9 @@ def state(layer: Any) -> tuple[object, ...]:  # noqa: ANN401 (of Brevitas, untyp
 
 def fuse(layer: Any, *, channels_last: bool) -> Fusing:  # noqa: ANN401 (of Brevitas, untyped)
     """Return what computes the same as ``layer``."""
+    if JIT_ENABLED:
+        # TorchScript puts their operations together in its own way
+        return Fusing(None, "Brevitas compiles its quantizers, as BREVITAS_JIT says")
     if isinstance(layer, nn.MaxPool2d):
         return Fusing(_pooling(layer) if channels_last else None)
     if layer.export_mode:

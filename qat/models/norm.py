@@ -34,6 +34,9 @@ class TensorNorm(nn.Module):
         if self.training:
             mean, var = x.mean(), x.var(unbiased=False)
             with torch.no_grad():
-                self.running_mean.lerp_(mean.detach().reshape(1), self.momentum)
-                self.running_var.lerp_(x.var(unbiased=True).detach().reshape(1), self.momentum)
+                # in mixed precision, of which the running ones are kept in the higher one
+                moments = torch.stack((mean.detach(), x.detach().var(unbiased=True)))
+                batch_mean, batch_var = moments.to(self.running_mean.dtype)
+                self.running_mean.lerp_(batch_mean.reshape(1), self.momentum)
+                self.running_var.lerp_(batch_var.reshape(1), self.momentum)
         return (x - mean) / (var + self.eps).sqrt() * self.weight + self.bias

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lutloom.qat.brevitas_parts import QuantConv2d
-from lutloom.qat.fused import Kept, fused
+from lutloom.qat.fused import Kept, fused, layers
 from lutloom.qat.models.registry import build_model
 from lutloom.qat.quantization import (
     ActivationKind,
@@ -199,3 +199,29 @@ def test_the_products_of_the_first_layers_are_exact_in_any_order(name: str) -> N
         fused(model, channels_last=channels_last)(images)
     assert torch.equal(*sums)
     assert sums[1].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("name", ["cnv-1w1a", "resnet18"])
+def test_mixed_precision_trains_to_the_same_bits(name: str) -> None:
+    recipe = NETWORKS[name]
+    images = torch.from_numpy(recipe.floats(recipe.integers(4)))
+    courses = []
+    for fusing in (True, False):
+        torch.manual_seed(0)
+        model = recipe.make()
+        compute = fused(model, channels_last=False) if fusing else model
+        with torch.autocast("cpu", torch.bfloat16):
+            courses.append(course(model, images, compute))
+    assert_same(*courses)
+
+
+def test_a_model_whose_quantizers_brevitas_compiles_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(layers, "JIT_ENABLED", True)
+    model, images = small()
+    faster = fused(model)
+    assert {kept.reason for kept in faster.kept} == {
+        "Brevitas compiles its quantizers, as BREVITAS_JIT says"
+    }
+    assert torch.equal(faster(images), model(images))
