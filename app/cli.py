@@ -16,7 +16,7 @@ import typer
 
 from lutloom import __version__
 from lutloom.core.errors import LutloomError, LutloomWarning, readable
-from lutloom.entry import INTERRUPTED, leave
+from lutloom.entry import INTERRUPTED, end, leave
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -148,6 +148,12 @@ def train(  # noqa: PLR0913, PLR0917 - options
     clock_mhz: _CLOCK = None,
     check_only: Annotated[
         bool, typer.Option("--check-only", help="Say what the model takes there, and stop.")
+    ] = False,
+    overfit_batch: Annotated[
+        bool, typer.Option("--overfit-batch", help="See whether one batch is learnt, and stop.")
+    ] = False,
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", help="See where the loss falls fastest, and stop.")
     ] = False,
     check: Annotated[
         bool, typer.Option(help="Find out before training whether the model can be built.")
@@ -587,12 +593,12 @@ def main() -> None:
         if not ended_by:
             raise
     finally:
+        if ended_by:
+            _complain(INTERRUPTED)
         for number, handler in before.items():
-            signal.signal(number, handler)
-    if ended_by:
-        _complain(INTERRUPTED)
-        status = 128 + ended_by
-    sys.exit(status)
+            is_said = ended_by and handler is leave
+            signal.signal(number, end if is_said else handler)
+    sys.exit(128 + ended_by if ended_by else status)
 
 
 def _show_warning(

@@ -216,6 +216,19 @@ sys.meta_path.insert(0, Early())
     assert (done.returncode, done.stdout, done.stderr) == (130, "", SAID)
 
 
+def test_a_signal_while_the_interpreter_ends_changes_nothing() -> None:
+    late = "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", late + MAIN, "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("lutloom ")
+
+
 def test_the_handler_of_the_caller_is_put_back(invoke: Invoke) -> None:
     before = signal.getsignal(signal.SIGINT)
     assert invoke("--version").status == 0
