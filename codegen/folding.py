@@ -44,8 +44,9 @@ def legal_values(graph: Graph, name: str) -> dict[str, tuple[int, ...]]:
     processes = processes_of(graph)
     if name not in processes:
         raise PlanError(_unknown(name, list(processes)))
-    legal = KERNELS[processes[name].op.name].legal(site_of(graph, processes[name]), Folding())
-    return {"pe": legal.pe, "simd": legal.simd}
+    kernel, site = KERNELS[processes[name].op.name], site_of(graph, processes[name])
+    pe = kernel.legal(site, Folding()).pe
+    return {"pe": pe, "simd": kernel.legal(site, Folding(pe[-1])).simd}
 
 
 def legal_choices(graph: Graph, name: str, folding: Folding) -> Legal:

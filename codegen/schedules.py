@@ -12,7 +12,7 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lutloom.codegen.kernels import line_buffer, pools, window
+from lutloom.codegen.kernels import line_buffer, pools, span, window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,14 +219,16 @@ def _window(site: Site, folding: Folding) -> Schedule:
 
 
 def _channelwise(site: Site, folding: Folding) -> Schedule:
-    # All taps of a word follow one another; with the last comes the result.
+    # All taps of a word follow one another; with the last comes the result. Or come at once.
+    if pools.is_whole(site, folding):
+        return _from_line_buffer(span.span_of(site, folding).schedule, slice(None))
     taps = site.op.windows.taps
     steps = line_buffer.schedule(pools.walk(site, folding))
     return _from_line_buffer(steps, slice(taps - 1, None, taps))
 
 
 def _pool(site: Site, folding: Folding) -> Schedule:
-    if pools.is_disjoint(site):
+    if pools.is_disjoint(site) and not pools.is_whole(site, folding):
         return _disjoint_pool(site, folding)
     return _channelwise(site, folding)
 

@@ -6,10 +6,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.line_buffers import walk_parts
-from lutloom.codegen.costs.loops import bits_for, buffer, counters, loop
+from lutloom.codegen.costs.loops import bits_for, buffer, loop
 from lutloom.codegen.costs.parts import Adder, Comparator, Multiplexer, Parts, Registers
 from lutloom.codegen.costs.recoding import recoded
+from lutloom.codegen.costs.spans import span_parts
 from lutloom.codegen.kernels import pools, window
+from lutloom.codegen.kernels.span import span_of
 from lutloom.codegen.kernels.window import Form
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def _parts(site: Site, folding: Folding) -> Parts:
         *(((1, Multiplexer(2, word)),) if is_masking else ()),
     )
     if form is Form.WHOLE:
-        return (*shown, *_whole(site, folding, pixel))
+        return (*shown, *span_parts(span_of(site, folding), pixel, folding.memory))
     walk = window.walk_of(site, folding)
     memory = buffer(walk.depth, lanes * x.element.bits, folding.memory)
     rows = _row(pools.axes(site)[1], pixel) if form is Form.ROW else ()
@@ -46,25 +48,6 @@ def _row(columns: Axis, pixel: int) -> Parts:
         (columns.dilation * taps + 1, Registers(pixel)),
         (taps, Adder(position)),
         (2 * taps, Comparator(position, is_constant=True)),
-    )
-
-
-def _whole(site: Site, folding: Folding, word: int) -> Parts:
-    """Return a shift register as long as windows reach, and a mask for each row and column."""
-    span = window.span_of(site, folding)
-    rows, columns = span.rows, span.columns
-    line = span.reach if span.slots else rows.dilation * span.width
-    registers = (rows.kernel - 1) * line + span.reach
-    stretches = max(rows.kernel - 1, 1)
-    taps = rows.kernel + span.windows * columns.kernel
-    position = 1 + bits_for(2 * max(rows.size, columns.size))
-    return (
-        (registers, Registers(word)),
-        *buffer(span.slots, stretches * word, folding.memory),
-        *counters(span.slots, rows.results, span.groups, rows.stride * span.width),
-        (2 + taps, Adder(position)),
-        (2 * taps, Comparator(position, is_constant=True)),
-        (2, Registers(position)),
     )
 
 

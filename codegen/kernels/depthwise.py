@@ -1,5 +1,7 @@
 """``lutloom::depthwise``: ``pe`` channels at a time, a tap a beat.
 
+Or all taps and channels at once, of one window or of several (``lutloom::parallel_depthwise``).
+
 Sums of products in codes (see ``sums``). Masked taps show the code of ``fill`` where it is an
 integer of the input, else the code 0; what is missing then, ``fill`` less what that code stands
 for, times the weights of the masked taps, is part of what sums start from.
@@ -8,6 +10,7 @@ for, times the weights of the masked taps, is part of what sums start from.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from math import gcd
 
@@ -18,15 +21,14 @@ from lutloom.codegen.kernels.kernel import (
     NO_CONTENTS,
     Code,
     Kernel,
-    Lanes,
     Legal,
     Site,
-    divisors,
     kept_memory,
     storage,
 )
 from lutloom.codegen.kernels.packed import WIDER_FACTOR
 from lutloom.codegen.kernels.places import ByPlace
+from lutloom.codegen.kernels.span import span_of
 from lutloom.codegen.kernels.sums import Sums, multipliers_of
 from lutloom.codegen.kernels.weights import weight_memory
 from lutloom.core.plan import Folding
@@ -52,26 +54,25 @@ def sums_of(site: Site) -> Sums:
     return Sums(x, y, Const(seen), divisor, is_constant=not masks.any())
 
 
-def _legal(site: Site, _folding: Folding) -> Legal:
-    channels = site.inputs[0].channels
+def _legal(site: Site, folding: Folding) -> Legal:
     multipliers = multipliers_of(sums_of(site).product)
-    return Legal(divisors(channels), (1,), CONSTANTS, multipliers, because=_BECAUSE)
-
-
-def _lanes(_site: Site, folding: Folding) -> Lanes:
-    return (folding.pe,), (folding.pe,)
+    found = pools.legal(site, folding)
+    return replace(
+        found,
+        memory=CONSTANTS,
+        multiplier=multipliers,
+        because={**found.because, **_BECAUSE},
+    )
 
 
 def _cycles(site: Site, folding: Folding) -> int:
+    if pools.is_whole(site, folding):
+        return span_of(site, folding).beats
     return pools.walk(site, folding).beats
 
 
-def _operators(_site: Site, folding: Folding) -> int:
-    return folding.pe
-
-
 def _weight_bits(site: Site, folding: Folding) -> int:
-    return folding.pe * sums_of(site).weight_bits(folding)
+    return folding.pe * folding.simd * sums_of(site).weight_bits(folding)
 
 
 def _fill(site: Site) -> tuple[int, int]:
@@ -82,8 +83,8 @@ def _fill(site: Site) -> tuple[int, int]:
     return (fill - sums.base) // sums.step, fill
 
 
-def starts_of(site: Site) -> ByPlace:
-    """Return what sums of each channel start from, by place."""
+def starts_of(site: Site, windows: int = 1) -> ByPlace:
+    """Return what sums of each channel start from, by place: of so many windows a word."""
     import numpy as np
 
     op, image, sums = site.op, site.inputs[0].shape[:-1], sums_of(site)
@@ -97,35 +98,45 @@ def starts_of(site: Site) -> ByPlace:
     values = sums.starts(weights.sum(axis=0), missing) - sums.counted(0, Folding())
     rows, columns = (np.zeros(1, np.int64), *borders.classes)[-2:]
     values = values.reshape(*[1] * (2 - len(image)), *values.shape)
-    return ByPlace.of(values, rows, columns, site.outputs[0].shape)
+    return ByPlace.of(values, rows, columns, site.outputs[0].shape, windows)
 
 
 def _code(site: Site, folding: Folding) -> Code:
     pe, sums = folding.pe, sums_of(site)
     taps, channels = sums.weights.shape
     tiles = sums.weight_codes(folding).reshape(taps, channels // pe, pe)
-    words = tiles.swapaxes(0, 1).reshape(-1, pe)
-    content = f"The weights of {taps} taps of {channels} channels in words of {pe}"
+    words = tiles.swapaxes(0, 1).reshape(-1, pe * folding.simd)
+    content = f"The weights of {taps} taps of {channels} channels in words of {words.shape[1]}"
     weights, entry_bits = weight_memory(words, sums.weight_bits(folding), folding.memory, content)
-    starts = starts_of(site)
-    rows, columns = pools.axes(site)
-    walk = pools.walk(site, folding)
+    is_whole = pools.is_whole(site, folding)
+    windows = span_of(site, folding).windows if is_whole else 1
+    starts, note = starts_of(site, windows), "What sums start from."
     return Code(
-        tables=(weights, *starts.lane_tables("What sums start from.", channels // pe, pe)),
+        tables=(weights, *starts.lane_tables(note, channels // pe, pe * windows)),
         facts={
-            "rows": rows.arguments,
-            "columns": columns.arguments,
-            "buffer": walk.arguments,
-            "beats": walk.beats,
-            # The plan's memory is that of the weights.
-            "storage": storage(kept_memory(walk.depth, pe * sums.x.bits)),
-            "is_disjoint": False,
+            **pools.facts(site, folding),
+            **_buffer(site, folding),
             "is_uniform": starts.is_uniform,
             "fill": decimal(_fill(site)[0]),
             **sums.facts(folding),
         },
-        widest=entry_bits,
+        widest=max(entry_bits, pools.widest(site, folding)),
     )
 
 
-KERNEL = Kernel(_legal, _lanes, _cycles, _operators, _weight_bits, _code)
+def _buffer(site: Site, folding: Folding) -> dict[str, object]:
+    """Return what keeps words of the input: the plan's memory is that of the weights."""
+    word = folding.pe * folding.pixels * site.inputs[0].element.bits
+    if pools.is_whole(site, folding):
+        span = span_of(site, folding)
+        return {"storage": storage(kept_memory(max(span.slots, 1), span.stretches * word))}
+    walk = pools.walk(site, folding)
+    return {
+        "is_disjoint": False,
+        "buffer": walk.arguments,
+        "beats": walk.beats,
+        "storage": storage(kept_memory(walk.depth, word)),
+    }
+
+
+KERNEL = Kernel(_legal, pools.lanes, _cycles, pools.operators, _weight_bits, _code)

@@ -21,7 +21,7 @@ from lutloom.codegen.kernels.kernel import (
     kept_memory,
     storage,
 )
-from lutloom.codegen.kernels.pixels import by_pixel, column_sets, pixels_in_a_row, with_pixels
+from lutloom.codegen.kernels.pixels import pixels_in_a_row, with_pixels
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.sums import Sums, not_packed, sharing_multipliers
 from lutloom.codegen.kernels.weights import weight_memory
@@ -58,15 +58,11 @@ def _lanes(_site: Site, folding: Folding) -> Lanes:
 
 def starts_of(site: Site, folding: Folding = _ALONE) -> ByPlace:
     """Return what sums of each row start from, by place; of several pixels, by those of words."""
-    op, sums, pixels = site.op, sums_of(site), folding.pixels
+    op, sums = site.op, sums_of(site)
     totals = op.sums.positive + op.sums.negative
     values = sums.starts(totals, op.border.data) - sums.counted(1, folding)
-    columns, shape = op.columns.int64, site.inputs[0].shape
-    if pixels > 1:
-        sets, columns = column_sets(columns if columns.size > 1 else columns.repeat(pixels), pixels)
-        values = by_pixel(values, sets)
-        shape = (*shape[:-2], shape[-2] // pixels, shape[-1])
-    return ByPlace.of(values, op.rows.int64, columns, shape)
+    classes = op.rows.int64, op.columns.int64
+    return ByPlace.of(values, *classes, site.inputs[0].shape, folding.pixels)
 
 
 def _vectors(site: Site) -> int:

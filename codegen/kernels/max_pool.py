@@ -11,7 +11,8 @@ from lutloom.core.plan import Folding
 def _code(site: Site, folding: Folding) -> Code:
     x = site.inputs[0].element
     least = 0 if x.is_offset_coded else x.lo
-    return Code(facts={**pools.facts(site, folding), "least": decimal(least)})
+    facts = {**pools.facts(site, folding), "least": decimal(least)}
+    return Code(facts=facts, widest=pools.widest(site, folding))
 
 
 KERNEL = Kernel(pools.legal, pools.lanes, pools.cycles, pools.operators, no_weights, _code)

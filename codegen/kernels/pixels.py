@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lutloom.codegen.kernels.kernel import Kernel, Legal, Site, divisors
+from lutloom.codegen.kernels.places import by_pixel, column_sets
 from lutloom.core.ops import (
     Add,
     BorderThreshold,
@@ -27,7 +28,6 @@ from lutloom.core.types import Const, TensorType
 
 if TYPE_CHECKING:
     from lutloom.core.plan import Folding
-    from lutloom.core.types import IntArray
 
 _T = TypeVar("_T")
 
@@ -145,20 +145,3 @@ def _wide_border(op: BorderThreshold, pixels: int, channels: int) -> BorderThres
         Const(by_pixel(table.int64.repeat(repeats, axis=2), sets)) for table in tables
     )
     return BorderThreshold(thresholds, base, deltas, op.rows, Const(classes))
-
-
-def column_sets(columns: IntArray, pixels: int) -> tuple[IntArray, IntArray]:
-    """Return the sets of classes that stand side by side, ``[sets, pixels]``, and where they do.
-
-    ``columns [W]`` are the classes of columns; the second result ``[W / pixels]`` those of sets.
-    """
-    import numpy as np
-
-    sets, classes = np.unique(columns.reshape(-1, pixels), axis=0, return_inverse=True)
-    return sets, classes.reshape(-1)
-
-
-def by_pixel(table: IntArray, sets: IntArray) -> IntArray:
-    """Return ``[KR, KC, C, ...]`` as ``[KR, sets, V * C, ...]``: columns ``sets [sets, V]``."""
-    rows, _, channels, *others = table.shape
-    return table[:, sets].reshape(rows, len(sets), sets.shape[1] * channels, *others)

@@ -25,14 +25,25 @@ class ByPlace:
 
     @classmethod
     def of(
-        cls, values: IntArray, rows: IntArray, columns: IntArray, shape: tuple[int, ...]
+        cls,
+        values: IntArray,
+        rows: IntArray,
+        columns: IntArray,
+        shape: tuple[int, ...],
+        pixels: int = 1,
     ) -> ByPlace:
         """Merge the classes of ``values``; ``shape`` is that of a tensor ``[H, W, C]``.
 
-        Or ``[W, C]``, or ``[C]``; rows and columns of one entry stand for all.
+        Or ``[W, C]``, or ``[C]``; rows and columns of one entry stand for all. Several ``pixels``
+        that stand side by side are one place, with the constants of all of them ``[KR, KC, V *
+        C]``.
         """
         import numpy as np
 
+        if pixels > 1:
+            every = columns if columns.size > 1 else columns.repeat(pixels)
+            sets, columns = column_sets(every, pixels)
+            values, shape = by_pixel(values, sets), (*shape[:-2], shape[-2] // pixels, shape[-1])
         values, rows = _distinct(values, rows, axis=0)
         values, columns = _distinct(values, columns, axis=1)
         if values.shape[:2] == (1, 1):
@@ -72,6 +83,27 @@ def _distinct(values: IntArray, classes: IntArray, *, axis: int) -> tuple[IntArr
     import numpy as np
 
     used, classes = np.unique(classes, return_inverse=True)
-    values, merged = np.unique(values.take(used, axis=axis), axis=axis, return_inverse=True)
-    classes = merged.reshape(-1)[classes.reshape(-1)]
+    values = values.take(used, axis=axis)
+    # There are few, of many numbers each.
+    rows = list(map(tuple, np.moveaxis(values, axis, 0).reshape(len(used), -1).tolist()))
+    distinct = sorted(set(rows))
+    values = values.take([rows.index(row) for row in distinct], axis=axis)
+    classes = np.array([distinct.index(row) for row in rows])[classes.reshape(-1)]
     return values, classes[:1] if values.shape[axis] == 1 else classes
+
+
+def column_sets(columns: IntArray, pixels: int) -> tuple[IntArray, IntArray]:
+    """Return the sets of classes that stand side by side, ``[sets, pixels]``, and where they do.
+
+    ``columns [W]`` are the classes of columns; the second result ``[W / pixels]`` those of sets.
+    """
+    import numpy as np
+
+    sets, classes = np.unique(columns.reshape(-1, pixels), axis=0, return_inverse=True)
+    return sets, classes.reshape(-1)
+
+
+def by_pixel(table: IntArray, sets: IntArray) -> IntArray:
+    """Return ``[KR, KC, C, ...]`` as ``[KR, sets, V * C, ...]``: columns ``sets [sets, V]``."""
+    rows, _, channels, *others = table.shape
+    return table[:, sets].reshape(rows, len(sets), sets.shape[1] * channels, *others)

@@ -14,9 +14,8 @@ import pytest
 
 from lutloom.codegen import Golden, check_plan, legal_values, lower, write_project
 from lutloom.codegen.folding import legal_choices, unfolded_plan
-from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.pragma_check import check_project
-from lutloom.codegen.streams import processes_of, site_of
+from lutloom.codegen.streams import processes_of
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.op import Op
@@ -197,10 +196,10 @@ def random_plan(rng: np.random.Generator, graph: Graph, word_bits: int = 64) -> 
 
 def in_pixels(rng: np.random.Generator, graph: Graph, plan: Plan) -> Plan:
     """Return ``plan`` with several pixels a cycle wherever that is legal."""
-    for name, node in processes_of(graph).items():
-        legal = KERNELS[node.op.name].legal(site_of(graph, node), Folding())
-        for simd in legal.simd[::-1]:
-            folding = replace(plan.foldings[name], pe=legal.pe[-1], simd=simd)
+    for name in processes_of(graph):
+        legal = legal_values(graph, name)
+        for simd in legal["simd"][::-1]:
+            folding = replace(plan.foldings[name], pe=legal["pe"][-1], simd=simd)
             pixels = [n for n in legal_choices(graph, name, folding).pixels if n > 1]
             if not pixels:
                 continue

@@ -16,7 +16,7 @@ from lutloom.codegen import Golden, check_plan, default_plan, lower, unfolded_pl
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.costs.design import design_cost
 from lutloom.codegen.fifos import fifo_depths
-from lutloom.codegen.folding import legal_choices
+from lutloom.codegen.folding import legal_choices, legal_values
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.streams import Wiring, processes_of, site_of
 from lutloom.codegen.timing import IDEAL, PESSIMISTIC, RESTART_GAP, STALLING, Timing
@@ -390,8 +390,10 @@ def alone(kind: str) -> Graph:
 def test_a_process_takes_the_cycles_that_its_kernel_states(kind: str) -> None:
     graph = alone(kind)
     name, node = next((n, p) for n, p in processes_of(graph).items() if p.op.name == kind)
-    legal = legal_choices(graph, name, Folding())
-    for pe, simd in product(legal.pe, legal.simd):
+    legal = legal_values(graph, name)
+    for pe, simd in product(legal["pe"], legal["simd"]):
+        if simd not in legal_choices(graph, name, Folding(pe)).simd:
+            continue
         for pixels in legal_choices(graph, name, Folding(pe, simd)).pixels:
             plan = unfolded_plan(graph, word_bits=512)
             plan = plan.with_folding(name, Folding(pe, simd, pixels=pixels))

@@ -135,13 +135,15 @@ struct WindowSpan {
   static constexpr int kEarly = kFirst < 0 ? -kFirst : 0;
 };
 
-template <int CHANNELS, int PIXELS, int BEATS, typename Rows, typename Columns, typename Codes>
-void whole_window(
+// Results says what leaves of a word of windows, with `tables`, one word after the other.
+template <int CHANNELS, int PIXELS, int BEATS, typename Rows, typename Columns, typename Codes,
+          typename Results, int OUT_BITS, typename... Tables>
+void of_whole_windows(
     hls::stream<ap_uint<PIXELS * CHANNELS * Codes::kInBits> >& in,
-    hls::stream<ap_uint<WindowSpan<Rows, Columns, PIXELS>::kWindows * Rows::kKernel *
-                        Columns::kKernel * CHANNELS * Codes::kOutBits> >& out,
+    hls::stream<ap_uint<OUT_BITS> >& out,
     ap_uint<WindowSpan<Rows, Columns, PIXELS>::kStretches * PIXELS * CHANNELS * Codes::kInBits> (
-        &memory)[WindowSpan<Rows, Columns, PIXELS>::kDepth]) {
+        &memory)[WindowSpan<Rows, Columns, PIXELS>::kDepth],
+    const Tables&... tables) {
 #pragma HLS INLINE
   typedef WindowSpan<Rows, Columns, PIXELS> Span;
   constexpr int kPixelBits = CHANNELS * Codes::kInBits;
@@ -159,6 +161,7 @@ void whole_window(
   ap_uint<bits_for(Span::kDepth - 1)> slot = 0;
   ap_uint<Span::kStretches * kBits> carried = 0;
   const ap_uint<kOutBits> fill = Codes::template fill<CHANNELS>();
+  Results results;
   Position<Rows> row;
   Position<Columns> column;
   ap_uint<bits_for(Rows::kResults - 1)> line = 0;
@@ -235,7 +238,7 @@ void whole_window(
           }
         }
       }
-      out.write(y);
+      out.write(results.of(y, tables...));
       if (group != Span::kGroups - 1) {
         group = group + 1;
         column.template advance<Span::kWindows * Columns::kStride>();
@@ -257,6 +260,26 @@ void whole_window(
     throw std::logic_error("a loop over windows ended before all were given");
   }
 #endif
+}
+
+// The windows themselves.
+struct AllTaps {
+  template <int BITS>
+  ap_uint<BITS> of(const ap_uint<BITS>& taps) {
+#pragma HLS INLINE
+    return taps;
+  }
+};
+
+template <int CHANNELS, int PIXELS, int BEATS, typename Rows, typename Columns, typename Codes>
+void whole_window(
+    hls::stream<ap_uint<PIXELS * CHANNELS * Codes::kInBits> >& in,
+    hls::stream<ap_uint<WindowSpan<Rows, Columns, PIXELS>::kWindows * Rows::kKernel *
+                        Columns::kKernel * CHANNELS * Codes::kOutBits> >& out,
+    ap_uint<WindowSpan<Rows, Columns, PIXELS>::kStretches * PIXELS * CHANNELS * Codes::kInBits> (
+        &memory)[WindowSpan<Rows, Columns, PIXELS>::kDepth]) {
+#pragma HLS INLINE
+  of_whole_windows<CHANNELS, PIXELS, BEATS, Rows, Columns, Codes, AllTaps>(in, out, memory);
 }
 
 }  // namespace lutloom

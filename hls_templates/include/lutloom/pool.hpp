@@ -1,7 +1,7 @@
 // Pools: what is largest in a window, or its sum, channel by channel. What they have in common.
 //
-// A policy says how a code joins the result so far, and what masked taps are. Results start from
-// constants, which may differ by place: so the sums of cut off windows are exact in codes.
+// A policy says what a code is as a result, how two results join, and what masked taps are. Results
+// start from constants, which may differ by place: so the sums of cut off windows are exact in codes.
 //
 // - `disjoint_pool`, for windows that do not overlap: a word a beat comes in, and joins what its
 //   window has so far, in a memory of one line of results. No word is kept.
@@ -45,11 +45,13 @@ struct Largest {
   static constexpr int kInputBits = Code::width;
   static constexpr int kResultBits = Code::width;
   static constexpr long long kMasked = LEAST;
-  static ap_uint<kResultBits> join(const ap_uint<kResultBits>& before, const Code& code) {
+  static ap_uint<kResultBits> of(const Code& code) {
 #pragma HLS INLINE
-    const Code largest = Code(before);
-    const Code joined = code > largest ? code : largest;
-    return ap_uint<kResultBits>(joined);
+    return ap_uint<kResultBits>(code);
+  }
+  static ap_uint<kResultBits> join(const ap_uint<kResultBits>& a, const ap_uint<kResultBits>& b) {
+#pragma HLS INLINE
+    return Code(b) > Code(a) ? b : a;
   }
 };
 
@@ -60,11 +62,14 @@ struct Total {
   static constexpr int kInputBits = Code::width;
   static constexpr int kResultBits = RESULT_BITS;
   static constexpr long long kMasked = 0;
-  static ap_uint<kResultBits> join(const ap_uint<kResultBits>& before, const Code& code) {
+  static ap_uint<kResultBits> of(const Code& code) {
 #pragma HLS INLINE
     const ap_int<RESULT_BITS + 1> factor = FACTOR;
-    const ap_uint<RESULT_BITS> term = factor * code;
-    return before + term;
+    return factor * code;
+  }
+  static ap_uint<kResultBits> join(const ap_uint<kResultBits>& a, const ap_uint<kResultBits>& b) {
+#pragma HLS INLINE
+    return a + b;
   }
 };
 
@@ -176,7 +181,7 @@ void disjoint_pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
       const ap_uint<Policy::kResultBits> so_far =
           is_begun ? start : get_lane<ap_uint<Policy::kResultBits> >(before, lane);
       const ap_uint<Policy::kResultBits> after =
-          Policy::join(so_far, get_lane<typename Policy::Input>(x, lane));
+          Policy::join(so_far, Policy::of(get_lane<typename Policy::Input>(x, lane)));
       set_lane(y, lane, after);
     }
     if (is_seen) {
@@ -240,7 +245,7 @@ void pool(hls::stream<ap_uint<PE * Policy::kInputBits> >& in,
         const typename Policy::Input code =
             buffer.is_masked() ? masked : get_lane<typename Policy::Input>(x, lane);
         const ap_uint<Policy::kResultBits> before = buffer.is_first() ? start : results[lane];
-        const ap_uint<Policy::kResultBits> after = Policy::join(before, code);
+        const ap_uint<Policy::kResultBits> after = Policy::join(before, Policy::of(code));
         results[lane] = after;
         set_lane(y, lane, after);
       }

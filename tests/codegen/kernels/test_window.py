@@ -15,7 +15,8 @@ from lutloom.codegen.folding import legal_choices, unfolded_plan
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.codegen.kernels.kernel import recoding
 from lutloom.codegen.kernels.line_buffer import axes_of
-from lutloom.codegen.kernels.window import Form, Span, form_of, schedule_of
+from lutloom.codegen.kernels.span import Span
+from lutloom.codegen.kernels.window import Form, form_of, schedule_of
 from lutloom.codegen.pragma_check import check_project
 from lutloom.codegen.project import Golden
 from lutloom.codegen.streams import Wiring, processes_of, site_of
@@ -26,7 +27,7 @@ from lutloom.core.plan import Folding, Plan
 from lutloom.core.types import BIPOLAR, IntType, TensorType
 from lutloom.sim import csim
 from lutloom.sim.toolchain import CSimError
-from tests.windows import random_windows
+from tests.windows import SIDE_BY_SIDE, random_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -284,27 +285,6 @@ def test_the_least_of_64_bits_is_an_expression_that_every_compiler_takes() -> No
     op = Window((2,), (1,), (1,), (1, 0), (1,), 1, widest.lo)
     facts = KERNEL.code(site(op, (4, 1), widest), Folding()).facts
     assert facts["fill"] == "(-9223372036854775807 - 1)"
-
-
-SIDE_BY_SIDE = [
-    # Kernel, stride, dilation, pads; pixels.
-    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 2),
-    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 4),
-    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 8),
-    ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), 2),
-    ((5, 5), (1, 1), (1, 1), (2, 2, 2, 2), 4),
-    ((3, 3), (2, 2), (1, 1), (1, 1, 1, 1), 2),
-    ((3, 3), (2, 2), (1, 1), (1, 1, 1, 1), 4),
-    ((3, 3), (2, 2), (1, 1), (0, 0, 1, 1), 8),
-    ((2, 2), (1, 4), (1, 1), (0, 0, 0, 0), 2),
-    ((3, 2), (1, 1), (1, 3), (1, 3, 0, 0), 4),
-    ((3, 3), (1, 1), (2, 2), (2, 2, 2, 2), 2),
-    ((1, 1), (2, 2), (1, 1), (0, 0, 0, 0), 4),
-    ((2, 3), (3, 1), (1, 1), (0, 3, 1, -1), 2),
-    ((1, 9), (1, 1), (1, 1), (0, 4, 0, 4), 4),
-    ((2, 2), (1, 2), (1, 1), (0, -2, 0, -2), 2),
-    ((6, 1), (1, 1), (1, 1), (2, 0, 3, 0), 4),
-]
 
 
 def side_by_side(element: IntType) -> tuple[Graph, Plan]:

@@ -87,7 +87,8 @@ def foldings(graph: Graph, name: str, device: Device) -> Iterator[Folding]:
     packed = {Multiplier.PACKED, Multiplier.PACKED_25} - {packed_multiplier(device.dsp_type)}
     shapes = (
         Folding(pe, simd, pixels=pixels)
-        for pe, simd in product(legal.pe, legal.simd)
+        for pe in legal.pe
+        for simd in legal_choices(graph, name, Folding(pe)).simd
         for pixels in legal_choices(graph, name, Folding(pe, simd)).pixels
     )
     for lanes, comparison in product(shapes, legal.comparison):
