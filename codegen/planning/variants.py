@@ -1,9 +1,10 @@
 """What a process may be with channels added: of each group a few numbers of them.
 
 Candidates for C channels are the next multiples of 2, 4, 8, 16 and 32 that add no more than an
-eighth, or two: each has more numbers that divide it than the one before. Of multiples of 8 there
-are enough already. One that makes no number of lanes any faster than some real one does, of as many
-lanes or fewer, is left out.
+eighth, or two. Those are left out that make no number of lanes any faster than some real one does,
+of as many lanes or fewer; and of those with fewer divisors than a smaller one all but multiples of
+8, up to 128 channels: a wider layer has more foldings than anybody needs, and each takes time to
+count. Where C is a multiple of 8, it stays.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from lutloom.core.graph import Graph, Node
 
 _FACTORS = (2, 4, 8, 16, 32)
-_ENOUGH = 8
+_ENOUGH, _WIDE = 8, 128
 _SHARE, _FEW = 8, 2
 
 
@@ -31,14 +32,19 @@ def candidates(channels: int) -> tuple[int, ...]:
     """Return how many channels a group of so many may be planned with, its own number first.
 
     >>> candidates(593)
-    (593, 594, 596, 600, 608)
+    (593, 594, 600)
     """
     if channels % _ENOUGH == 0:
         return (channels,)
     most = min(channels + max(channels // _SHARE, _FEW), most_channels(channels))
     wider = {-(-channels // factor) * factor for factor in _FACTORS}
-    found = [count for count in sorted(wider) if channels < count <= most]
-    return (channels, *(count for count in found if _is_of_use(count, channels)))
+    found = [channels]
+    for count in sorted(wider):
+        has_more = len(divisors(count)) > max(len(divisors(other)) for other in found)
+        is_round = count % _ENOUGH == 0 and count <= _WIDE
+        if channels < count <= most and (has_more or is_round) and _is_of_use(count, channels):
+            found.append(count)
+    return tuple(found)
 
 
 def _is_of_use(count: int, channels: int) -> bool:
