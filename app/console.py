@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lutloom.inspection import Inspection, Layer
     from lutloom.joins import Join
     from lutloom.qat.trainer import TrainResult
+    from lutloom.qat.trials import Overfitting, RateSearch
     from lutloom.readiness import Readiness
     from lutloom.simulation import Simulation
     from lutloom.streamline.layer_comparison import LayerComparison
@@ -86,6 +87,24 @@ def show_readiness(readiness: Readiness) -> None:
         return
     _say("before training", f"{readiness.model} on {readiness.estimate.board.name}, untrained")
     _show_estimate(readiness.estimate)
+
+
+def show_overfitting(result: Overfitting) -> None:
+    """Print whether one batch was learnt by heart."""
+    first, last = result.history[0], result.history[-1]
+    _say("one batch", f"{result.images} images, {len(result.history)} steps")
+    _say("loss", f"{first.loss:.3f} at first, {last.loss:.3f} at last")
+    _say("right", f"{last.accuracy:.2%} of them")
+
+
+def show_rates(search: RateSearch) -> None:
+    """Print the losses that learning rates lead to, and which one to begin with."""
+    steps = range(0, len(search.rates), max(1, len(search.rates) // 15))
+    _show(
+        (Column("learning rate"), Column("loss")),
+        ((f"{search.rates[step]:.1e}", f"{search.losses[step]:.3f}") for step in steps),
+    )
+    _say("learning rate", f"the loss falls fastest at {search.suggestion:.1e}")
 
 
 def show_training(result: TrainResult) -> None:
@@ -197,7 +216,7 @@ def show_build(build: Build) -> None:
 
     estimate = estimate_of(build)
     _show_foldings(build, estimate)
-    grown = [f"{_name(a.value)} {a.built:,} for {a.model:,}" for a in added_channels(build)]
+    grown = [f"{_shown(a.value)} {a.built:,} for {a.model:,}" for a in added_channels(build)]
     if grown:
         _say("channels added", ", ".join(grown))
     _show_joins(joins_of(build.network, build.plan), "in each cycle")
@@ -215,10 +234,11 @@ def _show_foldings(build: Build, estimate: Estimate) -> None:
     needed = {name: item.cost.resources.named() for name, item in estimate.processes.items()}
     counted = {"lut": "LUT", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSP"}
     taken = {key: title for key, title in counted.items() if any(n[key] for n in needed.values())}
+    several = int(any(folding.pixels > 1 for folding in build.plan.foldings.values()))
     _show(
         (
             Column("process", Kind.NAME),
-            *map(Column, ("PE", "SIMD", "cycles", *taken.values())),
+            *map(Column, ("PE", "SIMD", *["pixels"][:several], "cycles", *taken.values())),
             Column("form", Kind.WORDS),
         ),
         (
@@ -226,6 +246,7 @@ def _show_foldings(build: Build, estimate: Estimate) -> None:
                 name,
                 str(folding.pe),
                 str(folding.simd),
+                *[str(folding.pixels)][:several],
                 f"{estimate.processes[name].cycles:,}",
                 *(f"{needed[name][key]:,}" for key in taken),
                 _form(folding),

@@ -46,7 +46,7 @@ def _join(network: Network, node: Node, plan: Plan | None) -> Join | None:
 
     types = network.graph.types
     folding = None if plan is None else plan.foldings.get(node.name)
-    pe, simd = (1, None) if folding is None else (folding.pe, folding.simd)
+    lanes, simd = (1, None) if folding is None else (folding.pe * folding.pixels, folding.simd)
     widths: tuple[int, ...] = ()
     match node.op:
         case Add():
@@ -71,6 +71,6 @@ def _join(network: Network, node: Node, plan: Plan | None) -> Join | None:
         widths,
         types[node.name].element.bits,
         node.name in network.meaning or not isinstance(node.op, Add),
-        pe * adders,
-        pe * multipliers,
+        lanes * adders,
+        lanes * multipliers,
     )

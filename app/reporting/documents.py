@@ -88,6 +88,7 @@ def _process(process: ProcessFacts) -> dict[str, Any]:
         "outputs": [_tensor(tensor) for tensor in process.outputs],
         "pe": folding.pe,
         "simd": folding.simd,
+        "pixels": folding.pixels,
         "memory": folding.memory.value,
         "multiplier": folding.multiplier.value,
         "comparison": folding.comparison.value,

@@ -153,7 +153,8 @@ def _port(name: str, kind: str, stream: StreamFacts, unit: str) -> _Item:
 
 def _lines(process: ProcessFacts) -> tuple[str, ...]:
     folding = process.folding
-    lanes = f" {folding.pe}×{folding.simd}" if folding.pe * folding.simd > 1 else ""
+    sizes = (folding.pe, folding.simd, *([folding.pixels] if folding.pixels > 1 else []))
+    lanes = f" {size(sizes)}" if max(sizes) > 1 else ""
     result = _tensor(process.outputs[0])
     if len(process.outputs) > 1:
         result = f"{len(process.outputs)} × {result}"

@@ -117,6 +117,11 @@ class Facts:
         return self.slowest.name if self.slowest.kind is Kind.PROCESS else None
 
     @property
+    def takes_several_pixels(self) -> bool:
+        """Whether some process takes several pixels in a cycle."""
+        return any(process.folding.pixels > 1 for process in self.processes)
+
+    @property
     def images_per_second(self) -> float:
         """How many images a second the loops allow."""
         return self.build.clock_mhz * 1e6 / self.slowest.cycles
@@ -214,7 +219,7 @@ def _processes(build: Build, design: Design, costs: Mapping[str, Cost]) -> tuple
             process.folding,
             process.cycles,
             macs[process.name],
-            process.folding.pe * process.folding.simd,
+            process.folding.pe * process.folding.simd * process.folding.pixels,
             costs[process.name],
         )
         for unit in design.units

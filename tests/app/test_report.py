@@ -34,6 +34,7 @@ from lutloom.verification_report import REPORT
 from tests.app.commands import contents
 from tests.app.test_hostile_names import DESIGN, NAMES, renamed
 from tests.app.test_joins import joined
+from tests.models import Writer, write
 
 if TYPE_CHECKING:
     from tests.app.commands import Invoke
@@ -241,6 +242,28 @@ def test_joins_have_a_section_where_there_are_any(float_build: Path, tmp_path: P
     lutloom.compile(joined(tmp_path, (0.3, 0.77)), tmp_path / "build")
     assert "Where results meet" in page_of(tmp_path / "build").text
     assert "Where results meet" not in page_of(float_build).text
+
+
+def test_several_pixels_in_a_cycle_have_a_column(tmp_path: Path, invoke: Invoke) -> None:
+    w = Writer()
+    model = write(w.model(w.quant("x", 0.5, bits=2), 4, 4, 4), tmp_path)
+    build, options = tmp_path / "build", ("--input-type", "uint8")
+    assert "pixels" not in invoke("compile", model, "-o", build, *options).out.split("\n")[0]
+    text = page_of(build).text
+    plan = json.loads((build / "plan.json").read_text())
+    (folding,) = plan["processes"].values()
+    folding |= {"pe": 4, "pixels": 2}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    ended = invoke(
+        "compile", model, "-o", build, "--force", "--plan", tmp_path / "plan.json", *options
+    )
+    assert ended.out.splitlines()[0].split()[:5] == ["process", "PE", "SIMD", "pixels", "cycles"]
+    assert ended.out.splitlines()[1].split()[:5] == ["Quant_0", "4", "1", "2", "8"]
+    assert "PE SIMD pixels form" not in text
+    assert "PE SIMD pixels form" in page_of(build).text
+    assert "threshold 4×1×2 · 8 cycles" in page_of(build).text
+    (process,) = document_of(build)["processes"]
+    assert (process["pe"], process["pixels"], process["cycles"]) == (4, 2, 8)
 
 
 def test_verify_writes_the_report_anew(build: Path) -> None:
