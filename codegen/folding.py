@@ -37,16 +37,15 @@ PRODUCT_BITS = 6144
 
 
 def legal_values(graph: Graph, name: str) -> dict[str, tuple[int, ...]]:
-    """Return what ``pe`` and ``simd`` of the process ``name`` may be, each by itself, ascending.
+    """Return what ``pe`` and ``simd`` of the process ``name`` may be, each beside a 1, ascending.
 
     Raises ``PlanError`` listing the processes if there is none of that name.
     """
     processes = processes_of(graph)
     if name not in processes:
         raise PlanError(_unknown(name, list(processes)))
-    kernel, site = KERNELS[processes[name].op.name], site_of(graph, processes[name])
-    pe = kernel.legal(site, Folding()).pe
-    return {"pe": pe, "simd": kernel.legal(site, Folding(pe[-1])).simd}
+    legal = KERNELS[processes[name].op.name].legal(site_of(graph, processes[name]), Folding())
+    return {"pe": legal.pe, "simd": legal.simd}
 
 
 def legal_choices(graph: Graph, name: str, folding: Folding) -> Legal:

@@ -174,8 +174,8 @@ def random_plan(rng: np.random.Generator, graph: Graph, word_bits: int = 64) -> 
     """Return a plan of legal foldings, drawn until it is legal as a whole."""
     plan = Plan(unfolded_plan(graph).graph, unfolded_plan(graph).foldings, {}, word_bits)
     for name in plan.foldings:
-        legal = legal_values(graph, name)
-        drawn = Folding(int(rng.choice(legal["pe"])), int(rng.choice(legal["simd"])))
+        drawn = Folding(int(rng.choice(legal_values(graph, name)["pe"])))
+        drawn = replace(drawn, simd=int(rng.choice(legal_choices(graph, name, drawn).simd)))
         pixels = legal_choices(graph, name, drawn).pixels
         if len(pixels) > 1 and rng.integers(3):
             drawn = replace(drawn, pixels=int(rng.choice(pixels)))
@@ -197,9 +197,9 @@ def random_plan(rng: np.random.Generator, graph: Graph, word_bits: int = 64) -> 
 def in_pixels(rng: np.random.Generator, graph: Graph, plan: Plan) -> Plan:
     """Return ``plan`` with several pixels a cycle wherever that is legal."""
     for name in processes_of(graph):
-        legal = legal_values(graph, name)
-        for simd in legal["simd"][::-1]:
-            folding = replace(plan.foldings[name], pe=legal["pe"][-1], simd=simd)
+        whole = Folding(legal_values(graph, name)["pe"][-1])
+        for simd in legal_choices(graph, name, whole).simd[::-1]:
+            folding = replace(plan.foldings[name], pe=whole.pe, simd=simd)
             pixels = [n for n in legal_choices(graph, name, folding).pixels if n > 1]
             if not pixels:
                 continue

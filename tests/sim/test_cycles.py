@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections import deque
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -390,10 +389,12 @@ def alone(kind: str) -> Graph:
 def test_a_process_takes_the_cycles_that_its_kernel_states(kind: str) -> None:
     graph = alone(kind)
     name, node = next((n, p) for n, p in processes_of(graph).items() if p.op.name == kind)
-    legal = legal_values(graph, name)
-    for pe, simd in product(legal["pe"], legal["simd"]):
-        if simd not in legal_choices(graph, name, Folding(pe)).simd:
-            continue
+    lanes = (
+        (pe, simd)
+        for pe in legal_values(graph, name)["pe"]
+        for simd in legal_choices(graph, name, Folding(pe)).simd
+    )
+    for pe, simd in lanes:
         for pixels in legal_choices(graph, name, Folding(pe, simd)).pixels:
             plan = unfolded_plan(graph, word_bits=512)
             plan = plan.with_folding(name, Folding(pe, simd, pixels=pixels))

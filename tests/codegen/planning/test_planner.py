@@ -71,6 +71,15 @@ def fork(seed: int) -> Graph:
     return lower(net.graph)
 
 
+def row(seed: int) -> Graph:
+    """Return a staircase and a product of a row of pixels, of which several may be in a word."""
+    rng = np.random.default_rng(seed)
+    net = Chain(rng, TensorType(IntType(0, 3), (4, 1)))
+    net.threshold(IntType(0, 1), steps=1)
+    net.matvec(2)
+    return lower(net.graph)
+
+
 def tfc() -> Graph:
     """Return 784 bytes to 64 to 10, of one bit."""
     net = Chain(np.random.default_rng(0), TensorType(IntType(0, 255), (784,)))
@@ -139,7 +148,7 @@ def taken(graph: Graph, plan: Plan, device: Device) -> tuple[Resources, int]:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(("make", "seed"), [(chain, 0), (chain, 1), (fork, 0)])
+@pytest.mark.parametrize(("make", "seed"), [(chain, 0), (chain, 1), (fork, 0), (row, 0)])
 def test_the_least_plan_is_the_least_of_all_plans(
     make: Callable[[int], Graph], seed: int, device: Device
 ) -> None:
@@ -271,3 +280,20 @@ def test_cycles_are_the_most_that_make_the_rate(rate: int, clock: int, nanosecon
     if cycles >= 1:
         assert rate_of(cycles, Fraction(clock), calls) >= rate
         assert rate_of(cycles + 1, Fraction(clock), calls) < rate
+
+
+@pytest.mark.parametrize("brams", range(8, 40, 4))
+def test_the_fastest_plan_is_the_first_that_there_is_a_plan_for(brams: int) -> None:
+    graph = lower(branching_graph(3, most=4))
+    budget = Budget(replace(Z7020, lut=9000, bram18=brams, dsp=4))
+    planner = Planner.of(graph, budget, (8, 64))
+    planned = planner.fastest()
+    slowest = planner.least(planner.counts[-1])
+    if planned is None:
+        assert slowest is None
+        return
+    assert budget.exceeded(planned.cost.total.resources) is None
+    assert planned.bound <= planned.share
+    below = [count for count in planner.counts if count < planned.cycles]
+    if below:
+        assert planner.least(below[-1]) is None
