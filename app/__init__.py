@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lutloom.reporting.writing import report
     from lutloom.simulation import Simulation, simulate
     from lutloom.simulator import Simulator, load_simulator
-    from lutloom.training import check_recipe, list_recipes, train
+    from lutloom.training import check_recipe, find_rate, list_recipes, overfit_batch, train
     from lutloom.verification import Check, Stage, Verification, verify
 
 __version__ = "0.1.0"
@@ -45,11 +45,13 @@ _HOMES = {
     "compile": "lutloom.compilation",
     "demo": "lutloom.demonstration",
     "explore": "lutloom.exploration",
+    "find_rate": "lutloom.training",
     "inspect": "lutloom.inspection",
     "list_boards": "lutloom.boards",
     "list_recipes": "lutloom.training",
     "load_build": "lutloom.build",
     "load_simulator": "lutloom.simulator",
+    "overfit_batch": "lutloom.training",
     "report": "lutloom.reporting.writing",
     "simulate": "lutloom.simulation",
     "throughput": "lutloom.frame_rates",
@@ -75,11 +77,13 @@ __all__ = [
     "compile",
     "demo",
     "explore",
+    "find_rate",
     "inspect",
     "list_boards",
     "list_recipes",
     "load_build",
     "load_simulator",
+    "overfit_batch",
     "report",
     "simulate",
     "throughput",

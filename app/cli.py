@@ -192,6 +192,19 @@ def train(  # noqa: PLR0913, PLR0917 - options
         )
         console.show_readiness(readiness)
         return
+    if overfit_batch or find_lr:
+        given = {"seed": seed, "batch_size": batch_size, "lr": lr}
+        own: dict[str, object] = {f"training.{k}": v for k, v in given.items() if v is not None}
+        own |= settings
+        if overfit_batch:
+            console.show_overfitting(
+                lutloom.overfit_batch(recipe, data=data, settings=own, download=download)
+            )
+        if find_lr:
+            console.show_rates(
+                lutloom.find_rate(recipe, data=data, settings=own, download=download)
+            )
+        return
     if output is None:
         raise typer.BadParameter(
             "it is missing: say where checkpoints and model go", param_hint="-o"

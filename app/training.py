@@ -12,6 +12,7 @@ from lutloom.readiness import Readiness, readiness_of
 if TYPE_CHECKING:
     from lutloom.qat.recipe import Recipe
     from lutloom.qat.trainer import Prepared, TrainResult
+    from lutloom.qat.trials import Overfitting, RateSearch
 
 
 def train(  # noqa: PLR0913 - each is an option of the command
@@ -101,16 +102,51 @@ def check_recipe(
     second, or as fast as it can be. All is as for :func:`train`. Raises ``ReadinessError`` if it
     can't be built, or not for that board and rate.
     """
-    require("qat", "torch", "brevitas", "lightning", "sklearn")
-    from lutloom.qat.trainer import prepare
-
     changes = {
         "data.name": None if data is None else str(data),
         "board.name": board,
         "board.target_fps": target_fps,
         "board.clock_mhz": clock_mhz,
     }
-    return readiness_of(prepare(_recipe(recipe, changes, settings), download=download))
+    return readiness_of(_prepared(recipe, changes, settings, download=download))
+
+
+def overfit_batch(
+    recipe: str | Path | Recipe,
+    *,
+    data: str | Path | None = None,
+    steps: int = 200,
+    settings: Mapping[str, object] | None = None,
+    download: bool = False,
+) -> Overfitting:
+    """Train ``recipe``'s model on one of its batches alone, and return how well it knows that.
+
+    A model that can't learn a batch by heart won't learn the data. Nothing is written.
+    """
+    changes = {"data.name": None if data is None else str(data)}
+    prepared = _prepared(recipe, changes, settings, download=download)
+    from lutloom.qat import trials
+
+    return trials.overfit_batch(prepared, steps)
+
+
+def find_rate(
+    recipe: str | Path | Recipe,
+    *,
+    data: str | Path | None = None,
+    steps: int = 150,
+    settings: Mapping[str, object] | None = None,
+    download: bool = False,
+) -> RateSearch:
+    """Train ``recipe``'s model with rising learning rates, and return where its loss falls most.
+
+    Nothing is written. Raises a ``LutloomError`` if the loss goes out of hand at once.
+    """
+    changes = {"data.name": None if data is None else str(data)}
+    prepared = _prepared(recipe, changes, settings, download=download)
+    from lutloom.qat import trials
+
+    return trials.find_rate(prepared, steps)
 
 
 def list_recipes() -> Mapping[str, Recipe]:
@@ -135,6 +171,19 @@ def parse_settings(texts: Sequence[str]) -> Mapping[str, object]:
     from lutloom.qat.recipe_file import parse_changes
 
     return parse_changes(texts)
+
+
+def _prepared(
+    recipe: str | Path | Recipe,
+    changes: Mapping[str, object],
+    settings: Mapping[str, object] | None,
+    *,
+    download: bool,
+) -> Prepared:
+    require("qat", "torch", "brevitas", "lightning", "sklearn")
+    from lutloom.qat.trainer import prepare
+
+    return prepare(_recipe(recipe, changes, settings), download=download)
 
 
 def _recipe(

@@ -7,6 +7,7 @@ of a constant range are clipped to it: further out they change nothing of the qu
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
@@ -24,6 +25,7 @@ from lutloom.qat.batches import (
     shuffled_order,
     step_seed,
 )
+from lutloom.qat.errors import TrainingError
 from lutloom.qat.fused import fused
 from lutloom.qat.optimization import optimizer_of, rate
 from lutloom.qat.processes import world
@@ -67,18 +69,18 @@ class Classifier(pl.LightningModule):
         self._fused = fused(model)
         # looked up once: walking the modules takes as long as a small net's forward pass
         self._clipped = clipped_weights(model)
-        self._training = training
-        self._validation = validation
+        self.training_images = training
+        self.validation_images = validation
         self._input_scale = input_scale
         self._augmentation = parse_augmentation(run.augmentation)
-        self._loss = MeanMetric()
+        self._loss = MeanMetric(nan_strategy="disable")
         self._accuracy = MulticlassAccuracy(classes, average="micro")
         # an epoch that was interrupted, and how many of its batches are done
         self._interrupted, self._batches = 0, 0
 
     def train_dataloader(self) -> Batches:
         """Return the batches of the coming epoch; Lightning asks anew for each."""
-        images, labels = self._training
+        images, labels = self.training_images
         epoch, seed = self.current_epoch, self.run.seed
         order = shuffled_order(len(labels), seed, epoch)
         first = self._batches if epoch == self._interrupted else 0
@@ -102,7 +104,7 @@ class Classifier(pl.LightningModule):
     def val_dataloader(self) -> Batches:
         """Return the validation images."""
         return Batches(
-            *self._validation,
+            *self.validation_images,
             size=1000,
             prepare=lambda images, _: float_pixels(images, self._input_scale),
         )
@@ -153,6 +155,11 @@ class Classifier(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Report the epoch."""
         loss, accuracy = float(self._loss.compute()), float(self._accuracy.compute())
+        if not isfinite(loss):
+            raise TrainingError(
+                f"the loss of epoch {self.current_epoch + 1} is {loss}: try a lower training.lr, or"
+                " a training.gradient_clip"
+            )
         self.history.append(EpochReport(self.current_epoch, loss, accuracy))
         self._loss.reset()
         self._accuracy.reset()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.strategies import DDPStrategy
 
 from lutloom.qat.checkpoint import read_checkpoint
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
     from lutloom.qat.settings import EpochReport
 
 
-def fit(module: Classifier, callbacks: list[pl.Callback], orders: Orders) -> None:
+def fit(
+    module: Classifier,
+    callbacks: list[pl.Callback],
+    orders: Orders,
+    *,
+    steps: int | None = None,
+) -> None:
     """Train ``module`` from where it is, or from a checkpoint, to the end of its run.
+
+    With ``steps`` it ends after so many instead, and nothing is validated.
 
     Threads, generator and the handling of Ctrl-C are as before when it ends.
     """
@@ -48,16 +57,18 @@ def fit(module: Classifier, callbacks: list[pl.Callback], orders: Orders) -> Non
             accelerator=training.accelerator,
             devices=training.devices,
             num_nodes=training.nodes,
-            # of a net with branches some may not reach the loss
             # of a net with branches some may not reach the loss: always the same ones
             strategy=DDPStrategy(static_graph=True) if world(orders.recipe) > 1 else "auto",
             callbacks=callbacks,
             default_root_dir=orders.folder,
+            enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
             enable_model_summary=False,
             enable_progress_bar=False,
             gradient_clip_val=training.gradient_clip or None,
             logger=False,
-            max_epochs=module.run.epochs,
+            limit_val_batches=None if steps is None else 0,
+            max_epochs=module.run.epochs if steps is None else -1,
+            max_steps=-1 if steps is None else steps,
             num_sanity_val_steps=0,
             precision=training.precision,
             reload_dataloaders_every_n_epochs=1,

@@ -110,6 +110,36 @@ def prepare(
     return Prepared(Run(whole, dataset.name, images), dataset, model)
 
 
+def classifier_of(prepared: Prepared) -> Classifier:
+    """Return the module that trains the model of a run.
+
+    Raises :class:`RecipeError` if its batches are larger than the data, or can't be shared.
+    """
+    run, dataset = prepared.run, prepared.dataset
+    labels = torch.from_numpy(dataset.train_y.astype("int64"))
+    held_out = _held_out(labels, run.recipe.data.validation)
+    parts = [
+        (torch.from_numpy(dataset.train_x[part.numpy()]), labels[part])
+        for part in (~held_out, held_out)
+    ]
+    training, validation = parts
+    if run.batch_size > len(training[1]):
+        raise RecipeError(
+            f"training.batch_size is {run.batch_size}, but there are {len(training[1])} images "
+            "to train with: use at most that",
+            "training.batch_size",
+        )
+    if run.batch_size % world(run.recipe):
+        raise RecipeError(
+            f"training.batch_size is {run.batch_size}, which {world(run.recipe)} devices can't"
+            " share evenly: use a multiple of that",
+            "training.batch_size",
+        )
+    return Classifier(
+        prepared.model, run, training, validation, dataset.classes, dataset.input_scale
+    )
+
+
 def train(
     recipe: Recipe,
     *,
@@ -142,7 +172,7 @@ def train(
     stored = None if goes_on is None else read_run(goes_on)
     prepared = prepare(recipe, download=download, progress=progress, stored=stored)
     run, dataset = prepared.run, prepared.dataset
-    module = _classifier(prepared)
+    module = classifier_of(prepared)
     if goes_on is not None and stored is not None:
         check_same(goes_on, stored, run)
     if before is not None and goes_on is None:
@@ -170,7 +200,7 @@ def train(
 def follow(orders: Orders, module: Classifier | None = None) -> None:
     """Take part in a run whose results another process writes."""
     if module is None:
-        module = _classifier(prepare(orders.recipe, progress=False))
+        module = classifier_of(prepare(orders.recipe, progress=False))
         say_ready()
     fit(module, [RunCheckpoint(orders.folder / CHECKPOINTS, lambda _: None)], orders)
 
@@ -205,32 +235,6 @@ def _checkpoint_of(output: Path, resume: bool | str | Path) -> Path | None:  # n
         last = output / CHECKPOINTS / LAST
         return last if last.is_file() else None
     return None if resume is False else Path(resume)
-
-
-def _classifier(prepared: Prepared) -> Classifier:
-    run, dataset = prepared.run, prepared.dataset
-    labels = torch.from_numpy(dataset.train_y.astype("int64"))
-    held_out = _held_out(labels, run.recipe.data.validation)
-    parts = [
-        (torch.from_numpy(dataset.train_x[part.numpy()]), labels[part])
-        for part in (~held_out, held_out)
-    ]
-    training, validation = parts
-    if run.batch_size > len(training[1]):
-        raise RecipeError(
-            f"training.batch_size is {run.batch_size}, but there are {len(training[1])} images "
-            "to train with: use at most that",
-            "training.batch_size",
-        )
-    if run.batch_size % world(run.recipe):
-        raise RecipeError(
-            f"training.batch_size is {run.batch_size}, which {world(run.recipe)} devices can't"
-            " share evenly: use a multiple of that",
-            "training.batch_size",
-        )
-    return Classifier(
-        prepared.model, run, training, validation, dataset.classes, dataset.input_scale
-    )
 
 
 def _held_out(labels: torch.Tensor, share: float | None = None) -> torch.Tensor:

@@ -117,3 +117,13 @@ def test_the_check_uses_the_rate_and_clock_of_the_recipe() -> None:
     fastest = lutloom.check_recipe("TFC_1W1A", data="digits", board="pynq-z2").estimate
     assert fastest is not None
     assert fastest.fps > found.fps
+
+
+def test_trials_are_made_without_an_output(invoke: Invoke, tmp_path: Path) -> None:
+    command = ("train", "TFC_2W2A", "--data", "digits", "--batch-size", "20")
+    ended = invoke(*command, "--overfit-batch", "--find-lr")
+    assert ended.status == 0, ended
+    assert "one batch: 20 images, 200 steps" in ended.out
+    assert "right: 100.00% of them" in ended.out
+    assert "learning rate: the loss falls fastest at " in ended.out
+    assert list(tmp_path.iterdir()) == []
