@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -94,16 +95,31 @@ def names_in(names: Sequence[str], length: int) -> dict[str, str]:
     """Return each of ``names`` in at most ``length`` characters, different ones different if that
     can be.
     """
-    short, whole = (
-        {name: shortened(name, length, whole=is_whole) for name in names}
-        for is_whole in (False, True)
-    )
-    often, wholly = Counter(short.values()), Counter(whole.values())
-    # The operator at the end was left out, and may be all that differs.
-    return {
-        name: whole[name] if wholly[whole[name]] < often[short[name]] else short[name]
-        for name in short
-    }
+    found = {name: shortened(name, length) for name in names}
+    # What was left out may be all that differs: the operator at the end, a number further in front.
+    for other in (partial(shortened, whole=True), _abbreviated):
+        candidates = {name: other(name, length) for name in found}
+        times, times_there = Counter(found.values()), Counter(candidates.values())
+        found = {
+            name: there if times_there[there] < times[short] else short
+            for (name, short), there in zip(found.items(), candidates.values(), strict=True)
+        }
+    return found
+
+
+def _abbreviated(name: str, length: int) -> str:
+    """Return ``name`` with as many modules in front as need be by a letter and their number.
+
+    >>> _abbreviated("features.conv10.depthwise.quantize.Quant", 18)
+    'f.c10.d.quantize'
+    """
+    modules = shortened(name, 1000, whole=True).split(".")
+    kept = modules[:-1] or modules  # the operator goes first, as it does elsewhere
+    for i, module in enumerate(kept[:-1]):
+        if cell_len(".".join(kept)) <= length:
+            break
+        kept[i] = f"{module[:1]}{module[len(module.rstrip('0123456789')) :]}"
+    return shortened(".".join(kept), length, whole=True)
 
 
 def _text(cell: str | Text) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from lutloom import tables
 from lutloom.tables import Column, Kind, laid_out, names_in
 
 NAMES = ["blocks.block00.conv0.layer.Conv", "blocks.block10.shortcut.quantize.Quant"]
@@ -94,6 +96,21 @@ def test_names_that_differ_in_the_operator_alone_stay_different() -> None:
         found = names_in(both, length)
         assert len(set(found.values())) == 2
         assert all(len(shown) <= length for shown in found.values())
+
+
+def test_names_that_differ_far_in_front_stay_different_and_read_as_modules() -> None:
+    names = [
+        f"features.conv{i}.{kind}wise.{what}"
+        for i in range(1, 14)
+        for kind in ("depth", "point")
+        for what in ("layer.Conv", "quantize.Quant")
+    ]
+    found = names_in(names, 18)
+    assert len(set(found.values())) == len(names)
+    assert all(len(shown) <= 18 for shown in found.values())
+    assert found["features.conv13.depthwise.layer.Conv"] == "f.c13.d.layer"
+    assert doctest.testmod(tables).failed == 0
+    assert doctest.testmod(tables).attempted == 1
 
 
 def test_colours_stay_with_their_words() -> None:
