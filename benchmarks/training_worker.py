@@ -23,9 +23,12 @@ from torch.nn.functional import cross_entropy
 from training_plain import plain_net
 
 from lutloom.qat.brevitas_parts import QuantConv2d, QuantLinear
+from lutloom.qat.checkpoint import RunCheckpoint
+from lutloom.qat.fitting import fit
 from lutloom.qat.models import build_model
+from lutloom.qat.processes import Orders
 from lutloom.qat.recipe import DataSection, ModelSection, Recipe, TrainingSection
-from lutloom.qat.trainer import _classifier, _fit, prepare
+from lutloom.qat.trainer import classifier_of, prepare
 
 BATCH = 100
 _SHAPES = {"TFC": (1, 28, 28), "SFC": (1, 28, 28), "LFC": (1, 28, 28)}
@@ -64,7 +67,7 @@ class _Paced(pl.Callback):
             self._pace.step()
         else:
             self._is_warm = True
-            self._pace.wait("lutloom: the trainer, with augmentation and metrics")
+            self._pace.wait("lutloom: the trainer, with augmentation, metrics and checkpoints")
 
 
 def main() -> None:
@@ -141,8 +144,9 @@ def _lutloom(name: str, shape: tuple[int, ...], threads: int, pace: Pace) -> Non
             DataSection(str(data), augmentation),
             TrainingSection(epochs=1, batch_size=BATCH, threads=threads, accelerator="cpu"),
         )
-        module = _classifier(prepare(recipe, progress=False))
-        _fit(module, [_Paced(pace)], Path(folder), None)
+        module = classifier_of(prepare(recipe, progress=False))
+        checkpoints = RunCheckpoint(Path(folder), lambda _: None)
+        fit(module, [_Paced(pace), checkpoints], Orders(module.run.recipe, Path(folder), None))
 
 
 if __name__ == "__main__":
