@@ -288,7 +288,6 @@ _BRANCHED = (
         1000,
         _FOUR,
         {"width": Range(2, 4096, multiple=2), "last_width": _WIDTH, "shared": SWITCH},
-        published="ImageNet 69.4 % in float32",
     ),
     Family(
         "SQUEEZENET",
@@ -300,7 +299,6 @@ _BRANCHED = (
         1000,
         _FOUR,
         {"width": Range(4, 4096), "shared": SWITCH},
-        published="ImageNet 57.5 % in float32",
     ),
     Family(
         "BIREAL18",
@@ -313,7 +311,7 @@ _BRANCHED = (
         ((1, 1),),
         {"width": _WIDTH},
         ActivationKind.SIGNED,
-        "ImageNet 56.4 % (with a wider first layer, for larger images)",
+        "ImageNet 56.4 %, its first layers for larger images, real shortcuts",
     ),
     Family(
         "REACTNET",
@@ -326,7 +324,7 @@ _BRANCHED = (
         ((1, 1),),
         {"width": _WIDTH},
         ActivationKind.RSIGN,
-        "ImageNet 69.4 %, real shortcuts, distilled",
+        "ImageNet 69.4 %, real shortcuts, taught by a larger net",
     ),
     Family(
         "LBCNN",

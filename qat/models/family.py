@@ -102,7 +102,7 @@ class Family:
         if value is None or not self.options[option].holds(value):
             raise TrainingError(
                 f"{self.name}: {option} is {given!r}: use {_asked(self.options[option], default)}, "
-                f"such as {_shown(default)}"
+                f"such as {shown(default)}"
             )
         return value
 
@@ -133,7 +133,8 @@ def _asked(legal: Range, default: Value) -> str:
     return f"a number from {low} to {below}{high}"
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """Return a value as a recipe may have it."""
     if isinstance(value, tuple):
         return "-".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
