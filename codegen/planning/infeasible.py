@@ -70,7 +70,5 @@ def _nearest(nearest: int | None) -> str:
 
 def _unlimited(planner: Planner, cycles: int) -> Planned | None:
     """Return the least plan for ``cycles`` on a device of any size; None if none is as fast."""
-    from lutloom.codegen.planning.planner import Planner
-
     budget = replace(planner.budget, share=_ENDLESS, other_share=_ENDLESS, reserved=Resources())
-    return Planner(planner.formulation, budget).least(cycles)
+    return replace(planner, budget=budget).least(cycles)

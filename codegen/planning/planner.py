@@ -10,7 +10,7 @@ with so much less.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,12 +33,14 @@ from lutloom.core.text import graph_digest
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from lutloom.codegen.planning.formulation import Model
     from lutloom.core.graph import Graph
 
 UP_TO_64 = tuple(bits for bits in WORD_BITS if bits <= 64)
 """Widths of ports that the memory ports of every board have room for."""
 
 _MOST_ROUNDS = 20
+_MOST_MODELS = 4
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Planner:
 
     formulation: Formulation
     budget: Budget
+    _models: dict[tuple[int, tuple[bool, ...]], Model | None] = field(default_factory=dict)
 
     @staticmethod
     def of(graph: Graph, budget: Budget, word_bits: tuple[int, ...]) -> Planner:
@@ -82,11 +85,14 @@ class Planner:
     def _least(self, cycles: int) -> tuple[Planned | None, Resources]:
         """Return what ``least`` does, and what was not foreseen at first."""
         first = unforeseen = Resources()
+        bound: Fraction | None = None
         for turn in range(_MOST_ROUNDS):
             chosen = self.choose(cycles, unforeseen)
             if chosen is None:
                 break
-            planned = self.planned(chosen)
+            # Of all plans: not only of those that leave room for what was unforeseen.
+            bound = chosen.bound if bound is None else bound
+            planned = self.planned(replace(chosen, bound=bound))
             needed = planned.cost.total.resources
             if self.budget.exceeded(needed) is None:
                 return planned, first
@@ -98,39 +104,67 @@ class Planner:
     def fastest(self) -> Planned | None:
         """Return the least plan of the fewest cycles within the budget; None if none fits it.
 
-        Where deeper FIFOs do not fit, it goes on with the fewest cycles that have room for such
-        ones, or else with an eighth more.
+        No plan of fewer cycles fits, whatever its FIFOs; or, where deeper ones alone decide, it was
+        planned for the next number of cycles below, and those FIFOs exceed the budget.
         """
-        counts, start, unforeseen = self.counts, 0, Resources()
-        while start < len(counts):
-            known, least = unforeseen, counts[start] + counts[start] // 8
-            found = bisect_left(counts, 1, start, key=lambda count: int(self.fits(count, known)))
-            if found == len(counts) and start == 0:
+        counts, nothing = self.counts, Resources()
+        if not self.fits(counts[-1], nothing):
+            return None
+        place = bisect_left(counts, 1, key=lambda count: int(self.fits(count, nothing)))
+        behind = place - 1
+        planned, unforeseen = self._least(counts[place])
+        while planned is None:
+            if place == len(counts) - 1:
                 return None
-            start = min(found, bisect_left(counts, least)) if start else found
-            planned, unforeseen = self._least(counts[min(start, len(counts) - 1)])
-            if planned is not None:
-                return planned
-            start += 1
-        return None
+            behind, place = place, self._next(place, unforeseen)
+            planned, unforeseen = self._least(counts[place])
+        while place - behind > 1:
+            middle = (behind + place) // 2
+            found = self.least(counts[middle])
+            if found is None:
+                behind = middle
+            else:
+                planned, place = found, bisect_left(counts, found.cycles)
+        return planned
+
+    def _next(self, place: int, unforeseen: Resources) -> int:
+        """Return the place of the number of cycles that is tried behind that at ``place``.
+
+        The first with room for what is ``unforeseen``, or one of an eighth more cycles.
+        """
+        counts = self.counts
+        fits = bisect_left(
+            counts, 1, place + 1, key=lambda count: int(self.fits(count, unforeseen))
+        )
+        more = bisect_left(counts, counts[place] + counts[place] // 8, place + 1)
+        return min(fits, more, len(counts) - 1)
 
     def fits(self, cycles: int, unforeseen: Resources) -> bool:
         """Return whether there is a plan for ``cycles`` that fits beside what is ``unforeseen``."""
         room = _Room.of(self.budget, unforeseen)
         if room is None:
             return False
-        model = self.formulation.model(cycles, room.present)
+        model = self._model(cycles, room.present)
         if model is None:
             return False
         work = MOST_WORK // 8
         return best(model.problem, room.limits_alone, enough=1, most_work=work) is not None
+
+    def _model(self, cycles: int, present: tuple[bool, ...]) -> Model | None:
+        """Return the model for ``cycles``; rounds and tries ask for the same ones again."""
+        key = cycles, present
+        if key not in self._models:
+            while len(self._models) >= _MOST_MODELS:
+                del self._models[next(iter(self._models))]
+            self._models[key] = self.formulation.model(cycles, present)
+        return self._models[key]
 
     def choose(self, cycles: int, unforeseen: Resources) -> Chosen | None:
         """Return the least plan for ``cycles`` beside what is ``unforeseen``, or None."""
         room = _Room.of(self.budget, unforeseen)
         if room is None:
             return None
-        model = self.formulation.model(cycles, room.present)
+        model = self._model(cycles, room.present)
         if model is None:
             return None
         found = best(model.problem, room.shares)
