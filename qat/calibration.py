@@ -216,11 +216,11 @@ def _centre(layer: Any, inputs: tuple[Any, ...]) -> None:  # noqa: ANN401 (a lay
     """Make the mean of each output zero, or nearly."""
     mean = values_of(inputs[0]).mean(0)
     if layer.bias is not None:
-        layer.bias.copy_(-layer.quant_weight().value @ mean)
+        layer.bias.copy_(-layer.quant_weight(inputs[0]).value @ mean)
         return
     for _ in range(_CENTRING_STEPS):
         # quantized weights move in steps: a part of the way each time
-        excess = layer.quant_weight().value @ mean / mean.square().sum().clamp(min=1e-9)
+        excess = layer.quant_weight(inputs[0]).value @ mean / mean.square().sum().clamp(min=1e-9)
         layer.weight.sub_(0.5 * excess[:, None] * mean).clamp_(-1.0, 1.0)
 
 

@@ -13,8 +13,10 @@ pytest.importorskip("brevitas", reason="needs brevitas")
 import torch
 
 from lutloom.qat.calibration import calibrate, random_images, variety
-from lutloom.qat.models.blocks import block, conv2d
-from tests.qat.bits import activation, weights
+from lutloom.qat.models.blocks import block, conv2d, linear
+from lutloom.qat.quantization import WeightKind, WeightSpec
+from lutloom.qat.run import run_model
+from tests.qat.bits import activation, signed, weights
 from tests.qat.networks import SMALL
 
 NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
@@ -92,3 +94,14 @@ def test_random_images_differ_as_a_whole(shape: tuple[int, ...]) -> None:
     assert np.array_equal(images, random_images(shape, 20))
     means = images.reshape(20, -1).mean(1)
     assert means.std() > 10
+
+
+def test_weights_that_depend_on_the_bits_of_their_input_are_centred_too() -> None:
+    torch.manual_seed(0)
+    spec = WeightSpec(WeightKind.A2Q, 6, accumulator_bits=14)
+    model = torch.nn.Sequential(signed(4), linear(12, 5, spec))
+    data = np.random.default_rng(0).uniform(-0.2, 1, (64, 12)).astype(np.float32)
+    before = run_model(model, data)
+    calibrate(model, data)
+    after = run_model(model, data)
+    assert np.abs(after.mean(0)).max() < np.abs(before.mean(0)).max() / 2
