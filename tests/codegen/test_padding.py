@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from lutloom.boards.device import Device, Family
 from lutloom.codegen import check_plan, lower, unfolded_plan
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.channel_groups import channel_groups
 from lutloom.codegen.fifos import fifo_depths
+from lutloom.codegen.folding import settled_plan, slowest
+from lutloom.codegen.on_device import on_device
 from lutloom.codegen.padding import folded_back, laid_out, most_channels, padded
 from lutloom.codegen.streams import Wiring
 from lutloom.core.errors import PlanError
@@ -256,6 +259,19 @@ def test_a_plan_that_adds_channels_is_one_of_the_graph_without_them() -> None:
         Wiring(graph, plan)
     with pytest.raises(PlanError, match=r"^matvec0: pe is 5: use one of \[1, 2, 3, 6\]$"):
         check_plan(graph, plan.with_folding("matvec0", Folding(5, 1)))
+
+
+def test_a_plan_keeps_its_channels_where_it_is_completed() -> None:
+    graph = perceptron(TensorType(IntType(0, 3), (7,)))
+    start = replace(unfolded_plan(graph), channels={"matvec0": 6})
+    start = start.with_folding("matvec0", Folding(3, 1))
+    device = Device(Family.ZYNQ_7000, 53200, 106400, 280, 0, 220)
+    for plan in (settled_plan(graph, start), on_device(graph, start, device)):
+        assert (plan.graph, plan.channels, plan.word_bits) == (start.graph, start.channels, 64)
+        assert plan.foldings["matvec0"].pe == 3
+        check_plan(graph, plan)
+    # Six rows, three at a time, of seven columns.
+    assert slowest(graph, start.with_folding("matvec2", Folding(10, 6))) == ("matvec0", 14)
 
 
 def test_the_ports_of_a_padded_design_are_those_of_the_model() -> None:
