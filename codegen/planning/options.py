@@ -45,19 +45,19 @@ def _shapes(site: Site) -> Iterator[tuple[Folding, tuple[int, ...], int]]:
     kernel = KERNELS[site.op.name]
     elements = [tensor.element.bits for tensor in (*site.inputs, *site.outputs)]
     for pe in kernel.legal(site, Folding()).pe:
-        for simd in kernel.legal(site, Folding(pe)).simd:
-            for pixels in kernel.legal(site, Folding(pe, simd)).pixels:
+        alone = kernel.legal(site, Folding(pe))
+        for simd in alone.simd:
+            of_one = alone if simd == 1 else kernel.legal(site, Folding(pe, simd))
+            for pixels in of_one.pixels:
                 folding = Folding(pe, simd, pixels=pixels)
                 ins, outs = kernel.lanes(site, folding)
                 widths = tuple(n * bits for n, bits in zip((*ins, *outs), elements, strict=True))
-                if max(widths) <= WIDEST_WORD and _is_within_limits(site, folding):
+                if max(widths) > WIDEST_WORD:
+                    continue
+                legal = of_one if pixels == 1 else kernel.legal(site, folding)
+                forms = (replace(folding, comparison=form) for form in legal.comparison)
+                if any(over_limit(site, form) is None for form in forms):
                     yield folding, widths, kernel.cycles(site, folding)
-
-
-def _is_within_limits(site: Site, shape: Folding) -> bool:
-    comparisons = KERNELS[site.op.name].legal(site, shape).comparison
-    forms = (replace(shape, comparison=comparison) for comparison in comparisons)
-    return any(over_limit(site, form) is None for form in forms)
 
 
 def options(site: Site, device: Device, cycles: int) -> Iterator[Option]:
