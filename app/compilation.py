@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lutloom.build import GOLDEN, MANIFEST, MODEL, PLAN, SAMPLES, Build, manifest_text
-from lutloom.core.files import OutputError, whole_directory, write_file
+from lutloom.core.files import OutputError, check_writable, whole_directory, write_file
 from lutloom.data import save_arrays
 from lutloom.data_set import open_data
 from lutloom.estimation import estimate_of, warn_if_too_large
@@ -134,6 +134,7 @@ def check_output(path: Path, *, force: bool, marker: str) -> None:
     With ``force`` it may exist, if it is empty or holds ``marker``, which says that lutloom wrote
     it: a directory of anything else is not for us to delete.
     """
+    check_writable(path)
     if not path.exists() and not path.is_symlink():
         return
     if not force:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutloom.core.files import OutputError, whole_directory, write_file, write_files
+from lutloom.core.files import OutputError, check_writable, whole_directory, write_file, write_files
 from lutloom.estimation import shell_of, usages_of
 from lutloom.input_type import raw_input
 from lutloom.output_files import check_files
@@ -142,7 +142,10 @@ def _point(processes: Graph, planned: Planned, target: Target, budget: Budget) -
 
 def _check_outputs(files: Iterable[Path], directory: Path | None, model: Path) -> None:
     check_files(files, [model])
-    if directory is not None and (directory.exists() or directory.is_symlink()):
+    if directory is None:
+        return
+    check_writable(directory)
+    if directory.exists() or directory.is_symlink():
         raise OutputError(f"{directory} exists: choose another directory for the plans")
 
 

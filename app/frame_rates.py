@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.build import Build, changes, check_output, check_planned, load_build
-from lutloom.core.files import OutputError, check_replaceable, write_file
+from lutloom.core.files import OutputError, check_replaceable, check_writable, write_file
 from lutloom.engines import cache_of
 from lutloom.fifo_table import fifo_rows
 from lutloom.targets import check_clock
@@ -99,6 +99,7 @@ def _check_plan(path: Path, directory: Path) -> None:
     if not path.parent.is_dir() or path.is_dir():
         raise OutputError(f"{path} can't be written: it should be a file in a directory")
     check_replaceable(path)
+    check_writable(path)
     if path.suffix != ".json":
         raise OutputError(f"{path} should be a .json file, as every plan is")
     check_output(path, directory)

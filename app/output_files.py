@@ -12,6 +12,7 @@ from lutloom.build import check_output
 from lutloom.core.files import (
     OutputError,
     check_replaceable,
+    check_writable,
     directory_beside,
     whole_file,
     writing,
@@ -103,6 +104,7 @@ def check_files(
         if build is not None:
             check_output(path, build)
         check_replaceable(path)
+        check_writable(path)
         if path.resolve() in known:
             raise OutputError(f"{path} can't be written: two outputs should go there")
         known.add(path.resolve())

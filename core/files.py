@@ -65,6 +65,18 @@ def check_replaceable(path: Path) -> None:
         raise OutputError(f"{path} can't be written: it is no regular file")
 
 
+def check_writable(path: Path) -> None:
+    """Raise ``OutputError``, before hours go by, if nothing new can be put where ``path`` lies.
+
+    Folders on the way there need not exist.
+    """
+    place = next(parent for parent in path.absolute().parents if parent.exists())
+    if not place.is_dir():
+        raise OutputError(f"{path} can't be written: {place} is no directory")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} can't be written: nothing may be written in {place}")
+
+
 def write_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Write ``data`` to ``path``, replacing a file there in one step.
 

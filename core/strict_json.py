@@ -14,7 +14,7 @@ from lutloom.core.errors import readable
 _LONGEST = 40
 """How much of a value or a name an error quotes."""
 
-_MOST_DIGITS = 1000
+_MOST_DIGITS = 4000
 
 
 def parse_json(text: str) -> object:

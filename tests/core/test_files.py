@@ -9,6 +9,7 @@ import pytest
 
 from lutloom.core.files import (
     OutputError,
+    check_writable,
     directory_beside,
     whole_directory,
     write_file,
@@ -69,6 +70,19 @@ def test_several_files_are_all_written_or_none(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a"]
     write_files({old: b"two", new: b"three"})
     assert (old.read_bytes(), new.read_bytes()) == (b"two", b"three")
+
+
+def test_what_can_not_be_written_is_said_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_writable(tmp_path / "a" / "b")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match=r"b can't be written: .*file is no directory$"):
+        check_writable(tmp_path / "file" / "a" / "b")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OutputError, match=r"b can't be written: nothing may be written in "):
+        check_writable(tmp_path / "a" / "b")
+    assert names(tmp_path) == ["file"]
 
 
 def test_a_link_stays_one_and_its_file_is_replaced(tmp_path: Path) -> None:
