@@ -108,12 +108,11 @@ def wide_plan(rng: np.random.Generator, graph: Graph, *, word_bits: int = 64) ->
         return folded_back(plan, random_plan(rng, wide, word_bits))
 
 
-@pytest.mark.parametrize("seed", range(2))
 def test_the_compiled_design_of_a_padded_plan_computes_the_same_integers(
-    seed: int, agree: Callable[..., Any]
+    agree: Callable[..., Any],
 ) -> None:
-    rng = np.random.default_rng(seed)
-    graph = lower(random_chain(seed))
+    rng = np.random.default_rng(1)
+    graph = lower(random_chain(1))
     while not (plan := wide_plan(rng, graph)).channels:
         graph = lower(random_chain(int(rng.integers(1000))))
     agree(graph, plan)
