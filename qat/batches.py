@@ -8,6 +8,8 @@ from fractions import Fraction
 
 import torch
 
+_CPU = torch.device("cpu")
+
 
 def as_stored(images: torch.Tensor, batch: int) -> torch.Tensor:
     """Return images as they are."""
@@ -23,7 +25,7 @@ class Batches:
     sequence of images (a permutation of N), None the stored one. ``full`` leaves out an incomplete
     batch at the end, which a batch norm would be misled by; ``first`` is the number of the batch to
     begin with. Of ``shards`` processes each takes a part of every batch, this one the part with the
-    number ``shard``.
+    number ``shard``. Batches are put together and prepared on ``device``.
     """
 
     images: torch.Tensor
@@ -34,6 +36,7 @@ class Batches:
     first: int = 0
     shard: int = 0
     shards: int = 1
+    device: torch.device = _CPU
     prepare: Callable[[torch.Tensor, int], torch.Tensor] = as_stored
 
     def __len__(self) -> int:
@@ -41,11 +44,13 @@ class Batches:
         return images // self.size if self.full else -(-images // self.size)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        # all of them at once: bytes that a GPU has room for, so that no batch is waited for
+        images, labels = self.images.to(self.device), self.labels.to(self.device)
         for number in range(self.first, len(self)):
             first, end = number * self.size, min((number + 1) * self.size, len(self.labels))
             chosen = slice(first + self.shard, end, self.shards)
             index = chosen if self.order is None else self.order[chosen]
-            yield self.prepare(self.images[index], number), self.labels[index]
+            yield self.prepare(images[index], number), labels[index]
 
 
 def float_pixels(images: torch.Tensor, scale: Fraction) -> torch.Tensor:
@@ -55,7 +60,7 @@ def float_pixels(images: torch.Tensor, scale: Fraction) -> torch.Tensor:
     """
     assert max(scale.numerator, scale.denominator) < 2**16
     # Divided by a plain number, a GPU multiplies by its reciprocal, which is rounded twice.
-    below = torch.tensor(scale.denominator, dtype=torch.float32, device=images.device)
+    below = torch.full((), scale.denominator, dtype=torch.float32, device=images.device)
     return images.to(torch.float32).mul_(scale.numerator).div_(below)
 
 

@@ -13,6 +13,7 @@ pytest.importorskip("torch", reason="needs torch")
 
 import torch
 
+from lutloom.qat.augmentation import augment, parse_augmentation
 from lutloom.qat.batches import (
     Batches,
     batch_seed,
@@ -77,6 +78,24 @@ def test_every_batch_of_every_epoch_has_a_seed_of_its_own() -> None:
 def test_seeds_of_epochs_are_what_a_generator_takes() -> None:
     for seed in (-1, 0, 2**64):
         torch.Generator().manual_seed(epoch_seed(seed, 3))
+
+
+@pytest.mark.parametrize("text", ["", "crop=2", "shift=2,flip"])
+def test_batches_are_put_together_and_prepared_on_their_device(text: str) -> None:
+    # a device without memory: whatever met it with a tensor of the CPU would fail
+    device = torch.device("meta")
+    images, order = torch.zeros(10, 3, 8, 8, dtype=torch.uint8), torch.randperm(10)
+
+    def prepare(chosen: torch.Tensor, number: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(number)
+        return float_pixels(augment(chosen, parse_augmentation(text), generator), Fraction(1, 255))
+
+    batches = Batches(images, torch.arange(10), 4, order, device=device, prepare=prepare)
+    found = list(batches)
+    assert [(len(labels), pixels.shape) for pixels, labels in found] == [
+        (size, (size, 3, 8, 8)) for size in (4, 4, 2)
+    ]
+    assert {part.device.type for pair in found for part in pair} == {"meta"}
 
 
 def test_drawing_is_seeded_as_by_torch() -> None:
