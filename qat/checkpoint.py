@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     import lightning.pytorch as pl
 
+CHECKPOINTS = "checkpoints"
+"""The folder of a run that holds them."""
+
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 _STEPS_A_QUESTION = 16
@@ -142,7 +145,7 @@ def read_run(path: Path) -> Run:
     stored = read_checkpoint(path)["lutloom_run"]
     try:
         recipe = parse_recipe(stored["recipe"], str(path))
-        return Run(recipe, stored["dataset"], stored["images"])
+        return Run(recipe, stored["dataset"], stored["images"], stored["teacher"])
     except (TypeError, KeyError, RecipeError) as error:
         raise TrainingError(
             f"{path} was written by another version of Lutloom: start a new run"

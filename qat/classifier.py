@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
+    from lutloom.qat.distillation import Teacher
+
     Pair = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -60,6 +62,7 @@ class Classifier(pl.LightningModule):
         validation: Pair,
         classes: int,
         input_scale: Fraction,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -72,6 +75,8 @@ class Classifier(pl.LightningModule):
         self.training_images = training
         self.validation_images = validation
         self._input_scale = input_scale
+        # no part of the model: neither trained nor saved
+        self._teacher = teacher
         self._augmentation = parse_augmentation(run.augmentation)
         self._loss = MeanMetric(nan_strategy="disable")
         self._accuracy = MulticlassAccuracy(classes, average="micro")
@@ -98,6 +103,7 @@ class Classifier(pl.LightningModule):
             first=first,
             shard=self.global_rank,
             shards=world(self.run.recipe),
+            device=self.device,
             prepare=prepare,
         )
 
@@ -106,6 +112,7 @@ class Classifier(pl.LightningModule):
         return Batches(
             *self.validation_images,
             size=1000,
+            device=self.device,
             prepare=lambda images, _: float_pixels(images, self._input_scale),
         )
 
@@ -123,6 +130,11 @@ class Classifier(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step", "frequency": 1},
         }
 
+    def on_fit_start(self) -> None:
+        """Have the teacher where the model is."""
+        if self._teacher is not None:
+            self._teacher.model.to(self.device)
+
     def on_train_batch_start(self, _batch: Pair, number: int) -> None:
         """Seed what is drawn in this step (dropout): whatever went before, it is the same."""
         seed = step_seed(self.run.seed, self.current_epoch, self._place(number))
@@ -136,7 +148,11 @@ class Classifier(pl.LightningModule):
         """Return the loss of a batch."""
         pixels, labels = batch
         smoothing = self.run.recipe.training.label_smoothing
-        loss = cross_entropy(self._fused(pixels), labels, label_smoothing=smoothing)
+        logits = self._fused(pixels)
+        loss = cross_entropy(logits, labels, label_smoothing=smoothing)
+        if self._teacher is not None:
+            weight = self._teacher.weight
+            loss = (1 - weight) * loss + weight * self._teacher.loss(pixels, logits)
         self._loss.update(loss.detach())
         return loss
 
@@ -170,6 +186,7 @@ class Classifier(pl.LightningModule):
             "recipe": print_recipe(self.run.recipe),
             "dataset": self.run.dataset,
             "images": self.run.images,
+            "teacher": self.run.teacher,
         }
         checkpoint["lutloom_history"] = [asdict(report) for report in self.history]
         # the mean so far, as sum and weight of each process

@@ -96,6 +96,21 @@ class TrainingSection(Section):
 
 
 @dataclass(frozen=True)
+class DistillationSection(Section):
+    """What a trained model, the teacher, adds to the loss (:mod:`lutloom.qat.distillation`).
+
+    ``teacher`` is the folder of its run, or one of its checkpoints; ``weight`` the share of the
+    loss that its logits have at ``temperature``.
+    """
+
+    section: ClassVar[str] = "distillation"
+
+    teacher: str = field(metadata=text("the folder of a run, or a checkpoint"))
+    weight: float = field(default=0.5, metadata=number(0, 1))
+    temperature: float = field(default=4.0, metadata=number(0, 1000, is_low_in=False))
+
+
+@dataclass(frozen=True)
 class BoardSection(Section):
     """What the model is to run on, and at how many images a second: checked before training.
 
@@ -121,5 +136,6 @@ class Recipe:
     data: DataSection
     training: TrainingSection = TrainingSection()
     quantization: str | Mapping[str, object] | None = None
+    distillation: DistillationSection | None = None
     board: BoardSection | None = None
     title: str = ""

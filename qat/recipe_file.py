@@ -22,6 +22,7 @@ from lutloom.qat.recipe import (
     VERSION,
     BoardSection,
     DataSection,
+    DistillationSection,
     ModelSection,
     Recipe,
     TrainingSection,
@@ -31,8 +32,7 @@ from lutloom.qat.recipe_rules import RecipeError, Section, check_keys
 _S = TypeVar("_S", bound=Section)
 
 SUFFIX = ".toml"
-_SECTIONS: tuple[type[Section], ...] = (ModelSection, DataSection, TrainingSection, BoardSection)
-_KEYS = ("version", "title", "model", "quantization", "data", "training", "board")
+_KEYS = ("version", "title", "model", "quantization", "data", "training", "distillation", "board")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -165,9 +165,8 @@ def recipe_of_table(document: Mapping[str, Any]) -> Recipe:
         quantization=quantization,
         data=_section(DataSection, _table(document, DataSection)),
         training=_section(TrainingSection, _table(document, TrainingSection)),
-        board=_section(BoardSection, _table(document, BoardSection))
-        if "board" in document
-        else None,
+        distillation=_optional(DistillationSection, document),
+        board=_optional(BoardSection, document),
     )
 
 
@@ -179,7 +178,7 @@ def recipe_table(recipe: Recipe) -> dict[str, Any]:
     table["model"] = {"name": recipe.model.name, **recipe.model.options}
     if recipe.quantization is not None:
         table["quantization"] = recipe.quantization
-    for section in (recipe.data, recipe.training, recipe.board):
+    for section in (recipe.data, recipe.training, recipe.distillation, recipe.board):
         if section is not None:
             values = {field.name: getattr(section, field.name) for field in fields(section)}
             table[section.section] = {k: v for k, v in values.items() if v is not None}
@@ -204,6 +203,10 @@ def _table(document: Mapping[str, Any], section: type[Section]) -> Mapping[str, 
         name = section.section
         raise RecipeError(f"{name} is {table!r}: give a table [{name}]", name)
     return table
+
+
+def _optional(kind: type[_S], document: Mapping[str, Any]) -> _S | None:
+    return _section(kind, _table(document, kind)) if kind.section in document else None
 
 
 def _section(kind: type[_S], values: Mapping[str, Any]) -> _S:

@@ -25,12 +25,15 @@ _MAY_CHANGE = ("title", "data.name", "training.checkpoint_", "board.")
 class Run:
     """A recipe without anything open, and the name and the training images of its data set.
 
+    ``teacher`` is the digest of the teacher's file, if there is one.
+
     With the data, they decide every bit of the weights.
     """
 
     recipe: Recipe
     dataset: str
     images: int
+    teacher: str = ""
 
     @property
     def epochs(self) -> int:
@@ -121,7 +124,7 @@ def differences(stored: Run, asked: Run) -> list[str]:
 
 
 def _flat(run: Run) -> dict[str, object]:
-    own = {"data set": run.dataset, "images": run.images}
+    own = {"data set": run.dataset, "images": run.images, "the teacher's file": run.teacher}
     return own | dict(_entries("", recipe_table(run.recipe)))
 
 

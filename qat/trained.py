@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from lutloom.qat.checkpoint import read_checkpoint, read_run
 from lutloom.qat.recipe_model import build_recipe_model
 from lutloom.qat.run import trace_model
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
     from lutloom.qat.data import Dataset
 
@@ -27,13 +26,21 @@ def trace_trained(
     """Return the logits (N, classes) that Brevitas computes for ``pixels`` (N, C, H, W), and what
     each of its quantizers of data gave, by module.
 
-    ``dataset`` is the one that the model of ``checkpoint`` was trained on. Raises
-    :class:`~lutloom.qat.errors.TrainingError` for what is no checkpoint.
+    All is as for :func:`load_trained`.
+    """
+    return trace_model(load_trained(checkpoint, dataset), pixels)
+
+
+def load_trained(checkpoint: Path, dataset: Dataset) -> nn.Module:
+    """Return the model of a checkpoint.
+
+    ``dataset`` is the one that it was trained on. Raises
+    :class:`~lutloom.qat.errors.TrainingError` for what is no checkpoint, and RuntimeError for data
+    of another shape.
     """
     recipe = read_run(checkpoint).recipe
-    with torch.random.fork_rng(devices=[]):
-        model = build_recipe_model(recipe, dataset.input_shape, dataset.classes)
+    model = build_recipe_model(recipe, dataset.input_shape, dataset.classes)
     state = read_checkpoint(checkpoint)["state_dict"]
     own = {key.removeprefix(_PREFIX): value for key, value in state.items()}
     model.load_state_dict({key: value for key, value in own.items() if key in model.state_dict()})
-    return trace_model(model, pixels)
+    return model

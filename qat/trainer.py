@@ -19,6 +19,7 @@ from lutloom.core.files import write_file
 from lutloom.qat.augmentation import parse_augmentation
 from lutloom.qat.checkpoint import (
     BEST,
+    CHECKPOINTS,
     LAST,
     RunCheckpoint,
     check_same,
@@ -27,6 +28,7 @@ from lutloom.qat.checkpoint import (
 )
 from lutloom.qat.classifier import Classifier
 from lutloom.qat.data import Dataset, load_dataset
+from lutloom.qat.distillation import Teacher, load_teacher
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
 from lutloom.qat.fitting import fit
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
 
     import lightning.pytorch as pl
 
-CHECKPOINTS = "checkpoints"
 RECIPE = "recipe.toml"
 _MOST_VALIDATION_IMAGES = 5000
 _VALIDATION_PERIOD = 10
@@ -85,6 +86,7 @@ class Prepared:
     run: Run
     dataset: Dataset
     model: torch.nn.Module
+    teacher: Teacher | None = None
 
 
 def prepare(
@@ -107,7 +109,10 @@ def prepare(
     images = len(dataset.train_y)
     weights = sum(parameter.numel() for parameter in model.parameters())
     whole = complete(recipe, name, images, weights, stored)
-    return Prepared(Run(whole, dataset.name, images), dataset, model)
+    section = recipe.distillation
+    teacher = None if section is None else load_teacher(section, dataset)
+    run = Run(whole, dataset.name, images, "" if teacher is None else teacher.digest)
+    return Prepared(run, dataset, model, teacher)
 
 
 def classifier_of(prepared: Prepared) -> Classifier:
@@ -136,7 +141,13 @@ def classifier_of(prepared: Prepared) -> Classifier:
             "training.batch_size",
         )
     return Classifier(
-        prepared.model, run, training, validation, dataset.classes, dataset.input_scale
+        prepared.model,
+        run,
+        training,
+        validation,
+        dataset.classes,
+        dataset.input_scale,
+        prepared.teacher,
     )
 
 

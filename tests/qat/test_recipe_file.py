@@ -15,7 +15,14 @@ pytest.importorskip("torch", reason="needs torch")
 pytest.importorskip("brevitas", reason="needs brevitas")
 
 from lutloom.qat.models import canonical_name
-from lutloom.qat.recipe import BoardSection, DataSection, ModelSection, Recipe, TrainingSection
+from lutloom.qat.recipe import (
+    BoardSection,
+    DataSection,
+    DistillationSection,
+    ModelSection,
+    Recipe,
+    TrainingSection,
+)
 from lutloom.qat.recipe_file import (
     changed,
     find_recipe,
@@ -78,6 +85,7 @@ RECIPES = st.builds(
     data=sections(DataSection),
     training=sections(TrainingSection),
     quantization=st.none() | TEXTS | TABLES,
+    distillation=st.none() | sections(DistillationSection),
     board=st.none() | sections(BoardSection),
     title=TEXTS,
 )

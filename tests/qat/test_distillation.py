@@ -1,0 +1,130 @@
+"""A teacher adds to the loss what it thinks of an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs torch")
+pytest.importorskip("lightning", reason="needs lightning")
+pytest.importorskip("brevitas", reason="needs brevitas")
+pytest.importorskip("sklearn", reason="needs scikit-learn")
+pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
+
+import torch
+
+from lutloom.core.files import write_file
+from lutloom.qat.checkpoint import read_checkpoint
+from lutloom.qat.data import load_dataset
+from lutloom.qat.distillation import Teacher, load_teacher
+from lutloom.qat.errors import TrainingError
+from lutloom.qat.recipe import (
+    DataSection,
+    DistillationSection,
+    ModelSection,
+    Recipe,
+    TrainingSection,
+)
+from lutloom.qat.run import run_model
+from lutloom.qat.trainer import TrainResult, train
+
+TEACHER = Recipe(
+    ModelSection("SFC"),
+    DataSection("digits"),
+    TrainingSection(epochs=8, batch_size=100, lr=0.01, threads=1),
+    quantization={
+        "weights": {"kind": "integer", "bits": 8},
+        "activations": {"kind": "relu", "bits": 8, "limit": 4.0},
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    return train(TEACHER, output=tmp_path_factory.mktemp("teacher"), progress=False)
+
+
+def student(taught: TrainResult, weight: float = 0.5) -> Recipe:
+    return Recipe(
+        ModelSection("TFC_1W2A"),
+        DataSection("digits"),
+        TrainingSection(epochs=3, batch_size=250, threads=1, checkpoint_steps=1),
+        distillation=DistillationSection(str(taught.checkpoint.parents[1]), weight),
+    )
+
+
+def test_the_loss_is_the_divergence_from_the_teacher() -> None:
+    teacher = Teacher(torch.nn.Identity(), 0.5, 2.0, "")
+    wanted = torch.tensor([[2.0, 0.0, -4.0], [1.0, 1.0, 0.0]])
+    assert float(teacher.loss(wanted, wanted)) == 0
+    assert float(teacher.loss(wanted, wanted + 3)) < 1e-6
+    logits = torch.tensor([[0.0, 2.0, 0.0], [1.0, -1.0, 0.0]])
+    p, q = (np.exp(x.double().numpy() / 2) for x in (wanted, logits))
+    p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
+    expected = 4 * (p * np.log(p / q)).sum() / 2
+    assert abs(float(teacher.loss(wanted, logits)) - expected) < 1e-6
+
+
+def test_a_teacher_teaches_without_labels(taught: TrainResult, tmp_path: Path) -> None:
+    assert taught.accuracy > 0.9
+    recipe = student(taught, 1.0)
+    training = TrainingSection(epochs=20, batch_size=100, threads=1)
+    result = train(replace(recipe, training=training), output=tmp_path, progress=False)
+    assert result.accuracy > 0.85
+
+
+def test_a_run_with_a_teacher_goes_on_exactly_and_does_not_keep_it(
+    taught: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, left = student(taught), 7
+    whole = train(recipe, output=tmp_path / "whole", progress=False)
+    alone = train(replace(recipe, distillation=None), output=tmp_path / "alone", progress=False)
+    assert whole.history != alone.history
+    kept, other = (read_checkpoint(r.checkpoint)["state_dict"] for r in (whole, alone))
+    assert kept.keys() == other.keys()
+
+    def write_and_stop(path: Path, content: bytes, *, sync: bool) -> None:
+        nonlocal left
+        write_file(path, content, sync=sync)
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("lutloom.qat.checkpoint.write_file", write_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, output=tmp_path / "again", progress=False)
+    monkeypatch.undo()
+    again = train(recipe, output=tmp_path / "again", resume=True, progress=False)
+    assert again.history == whole.history
+    assert again.onnx.read_bytes() == whole.onnx.read_bytes()
+    others = DistillationSection(str(whole.checkpoint))
+    with pytest.raises(TrainingError, match=r"the teacher's file was '[0-9a-f]{64}' and is now"):
+        train(
+            replace(recipe, distillation=others),
+            output=tmp_path / "again",
+            resume=True,
+            progress=False,
+        )
+
+
+def test_the_teacher_is_the_best_epoch_of_its_run(taught: TrainResult) -> None:
+    digits = load_dataset("digits")
+    section = DistillationSection(str(taught.checkpoint.parents[1]))
+    teacher = load_teacher(section, digits)
+    logits = run_model(teacher.model, digits.pixels(digits.test_x))
+    assert int((logits.argmax(1) == digits.test_y).sum()) == taught.correct
+    assert not teacher.model.training
+    assert not any(parameter.requires_grad for parameter in teacher.model.parameters())
+
+
+def test_a_teacher_that_is_not_there_or_of_other_images_is_refused(taught: TrainResult) -> None:
+    digits = load_dataset("digits")
+    with pytest.raises(TrainingError, match=r"^there is no checkpoint nowhere: give"):
+        load_teacher(DistillationSection("nowhere"), digits)
+    larger = replace(digits, train_x=np.zeros((1, 1, 9, 9), np.uint8))
+    section = DistillationSection(str(taught.checkpoint))
+    with pytest.raises(TrainingError, match=r"best\.ckpt was trained for other images or classes"):
+        load_teacher(section, larger)
