@@ -126,7 +126,7 @@ def test_a_convolutional_net_streamlines_exactly(
     assert_bounded(network, weights, sums=3)
 
 
-@pytest.mark.parametrize(("weights", "acts"), pairs(5))
+@pytest.mark.parametrize(("weights", "acts"), pairs(5)[::2])
 def test_a_perceptron_streamlines_exactly(
     tmp_path: Path, weights: WeightSpec, acts: ActivationSpec
 ) -> None:
@@ -136,18 +136,12 @@ def test_a_perceptron_streamlines_exactly(
     assert_bounded(network, weights, sums=3)
 
 
-@pytest.mark.parametrize(
-    ("weights", "acts"),
-    [
-        (WeightSpec(_W.A2Q, 4, True, ACCUMULATOR_BITS), ActivationSpec(_A.RPRELU, 4)),
-        (WeightSpec(_W.TERNARY, 2, True), ActivationSpec(_A.LSQ, 1)),
-    ],
-)
-def test_both_exporters_write_the_same_network(
-    tmp_path: Path, weights: WeightSpec, acts: ActivationSpec
-) -> None:
+def test_both_exporters_write_the_same_network(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = convolutions(Quantization(weights, acts))
+    weights = WeightSpec(_W.A2Q, 4, True, ACCUMULATOR_BITS)
+    bent = {"conv1.quantize": ActivationSpec(_A.RPRELU, 4)}
+    quantization = Quantization(weights, ActivationSpec(_A.LSQ, 1), {}, bent)
+    model = convolutions(quantization)
     trained(model, IMAGE, CLASSES)
     traced, dynamo = (
         streamline(export_qonnx(model, tmp_path / f"{dynamo}.onnx", IMAGE, dynamo=dynamo))
