@@ -80,9 +80,12 @@ def fuse(layer: Any, *, channels_last: bool) -> Fusing:  # noqa: ANN401 (of Brev
         # TorchScript puts their operations together in its own way
         return Fusing(None, "Brevitas compiles its quantizers, as BREVITAS_JIT says")
     if isinstance(layer, nn.MaxPool2d):
-        return Fusing(_pooling(layer) if channels_last else None)
+        is_own = "forward" not in layer.__dict__
+        return Fusing(_pooling(layer) if channels_last and is_own else None)
     if layer.export_mode:
         return Fusing(None, "it is being exported")
+    if not _computes_as_brevitas(layer):
+        return Fusing(None, "its forward pass is one of its own")
     if layer.input_quant.is_quant_enabled:
         return Fusing(None, "it quantizes its input")
     if _has_weights(layer):
@@ -92,6 +95,13 @@ def fuse(layer: Any, *, channels_last: bool) -> Fusing:  # noqa: ANN401 (of Brev
 
 def _has_weights(layer: nn.Module) -> bool:
     return isinstance(layer, _WEIGHTED)
+
+
+def _computes_as_brevitas(layer: nn.Module) -> bool:
+    known = next(kind for kind in _WEIGHTED + _ACTIVATIONS if isinstance(layer, kind))
+    methods = ("forward", "forward_impl", "quant_weight")
+    is_same = (getattr(type(layer), name, None) is getattr(known, name, None) for name in methods)
+    return "forward" not in layer.__dict__ and all(is_same)
 
 
 def _parts(proxy: Any) -> tuple[object, ...]:  # noqa: ANN401

@@ -225,3 +225,22 @@ def test_a_model_whose_quantizers_brevitas_compiles_stays_as_it_is(
         "Brevitas compiles its quantizers, as BREVITAS_JIT says"
     }
     assert torch.equal(faster(images), model(images))
+
+
+class Doubled(QuantConv2d):  # type: ignore[misc]
+    """A layer of somebody's own."""
+
+    def forward(self, x: Any) -> Any:  # noqa: ANN401 (of Brevitas)
+        return 2 * super().forward(x)
+
+
+def test_layers_with_a_forward_pass_of_their_own_keep_it() -> None:
+    quantizer = weight_quantizer(WeightSpec(WeightKind.CONSTANT, 1))
+    layers_ = [kind(3, 3, 3, bias=False, weight_quant=quantizer) for kind in (Doubled, QuantConv2d)]
+    model = nn.Sequential(*layers_)
+    replaced = layers_[1].forward
+    layers_[1].forward = lambda x: 3 * replaced(x)  # type: ignore[method-assign]
+    faster, images = fused(model), torch.rand(2, 3, 9, 9)
+    assert [kept.reason for kept in faster.kept] == ["its forward pass is one of its own"] * 2
+    assert torch.equal(faster(images), model(images))
+    assert "forward" in layers_[1].__dict__
