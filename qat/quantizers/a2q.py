@@ -27,6 +27,7 @@ from lutloom.qat.brevitas_parts import (
     ScalingPerOutputType,
 )
 from lutloom.qat.errors import TrainingError
+from lutloom.qat.quantizers.common import One
 
 
 class _Norm(AccumulatorAwarePerChannelPreNorm):  # type: ignore[misc]
@@ -86,6 +87,7 @@ def a2q_weights(bits: int, accumulator_bits: int, *, per_channel: bool) -> Any: 
     scaled = ScalingPerOutputType.CHANNEL if per_channel else ScalingPerOutputType.TENSOR
     return AccumulatorAwareWeightQuant.let(
         proxy_class=_proxy,
+        int_scaling_impl=One,
         per_channel_pre_norm=_Norm,
         tensor_quant=BoundedWeights,
         bit_width=bits,

@@ -6,6 +6,7 @@ from lutloom.qat.brevitas_parts import (
     BitWidthImplType,
     FloatToIntImplType,
     QuantType,
+    SingleArgStatelessBuffer,
     ZeroZeroPoint,
 )
 
@@ -16,6 +17,17 @@ INTEGERS = {
     "zero_point_impl": ZeroZeroPoint,
 }
 """Rounded to even, and no zero point."""
+
+
+class One(SingleArgStatelessBuffer):  # type: ignore[misc]
+    """1 for any number of bits, where a parameter is the scale itself and no largest value.
+
+    Each quantizer has its own: a model that moves to another device takes no other one's along.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
 
 LEAST_SCALE = 2.0**-20
 """A channel of zeros has a scale as well."""

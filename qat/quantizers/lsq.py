@@ -21,13 +21,12 @@ from lutloom.qat.brevitas_parts import (
     ExtendedInjector,
     ParameterScaling,
     RestrictValueType,
-    SingleArgStatelessBuffer,
     TensorClamp,
     WeightQuantSolver,
     value,
 )
 from lutloom.qat.quantizers.clipped import ClippedIntQuant
-from lutloom.qat.quantizers.common import INTEGERS, LEAST_SCALE
+from lutloom.qat.quantizers.common import INTEGERS, LEAST_SCALE, One
 from lutloom.qat.quantizers.straight_through import scaled_gradient
 
 
@@ -61,8 +60,7 @@ _LEARNED: dict[str, object] = {
     **INTEGERS,
     "int_quant": ClippedIntQuant,
     "scaling_impl": LearnedStep,
-    # the parameter is the step, and not the largest value
-    "int_scaling_impl": SingleArgStatelessBuffer(1.0),
+    "int_scaling_impl": One,
     "narrow_range": False,
     "restrict_scaling_type": RestrictValueType.FP,
     "tensor_clamp_impl": TensorClamp,

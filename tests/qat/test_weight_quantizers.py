@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from math import frexp, sqrt
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,15 @@ import torch
 
 from lutloom.qat.brevitas_parts import QuantConv2d, QuantConvTranspose2d, QuantIdentity, QuantLinear
 from lutloom.qat.errors import TrainingError
-from lutloom.qat.quantization import WEIGHT_BITS, WeightKind, WeightSpec
+from lutloom.qat.quantization import (
+    WEIGHT_BITS,
+    ActivationKind,
+    ActivationSpec,
+    WeightKind,
+    WeightSpec,
+)
 from lutloom.qat.quantizers import (
+    activation,
     activation_quantizer,
     clip_range,
     clipped_weights,
@@ -372,3 +380,33 @@ def test_a_state_is_restored_with_what_was_learned() -> None:
             layer.quant_weight(*[x] * (kind is WeightKind.A2Q)).value for layer in (first, second)
         ]
         assert torch.equal(*again)
+
+
+@pytest.mark.parametrize("kind", [*WeightKind, *ActivationKind])
+def test_quantizers_share_nothing_that_moves_to_a_device(kind: WeightKind | ActivationKind) -> None:
+    def tensors_of() -> set[int]:
+        if isinstance(kind, ActivationKind):
+            module = activation(ActivationSpec(kind, 1), 2)
+        else:
+            accumulator = 8 if kind is WeightKind.A2Q else None
+            spec = WeightSpec(kind, WEIGHT_BITS[kind][0], accumulator_bits=accumulator)
+            module = QuantLinear(3, 2, bias=False, weight_quant=weight_quantizer(spec))
+        kept.append(module)
+        return {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+
+    kept: list[torch.nn.Module] = []
+    assert not tensors_of() & tensors_of()
+
+
+@pytest.mark.parametrize("kind", WeightKind)
+def test_a_copy_of_a_layer_is_quantized_alike_and_by_itself(kind: WeightKind) -> None:
+    accumulator = 14 if kind is WeightKind.A2Q else None
+    spec = WeightSpec(kind, WEIGHT_BITS[kind][1], accumulator_bits=accumulator)
+    layer = QuantLinear(6, 2, bias=False, weight_quant=weight_quantizer(spec))
+    initialize_weights(layer, spec)
+    x = quant_input(4, True)
+    row = layer.quant_weight(x).value.detach()
+    again = deepcopy(layer)
+    for parameter in layer.parameters():
+        parameter.data = -3 * parameter.data
+    assert torch.equal(again.quant_weight(x).value, row)
