@@ -1,7 +1,8 @@
 """A data set in a .npz file: ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
 
-Images are bytes: (N, H, W), or with one or three channels (N, C, H, W) or (N, H, W, C). Labels are
-whole numbers (N,), the classes from 0 on.
+Images are bytes: (N, H, W), or with one or three channels (N, C, H, W) or (N, H, W, C). What is no
+image is one of a single row: signals (N, C, 1, L) with any number of channels, numbers (N, L).
+Labels are whole numbers (N,), the classes from 0 on.
 """
 
 from __future__ import annotations
@@ -57,15 +58,19 @@ def _part(path: Path, arrays: dict[str, NDArray[Any]], part: str) -> Part:
 def _images(what: str, array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype != np.uint8:
         raise DataError(f"{what} holds {array.dtype}: save images as bytes from 0 to 255 (uint8)")
+    if array.ndim == 2:
+        return array[:, None, None]
     if array.ndim == 3:
         return array[:, None]
     if array.ndim == 4:
         is_first, is_last = (array.shape[axis] in _CHANNELS for axis in (1, 3))
-        if is_first != is_last:
-            return array if is_first else array.transpose(0, 3, 1, 2)
+        is_signal = array.shape[2] == 1 and not is_last
+        if is_first != is_last or is_signal:
+            return array if is_first or is_signal else array.transpose(0, 3, 1, 2)
     raise DataError(
         f"{what} has the shape {list(array.shape)}: save images [N, height, width], or with one or "
-        "three channels before or behind these"
+        "three channels before or behind these, signals [N, channels, 1, length], or numbers "
+        "[N, length]"
     )
 
 

@@ -32,6 +32,7 @@ _STAGES = ((64,), (128, 128), (256, 256), (512,) * 6, (1024, 1024))
 _END_BITS = 8
 # (1 - 0.406) / 0.225, the brightest blue
 _PIXELS = ActivationSpec(ActivationKind.SIGNED, _END_BITS, limit=2.64)
+_SCALED = {ActivationKind.RELU, ActivationKind.LSQ, ActivationKind.PO2}
 _LAST = WeightSpec(WeightKind.CONSTANT, _END_BITS)
 
 
@@ -96,4 +97,5 @@ class MobileNet(nn.Module):
 
 def _scaled(spec: ActivationSpec, channels: int, /, *, dimensions: int = 2) -> nn.Module:
     """Return a quantizer with a scale for each channel, if its kind can have any."""
-    return activation(replace(spec, per_channel=True), channels, dimensions=dimensions)
+    spec = replace(spec, per_channel=spec.per_channel or spec.kind in _SCALED)
+    return activation(spec, channels, dimensions=dimensions)

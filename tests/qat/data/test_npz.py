@@ -38,6 +38,9 @@ def arrays(images: object = GREY, labels: object = LABELS, **more: object) -> di
         (GREY[..., None], GREY[:, None]),
         (COLOURS, COLOURS.transpose(0, 3, 1, 2)),
         (COLOURS.transpose(0, 3, 1, 2), COLOURS.transpose(0, 3, 1, 2)),
+        (GREY[:, 0], GREY[:, :1, None].reshape(5, 1, 1, 4)),
+        (GREY[:, :2, None], GREY[:, :2, None]),
+        (GREY[:, :1, None], GREY[:, :1, None]),
     ],
 )
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -72,7 +75,11 @@ def test_images_and_labels_are_read(
             r"train_images in .* holds float64: save images as bytes from 0",
         ),
         (arrays(GREY.astype(np.int64)), r"holds int64: save images as bytes"),
-        (arrays(GREY[:, 0]), r"has the shape \[5, 4\]: save images \[N, height, width\], or with "),
+        (arrays(GREY[:, 0, 0]), r"has the shape \[5\]: save images \[N, height, width\], or with "),
+        (
+            arrays(COLOURS[None]),
+            r"has the shape \[1, 5, 6, 4, 3\]: .* \[N, channels, 1, length\], or ",
+        ),
         (arrays(COLOURS[..., :2]), r"has the shape \[5, 6, 4, 2\]: save images"),
         (arrays(COLOURS[:, :3]), r"has the shape \[5, 3, 4, 3\]: save images"),
         (arrays(labels=LABELS / 2), r"train_labels in .* is an array \[5\] of float64: save label"),
