@@ -38,7 +38,7 @@ def unreachable(
 
     ``port`` says of the input or output that takes too long for that, "" if none does. ``weights``
     is how many bits the model has of them. ``smallest`` is the smallest board that can do it, None
-    if none is known. Where no plan fits, ``error`` should be of a rate as low as can be.
+    if none is known.
     """
     from lutloom.codegen.planning import rate_of
 

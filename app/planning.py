@@ -127,7 +127,7 @@ def _explained(
     error: InfeasibleError, processes: Graph, target: Target, wish: Wish
 ) -> UnreachableError:
     return unreachable(
-        error if error.nearest else _of_slowest(error, processes, target, wish),
+        error,
         target=target,
         budget=budget_of(processes, target, wish),
         fps=wish.fps,
@@ -135,22 +135,6 @@ def _explained(
         weights=_weight_bits(processes),
         smallest=smallest_board(processes, target, wish),
     )
-
-
-def _of_slowest(
-    error: InfeasibleError, processes: Graph, target: Target, wish: Wish
-) -> InfeasibleError:
-    """Return the error of the slowest plan, where none fits: what the model takes at least."""
-    from lutloom.codegen.planning import InfeasibleError
-
-    if wish.fps is None:
-        return error
-    slowest = replace(wish, fps=target.clock / SLOWEST)
-    try:
-        planned_for(processes, target, slowest)
-    except InfeasibleError as found:
-        return found
-    return error
 
 
 def _slow_port(processes: Graph, cycles: int, word_bits: int) -> str:

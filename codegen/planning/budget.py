@@ -94,7 +94,8 @@ class InfeasibleError(LutloomError, ValueError):
 
     ``wanted`` are those cycles, ``nearest`` the fewest within the budget, None if no plan fits at
     all. ``resource`` (as ``Resources`` names it) is what there is too little of, and ``process``
-    the one that takes most of it in the least plan for the wanted cycles, which needs ``needed``;
+    the one that takes most of it in the least plan for the wanted cycles, which needs ``needed``
+    (or in the slowest plan, if none fits at all);
     where no plan is as fast, whatever it takes, both are None and ``process`` is what can't be
     faster: a process, a stream between two ("a -> b"), or a port.
     """

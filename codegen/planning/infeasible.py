@@ -26,10 +26,14 @@ _ENDLESS = Fraction(1 << 20)
 
 
 def infeasible(planner: Planner, cycles: int) -> InfeasibleError:
-    """Return the error for ``cycles``, which no plan within the planner's budget takes."""
+    """Return the error for ``cycles``, which no plan within the planner's budget takes.
+
+    Where none fits at all, it says what the slowest takes.
+    """
     fastest = planner.fastest()
     nearest = None if fastest is None else fastest.cycles
-    unlimited = _unlimited(planner, cycles)
+    counted = planner.counts[-1] if nearest is None else cycles
+    unlimited = _unlimited(planner, counted)
     if unlimited is None:
         name, fewest = planner.formulation.fewest_cycles
         return InfeasibleError(
@@ -51,7 +55,7 @@ def infeasible(planner: Planner, cycles: int) -> InfeasibleError:
     process = max(of_each, key=lambda name: of_each[name])
     taken, limit = getattr(needed + budget.reserved, resource), getattr(budget.limits, resource)
     return InfeasibleError(
-        f"a plan for {cycles} clock cycles an image takes {taken} {NAMES[resource]}, and there are"
+        f"a plan for {counted} clock cycles an image takes {taken} {NAMES[resource]}, and there are"
         f" {limit} in the budget: most are those of {process}, {of_each[process]};"
         f" {_nearest(nearest)}",
         wanted=cycles,

@@ -24,7 +24,7 @@ from lutloom.codegen.padding import laid_out
 from lutloom.codegen.planning.budget import Budget, Planned
 from lutloom.codegen.planning.formulation import Formulation
 from lutloom.codegen.planning.relaxation import Row
-from lutloom.codegen.planning.search import MOST_WORK, best
+from lutloom.codegen.planning.search import MOST_WORK, best, is_ruled_out
 from lutloom.codegen.streams import Wiring
 from lutloom.codegen.ultra_rams import in_ultra_rams, without_block_rams
 from lutloom.core.plan import Plan
@@ -165,7 +165,7 @@ class Planner:
         if room is None:
             return None
         model = self._model(cycles, room.present)
-        if model is None:
+        if model is None or is_ruled_out(model.problem, room.limits_alone):
             return None
         found = best(model.problem, room.shares)
         if found is not None and room.is_exceeded(found.total.tolist()):

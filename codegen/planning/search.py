@@ -82,6 +82,17 @@ def best(
     return replace(found, bound=min(bound, found.z))
 
 
+def is_ruled_out(problem: Problem, rows: Sequence[Row]) -> bool:
+    """Return whether prices alone prove that no plan has a ``z`` of 1 or less.
+
+    All ``rows`` have a scale.
+    """
+    search = _Search(tuple(rows), 1, largest_total(problem), MOST_WORK)
+    whole = _Part.whole(problem).where(problem.needed)
+    search.raise_bound(whole)
+    return whole.bound > 1
+
+
 @dataclass(eq=False)
 class _Part:
     """Some of all plans: those of ``problem``, whose variables are ``members`` of the whole one.
@@ -181,7 +192,7 @@ class _Search:
 
     def _halves(self, part: _Part) -> Iterator[_Part]:
         """Yield the parts of ``part`` in which there still may be a better plan: two, or none."""
-        weights = self._bound(part)
+        weights = self.raise_bound(part)
         if self.found is None or self.is_over(part.bound):
             return
         smaller = self._promising(part)
@@ -195,7 +206,7 @@ class _Search:
 
     def _without_hopeless(self, whole: _Part) -> _Part:
         """Return ``whole`` without the options that a first plan and few prices rule out."""
-        self._bound(whole, _FIRST_ROUNDS)
+        self.raise_bound(whole, _FIRST_ROUNDS)
         if self.found is None or self.is_over(whole.bound):
             return whole
         smaller = self._promising(whole)
@@ -206,7 +217,7 @@ class _Search:
         assert self.found is not None
         return self.found.z if self.enough is None else min(self.found.z, Fraction(self.enough))
 
-    def _bound(self, part: _Part, rounds: int = _MOST_ROUNDS) -> dict[tuple[int, ...], float]:
+    def raise_bound(self, part: _Part, rounds: int = _MOST_ROUNDS) -> dict[tuple[int, ...], float]:
         """Raise the bound of ``part`` as far as prices can; return plans with their shares in it.
 
         Plans are offered on the way, and those near the last ones. If there is none, the bound of
