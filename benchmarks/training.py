@@ -27,7 +27,7 @@ from statistics import median
 
 BATCH = 100
 CONTENDERS = ("brevitas", "pytorch", "lutloom")
-DEFAULT_MODELS = ("CNV_1W1A", "CNV_2W2A", "SFC_1W1A")
+DEFAULT_MODELS = ("CNV_1W1A", "CNV_2W2A", "SFC_1W1A", "RESNET20_4W4A")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def report(model: str, rates: dict[str, Rates]) -> None:
     """Print a line for each contender."""
     bare = rates["brevitas"]
     for name, own in rates.items():
-        columns = [f"{model:<12} {name:<9}"]
+        columns = [f"{model:<14} {name:<9}"]
         for ours, theirs in ((own.by_clock, bare.by_clock), (own.by_work, bare.by_work)):
             ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
             columns.append(f"{median(ours):9,.0f} {median(ratios):6.2f} x")
@@ -127,7 +127,7 @@ def main() -> None:
         check=True,
     )
     print(f"{processor()}, {chosen.threads} threads, torch {versions.stdout.strip()}")
-    print(f"{'':<22}  {'images/s':>9} {'ratio':>8}  {'by work':>9} {'ratio':>8}")
+    print(f"{'':<24}  {'images/s':>9} {'ratio':>8}  {'by work':>9} {'ratio':>8}")
     found = {}
     for model in chosen.models:
         steps = 300 if model.startswith(("TFC", "SFC", "LFC")) else 4
