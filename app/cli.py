@@ -170,6 +170,9 @@ def train(  # noqa: PLR0913, PLR0917 - options
         bool, typer.Option("--resume", help="Go on with the run in the output, if there is one.")
     ] = False,
     csv_log: Annotated[bool, typer.Option(help="Keep history.csv as well.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Keep curves for TensorBoard as well.")
+    ] = False,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch what is missing of a named data set.")
     ] = False,
@@ -224,6 +227,7 @@ def train(  # noqa: PLR0913, PLR0917 - options
         settings=settings,
         resume=resume,
         csv_log=csv_log,
+        tensorboard=tensorboard,
         download=download,
         check=check,
         on_check=console.show_readiness,

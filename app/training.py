@@ -32,6 +32,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
     resume: bool | str | Path = False,
     progress: bool = True,
     csv_log: bool = False,
+    tensorboard: bool = False,
     download: bool = False,
     check: bool = True,
     on_check: Callable[[Readiness], None] | None = None,
@@ -82,6 +83,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
         resume=resume,
         progress=progress,
         csv_log=csv_log,
+        tensorboard=tensorboard,
         download=download,
     )
 

@@ -6,10 +6,8 @@ once, after that choice.
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +30,7 @@ from lutloom.qat.distillation import Teacher, load_teacher
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
 from lutloom.qat.fitting import fit
+from lutloom.qat.logs import check_tensorboard, curves, write_csv
 from lutloom.qat.processes import Orders, rank, say_ready, world
 from lutloom.qat.progress import TrainingProgress, downloading
 from lutloom.qat.recipe import Recipe
@@ -151,13 +150,14 @@ def classifier_of(prepared: Prepared) -> Classifier:
     )
 
 
-def train(
+def train(  # noqa: PLR0913 - each is an option of the command line
     recipe: Recipe,
     *,
     output: str | Path,
     resume: bool | str | Path = False,
     progress: bool = True,
     csv_log: bool = False,
+    tensorboard: bool = False,
     download: bool = False,
     before: Callable[[Prepared], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
@@ -167,7 +167,8 @@ def train(
     ``output`` also receives ``recipe.toml``, the recipe with all that it left open. ``download``
     is that of :func:`~lutloom.qat.data.loading.load_dataset`. With ``resume`` a run goes on that
     was interrupted: the one in ``output``, if there is any, or that of a ``checkpoints/last.ckpt``
-    elsewhere; the result is that of an undisturbed run. ``csv_log`` also keeps ``history.csv``.
+    elsewhere; the result is that of an undisturbed run. ``csv_log`` also keeps ``history.csv``,
+    ``tensorboard`` curves in the folder of that name.
     ``before`` is called before a run begins and anything is written, ``on_epoch`` with the report
     of an epoch when its checkpoint is there. A recipe for several devices is run by as many
     processes: all but the first end with SystemExit where another program has started them.
@@ -178,6 +179,8 @@ def train(
     KeyboardInterrupt passes through; the last complete checkpoint stays.
     """
     started = time.perf_counter()
+    if tensorboard:
+        check_tensorboard()
     output = Path(output)
     goes_on = _checkpoint_of(output, resume)
     stored = None if goes_on is None else read_run(goes_on)
@@ -197,7 +200,9 @@ def train(
 
     def after_epoch(report: EpochReport) -> None:
         if csv_log:
-            _write_csv(folder / "history.csv", module.history)
+            write_csv(folder / "history.csv", module.history)
+        if tensorboard:
+            curves(folder / "tensorboard")(report)
         if on_epoch is not None:
             on_epoch(report)
 
@@ -297,11 +302,3 @@ def _is_content(path: Path) -> bool:
         path.parent.name == CHECKPOINTS and path.name.startswith(".")
     )
     return path.is_file() and not is_partial
-
-
-def _write_csv(path: Path, history: list[EpochReport]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(EpochReport))
-    writer.writerows(map(astuple, history))
-    write_file(path, text.getvalue().encode(), sync=True)
