@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
-from math import inf
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -81,6 +80,9 @@ ACTIVATION_BITS: Mapping[ActivationKind, tuple[int, int]] = MappingProxyType(
 ACCUMULATOR_BITS = (4, 20)
 """Of accumulators that are kept to: with more, 32-bit floats could be off by one in their bound."""
 
+LIMITS = (1e-3, 1e6)
+"""Of the largest value of activations: steps are neither lost in 32-bit floats nor beyond them."""
+
 _ONE_SCALE = frozenset(
     {
         *(WeightKind.CONSTANT, WeightKind.DOREFA),
@@ -137,10 +139,11 @@ class ActivationSpec:
 
     def __post_init__(self) -> None:
         _check("activations", self.kind, ACTIVATION_BITS[self.kind], self.bits, self.per_channel)
-        if not 0 < self.limit < inf:
+        least, most = LIMITS
+        if not least <= self.limit <= most:
             raise TrainingError(
                 f"activations of kind {self.kind.value} have the limit {self.limit}: "
-                "use a positive number"
+                f"use a number from {least:g} to {most:g}"
             )
 
 

@@ -187,7 +187,8 @@ def test_what_weights_can_not_be_is_refused(weights: object, message: str) -> No
         ({"weight": 1}, ".weight is not known (did you mean weights?): "
          "use weights, activations, layers"),
         ({"weights": "xnor", "activations": {"kind": "relu", "bits": 2, "limit": float("inf")}},
-         ".activations: activations of kind relu have the limit inf: use a positive number"),
+         ".activations: activations of kind relu have the limit inf: "
+         "use a number from 0.001 to 1e+06"),
         ({"weights": "xnor", "activations": {"kind": "relu", "bits": 2, "limit": "1"}},
          ".activations.limit is '1': use a number"),
         ({"weights": "xnor", "activations": "sign", "layers": "conv0"},
