@@ -62,6 +62,7 @@ def rounded(x: Tensor, scale: Tensor, grid: Grid, *, constant: float | None = No
     """
     levels: Tensor
     if constant is None or x.dtype not in _EXACT:
+        x = x.relu() if grid.rectified else x
         levels = _Rounded.apply(x, scale, grid)  # type: ignore[no-untyped-call]
     else:
         levels = _RoundedByConstant.apply(x, scale, grid, constant)  # type: ignore[no-untyped-call]
@@ -102,11 +103,10 @@ class _ClampedSign(Function):
 class _Rounded(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, grid: Grid) -> Tensor:  # noqa: ANN401
-        steps = torch.div(x.relu() if grid.rectified else x, scale)
+        steps = torch.div(x, scale)
         if not grid.clipped_first:
             steps.round_()
-        needs_x = grid.rectified or ctx.needs_input_grad[1]
-        ctx.save_for_backward(steps, scale, x if needs_x else None)
+        ctx.save_for_backward(steps, scale, x if ctx.needs_input_grad[1] else None)
         ctx.grid = grid
         return _levels(steps, grid).mul_(scale)
 
@@ -121,12 +121,8 @@ class _Rounded(Function):
         if ctx.needs_input_grad[1]:
             # what autograd makes of the product and of the quotient, summed up separately
             product = (g * _levels(steps, grid)).sum_to_size(scale.shape)
-            quotients = (x.relu() if grid.rectified else x) / scale / scale
-            for_scale = product + (-passing * quotients).sum_to_size(scale.shape)
-        for_x = passing.div_(scale)
-        if grid.rectified:
-            for_x = torch.ops.aten.threshold_backward(for_x, x, 0)
-        return for_x, for_scale, None
+            for_scale = product + (-passing * (x / scale / scale)).sum_to_size(scale.shape)
+        return passing.div_(scale), for_scale, None
 
 
 def _levels(steps: Tensor, grid: Grid) -> Tensor:

@@ -147,12 +147,14 @@ class _ClampedSigns(_Signs):
 class _Integers(_Scaled):
     def __init__(self, quantizer: Any, *, rectified: bool) -> None:  # noqa: ANN401
         super().__init__(quantizer)
+        self._rectified = rectified
         integers, bits = quantizer.int_quant, quantizer.msb_clamp_bit_width_impl()
         low, high = float(integers.min_int(bits)), float(integers.max_int(bits))
         self._grid = Grid(
             low,
             high,
-            rectified=rectified,
+            # a scale may follow the values, those behind the ReLU
+            rectified=rectified and self.constant is not None,
             unstopped=type(integers.tensor_clamp_impl) is TensorClampSte,
             clipped_first=type(integers) is ClippedIntQuant,
         )
@@ -164,6 +166,8 @@ class _Integers(_Scaled):
         return scale, quantizer.zero_point_impl(x, scale, bits), bits
 
     def __call__(self, x: torch.Tensor) -> Quantized:
+        if self._rectified and not self._grid.rectified:
+            x = x.relu()
         scale, zero_point, bits = self.described(x)
         return rounded(x, scale, self._grid, constant=self.constant), scale, zero_point, bits
 

@@ -12,7 +12,14 @@ pytest.importorskip("brevitas", reason="needs brevitas")
 import torch
 from torch import nn
 
-from lutloom.qat.brevitas_parts import QuantConv2d
+from lutloom.qat.brevitas_parts import (
+    QuantConv2d,
+    QuantConvTranspose2d,
+    QuantIdentity,
+    QuantLinear,
+    QuantReLU,
+    QuantSigmoid,
+)
 from lutloom.qat.fused import Kept, fused, layers
 from lutloom.qat.models.registry import build_model
 from lutloom.qat.quantization import (
@@ -244,3 +251,30 @@ def test_layers_with_a_forward_pass_of_their_own_keep_it() -> None:
     assert [kept.reason for kept in faster.kept] == ["its forward pass is one of its own"] * 2
     assert torch.equal(faster(images), model(images))
     assert "forward" in layers_[1].__dict__
+
+
+def of_defaults() -> nn.Module:
+    """Return a model of Brevitas' own quantizers: 8 bits, with scales that follow the values."""
+    return nn.Sequential(
+        QuantIdentity(return_quant_tensor=True),
+        QuantConv2d(3, 6, 3, stride=2, padding="same"),
+        nn.BatchNorm2d(6),
+        QuantReLU(return_quant_tensor=True),
+        QuantConvTranspose2d(6, 4, 3, groups=2, stride=2),
+        QuantSigmoid(),
+        nn.Flatten(),
+        QuantLinear(4 * 9 * 9, 5, bias=True),
+    )
+
+
+def test_brevitas_default_quantizers_train_to_the_same_bits() -> None:
+    assert compare(of_defaults, torch.randn(4, 3, 8, 8)) == ()
+
+
+def test_a_quantizer_that_begins_later_is_kept_as_it_is() -> None:
+    quantizer = weight_quantizer(WeightSpec(WeightKind.CONSTANT, 1)).let(quant_delay_steps=2)
+
+    def make() -> nn.Module:
+        return nn.Sequential(QuantConv2d(3, 6, 3, bias=False, weight_quant=quantizer))
+
+    assert compare(make, torch.rand(2, 3, 8, 8)) == (Kept("0", "its quantizer is BinaryQuant"),)
