@@ -33,6 +33,7 @@ CHECKPOINTS = "checkpoints"
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
+RECALIBRATED = "recalibrated.ckpt"
 _STEPS_A_QUESTION = 16
 
 

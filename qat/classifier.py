@@ -31,9 +31,11 @@ from lutloom.qat.optimization import optimizer_of, rate
 from lutloom.qat.processes import world
 from lutloom.qat.quantizers import clipped_weights
 from lutloom.qat.recipe_file import print_recipe
+from lutloom.qat.run import values_of
 from lutloom.qat.settings import EpochReport, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from fractions import Fraction
 
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -106,6 +108,23 @@ class Classifier(pl.LightningModule):
             device=self.device,
             prepare=prepare,
         )
+
+    def calibration_batches(self, images: int) -> Iterator[torch.Tensor]:
+        """Yield pixels of so many images to train with, or of all, as they are."""
+        stored, labels = self.training_images
+        order = shuffled_order(len(labels), self.run.seed, 0)[:images]
+        size = min(self.run.batch_size, len(order))
+        for start in range(0, len(order) - size + 1, size):
+            chosen = order[start : start + size]
+            yield float_pixels(stored[chosen], self._input_scale)
+
+    def validation_accuracy(self) -> float:
+        """Return the share of the validation images that are classified right."""
+        right = 0
+        with torch.inference_mode():
+            for pixels, labels in self.val_dataloader():
+                right += int((values_of(self.model(pixels)).argmax(1) == labels).sum())
+        return right / len(self.validation_images[1])
 
     def val_dataloader(self) -> Batches:
         """Return the validation images."""

@@ -47,7 +47,7 @@ def fit(
         callbacks = [*callbacks, Patience()]
     with (
         _quiet(),
-        _threads_and_generator_kept(module.run.threads),
+        threads_and_generator_kept(module.run.threads),
         _sigint_kept(),
         freed_memory_kept(),
         other_processes(orders),
@@ -111,7 +111,8 @@ def _group_ended() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _threads_and_generator_kept(threads: int) -> Iterator[None]:
+def threads_and_generator_kept(threads: int) -> Iterator[None]:
+    """Compute with so many threads, and leave torch's own number and generator as they are."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

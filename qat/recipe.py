@@ -63,7 +63,9 @@ class TrainingSection(Section):
 
     ``lr`` is the highest learning rate, ``warm_up`` the share of all steps over which it rises;
     ``gradient_clip`` the largest norm of a gradient, 0 for any; ``patience`` the epochs without a
-    better one after which training ends, 0 for never; ``threads`` those of torch, since sums are
+    better one after which training ends, 0 for never; ``recalibrate`` the images whose statistics
+    the batch norms have at the end, 0 for those of training, if they are at least as good for
+    validation; ``threads`` those of torch, since sums are
     split between them. A checkpoint is written at the end of each epoch, and within one after so
     many steps or minutes, 0 for never.
     """
@@ -87,6 +89,7 @@ class TrainingSection(Section):
     precision: Precision = field(default="32", metadata=choice(*get_args(Precision)))
     patience: int = field(default=0, metadata=whole(0, _MANY))
     seed: int = field(default=0, metadata=whole(0, 2**32 - 1))
+    recalibrate: int = field(default=0, metadata=whole(0, 10**9))
     threads: int | None = field(default=None, metadata=whole(1, 1024))
     accelerator: str = field(default="auto", metadata=choice("auto", "cpu", "gpu"))
     devices: int = field(default=1, metadata=whole(1, 64))

@@ -6,10 +6,11 @@ once, after that choice.
 
 from __future__ import annotations
 
+import io
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,6 +20,7 @@ from lutloom.qat.checkpoint import (
     BEST,
     CHECKPOINTS,
     LAST,
+    RECALIBRATED,
     RunCheckpoint,
     check_same,
     read_checkpoint,
@@ -29,10 +31,11 @@ from lutloom.qat.data import Dataset, load_dataset
 from lutloom.qat.distillation import Teacher, load_teacher
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.export import export_qonnx
-from lutloom.qat.fitting import fit
+from lutloom.qat.fitting import fit, threads_and_generator_kept
 from lutloom.qat.logs import check_tensorboard, curves, write_csv
 from lutloom.qat.processes import Orders, rank, say_ready, world
 from lutloom.qat.progress import TrainingProgress, downloading
+from lutloom.qat.recalibration import recalibrate
 from lutloom.qat.recipe import Recipe
 from lutloom.qat.recipe_file import print_recipe
 from lutloom.qat.recipe_model import build_recipe_model, model_name
@@ -227,6 +230,8 @@ def _exported(module: Classifier, dataset: Dataset, folder: Path, started: float
     best = folder / CHECKPOINTS / BEST
     chosen = read_checkpoint(best)
     module.load_state_dict(chosen["state_dict"])
+    if module.run.recipe.training.recalibrate:
+        best = _recalibrated(module, chosen, best)
     logits = run_model(module.model, dataset.pixels(dataset.test_x))
     correct = int((classify(logits) == dataset.test_y).sum())
     onnx = export_qonnx(module.model, folder / f"{name}.onnx", dataset.input_shape)
@@ -243,6 +248,23 @@ def _exported(module: Classifier, dataset: Dataset, folder: Path, started: float
         onnx=onnx,
         seconds=time.perf_counter() - started,
     )
+
+
+def _recalibrated(module: Classifier, chosen: dict[str, Any], best: Path) -> Path:
+    """Re-calibrate the batch norms of the best epoch; return the checkpoint that is the better."""
+    with threads_and_generator_kept(module.run.threads):
+        module.eval()
+        before = module.validation_accuracy()
+        batches = module.calibration_batches(module.run.recipe.training.recalibrate)
+        recalibrate(module.model, batches)
+        if module.validation_accuracy() < before:
+            module.load_state_dict(chosen["state_dict"])
+            return best
+    content = io.BytesIO()
+    torch.save(chosen | {"state_dict": module.state_dict()}, content)
+    path = best.with_name(RECALIBRATED)
+    write_file(path, content.getvalue(), sync=True)
+    return path
 
 
 def _checkpoint_of(output: Path, resume: bool | str | Path) -> Path | None:  # noqa: FBT001
