@@ -31,6 +31,7 @@ from lutloom.qat.quantization import (
 from lutloom.qat.quantizers import activation, weight_quantizer
 from tests.qat.courses import assert_same, course
 from tests.qat.networks import SMALL, SMALL_BRANCHED
+from tests.qat.test_zoo import TINY, tiny
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,11 @@ def test_networks_train_to_the_same_bits(name: str) -> None:
 def test_fully_connected_nets_with_dropout_train_to_the_same_bits(name: str) -> None:
     images = torch.rand(10, 1, 28, 28)
     assert compare(lambda: build_model(name, (1, 28, 28), 10), images) == ()
+
+
+@pytest.mark.parametrize("name", ["BIREAL18", "LBCNN"])
+def test_families_of_the_zoo_train_to_the_same_bits(name: str) -> None:
+    assert compare(lambda: tiny(name), torch.rand(4, *TINY[name].shape)) == ()
 
 
 def test_a_layer_with_a_quantized_bias_is_kept_and_the_rest_is_fused() -> None:
