@@ -24,7 +24,7 @@ from lutloom.codegen.units import cut
 from lutloom.core.plan import Folding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -117,6 +117,7 @@ class Formulation:
     word_bits: tuple[int, ...]
     _pools: dict[str, tuple[int, Pool]] = field(default_factory=dict)
     _crossings: dict[tuple[Place, int, int, int], Crossing | None] = field(default_factory=dict)
+    _pairs: dict[Hashable, tuple[IntArray, IntArray]] = field(default_factory=dict)
 
     @cached_property
     def variants(self) -> Variants:
@@ -176,6 +177,29 @@ class Formulation:
         if key not in self._crossings:
             self._crossings[key] = crossing(*key, self.device)
         return self._crossings[key]
+
+    def crossings(
+        self, stream: Stream, written: tuple[Word, ...], read: tuple[Word, ...]
+    ) -> tuple[IntArray, IntArray]:
+        """Return what ``stream`` takes with each of these words, and how many cycles, or -1.
+
+        ``[written, read, resources]`` and ``[written, read]``; equal streams share both.
+        """
+        import numpy as np
+
+        counts = sorted({word.channels for word in (*written, *read) if word.channels is not None})
+        sizes = stream.tensor.size, *(self._size(stream, count) for count in counts)
+        key = self.place(stream), stream.tensor.element.bits, sizes, written, read
+        if key not in self._pairs:
+            costs = np.zeros((len(written), len(read), len(fields(Resources))), np.int64)
+            cycles = np.full((len(written), len(read)), -1, np.int64)
+            for i, word in enumerate(written):
+                for j, wanted in enumerate(read):
+                    crossed = self.crossing(stream, word, wanted)
+                    if crossed is not None:
+                        costs[i, j], cycles[i, j] = crossed.costs, crossed.cycles
+            self._pairs[key] = costs, cycles
+        return self._pairs[key]
 
     def _size(self, stream: Stream, channels: int) -> int:
         """Return how many elements an image on ``stream`` has with so many channels."""
@@ -347,14 +371,10 @@ class _Making:
         if writer == reader:
             return
         written, read = self.words[writer], self.words[reader]
-        costs = np.zeros((len(written), len(read), len(self.absent)), np.int64)
-        legal = np.zeros((len(written), len(read)), np.bool_)
-        for i, word in enumerate(written):
-            for j, wanted in enumerate(read):
-                crossed = self.formulation.crossing(stream, word, wanted)
-                if crossed is not None and crossed.cycles <= self.cycles:
-                    costs[i, j] = crossed.costs
-                    legal[i, j] = not costs[i, j, self.absent].any()
+        costs, cycles = self.formulation.crossings(stream, written, read)
+        is_possible = (cycles >= 0) & (cycles <= self.cycles)
+        costs = costs * is_possible[:, :, np.newaxis]
+        legal = is_possible & ~costs[:, :, self.absent].any(axis=2)
         self.links.append(Link(self.handles[writer], self.handles[reader], costs, legal))
 
     def model(self) -> Model:
