@@ -38,7 +38,7 @@ _STAGES, _BLOCKS = (1, 2, 4, 8), 2
 _MEAN_BITS = 8
 # Largest values of branches that don't share a quantizer: no multiples of one another, and no ties
 # all the time, as round ones would make.
-_BRANCH, _SHORTCUT = 0.73, 1.37
+BRANCH, _SHORTCUT = 0.73, 1.37
 
 
 class BasicBlock(nn.Module):
@@ -61,7 +61,7 @@ class BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.shortcut: nn.Module = nn.Identity()
-        branch: Quantizer | nn.Module = signed_up_to(_BRANCH) if shared is None else shared
+        branch: Quantizer | nn.Module = signed_up_to(BRANCH) if shared is None else shared
         if stride > 1 or channels != outputs:
             shortcut = conv2d_block(
                 quantization.at("shortcut"),

@@ -17,7 +17,7 @@ from torch import nn
 
 from lutloom.qat.models.blocks import centred, conv2d_block, input_quantizer, linear
 from lutloom.qat.models.norm import TensorNorm
-from lutloom.qat.models.resnet18 import BasicBlock
+from lutloom.qat.models.resnet18 import BRANCH, BasicBlock
 from lutloom.qat.quantization import Quantization
 
 IMAGE = (3, 32, 32)
@@ -51,7 +51,14 @@ class ResNet8(nn.Module):
                 # a stage of one block is called by its number alone
                 name = f"block{stage}{number}" if blocks > 1 else f"block{stage}"
                 stride = 2 if stage > 0 and number == 0 else 1
-                module = BasicBlock(within.at(name), channels, times * width, stride=stride)
+                module = BasicBlock(
+                    within.at(name),
+                    channels,
+                    times * width,
+                    stride=stride,
+                    # each block adds a branch to what the one before it let through
+                    limit=1.0 + BRANCH * number,
+                )
                 self.features.add_module(name, module)
                 channels = times * width
         self.mean = nn.AvgPool2d((ceil(input_shape[1] / 4), ceil(input_shape[2] / 4)))

@@ -178,3 +178,14 @@ def test_filters_of_a_separable_convolution_are_of_the_rank_that_is_asked_for() 
         layer = model.get_submodule("features.conv1")
         sums = layer.get_submodule("row")(layer.get_submodule("column")(x))
         assert torch.equal(sums, torch.nn.functional.conv2d(x, filters))
+
+
+def test_sums_of_a_stage_have_room_for_the_branch_that_each_adds() -> None:
+    model: Any = build_model("RESNET20", _SMALL, CLASSES, width=1)
+    sums = [
+        15 * model.get_submodule(f"features.block0{number}.quantize").act_quant.scale().item()
+        for number in range(3)
+    ]
+    branch = 7 * model.get_submodule("features.block00.conv1.quantize").act_quant.scale().item()
+    wanted = [1, 1 + branch, 1 + 2 * branch]
+    assert np.array_equal(np.float32(sums).round(5), np.float32(wanted).round(5))
