@@ -85,7 +85,7 @@ def measure(case: Case, networks: Path) -> Row:
     planned = planned_for(processes, target, wish)
     lut, _, *others = planned.cost.total.resources.figures
     takes = f"{lut:,} / {others[0]} / {others[1]} / {others[2]}"
-    proved = "yes" if planned.is_least else f"to {float(planned.share / planned.bound - 1):.1%}"
+    proved = "yes" if planned.is_least else f"to {float(planned.share / planned.bound - 1):.2%}"
     return Row(seconds, (f"{planned.cycles:,}", f"{float(planned.share):.4f}", proved, takes))
 
 
