@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.groups import MOST_STREAMS, in_groups
+from lutloom.codegen.lookup_rows import with_rows
 from lutloom.codegen.splits import with_slices, with_splits
 from lutloom.codegen.transpositions import steps_of
 from lutloom.core.errors import LutloomError
@@ -79,7 +80,7 @@ def lower(graph: Graph) -> Graph:
         for node in with_splits(nodes)
         for process in _processes(node, graph.types[node.inputs[0]], names)
     ]
-    return _with_duplicates(graph, nodes, names)
+    return _with_duplicates(graph, with_rows(graph, nodes), names)
 
 
 def is_lowered(graph: Graph) -> bool:

@@ -54,7 +54,7 @@ class Graph:
             for name in node.inputs:
                 if name not in types:
                     raise GraphError(f"{node}: no earlier node defines {name}")
-            for name, type_ in zip(node.results, _result_types(node, types), strict=True):
+            for name, type_ in zip(node.results, result_types(node, types), strict=True):
                 if name in types:
                     raise GraphError(f"{node}: {name} is defined twice")
                 types[name] = type_
@@ -102,7 +102,11 @@ def fresh_name(wanted: str, names: set[str]) -> str:
     return name
 
 
-def _result_types(node: Node, types: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+def result_types(node: Node, types: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+    """Return the types of what ``node`` computes of values of ``types``.
+
+    Raises ``GraphError`` for types that its operator refuses.
+    """
     try:
         results = node.op.infer(*(types[name] for name in node.inputs))
     except (TypeError, ValueError) as error:

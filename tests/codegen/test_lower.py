@@ -17,6 +17,7 @@ from lutloom.core.ops import (
     Depthwise,
     Duplicate,
     Linear,
+    Lookup,
     MatVec,
     MaxPool,
     Permute,
@@ -156,6 +157,27 @@ def test_a_convolution_of_any_shape_is_its_processes(seed: int, element: IntType
             assert shown.lo in element
             assert shown.hi in element
             assert shown.count == 1 or shown.step == element.step
+
+
+@pytest.mark.parametrize("weight", [-3, 1])
+def test_a_table_has_a_row_for_all_that_types_behind_a_product_allow(weight: int) -> None:
+    """Masked taps are free in the type of a product: it reaches beyond that of its convolution."""
+    weights = Const([[[[weight, weight]]], [[[weight, weight]]]])
+    conv = Conv(weights, (1, 1), (2, 1), (1, 0, 1, 0), (1, 1), 1, 0)
+    x = TensorType(IntType(0, 1), (2, 1, 1))
+    y = conv.infer(x)[0].element
+    table = Const([[value, 7 * value] for value in range(y.lo, y.hi + 1)])
+    nodes = (
+        Node(("y",), conv, ("x",)),
+        Node(("flat",), Reshape((4,)), ("y",)),
+        Node(("rows",), Lookup(table, y.lo), ("flat",)),
+    )
+    graph = Graph({"x": x}, nodes, ("rows",))
+    lowered = lower(graph)
+    assert (y.count, lowered.types["flat"].element.count) == (2, 3)
+    assert lowered.types["rows"] == graph.types["rows"]
+    inputs = {"x": np.array([[[[a]], [[b]]] for a in (0, 1) for b in (0, 1)])}
+    assert np.array_equal(run(lowered, inputs)["rows"], run(graph, inputs)["rows"])
 
 
 ONES = np.ones((3, 3, 2, 4), int)
