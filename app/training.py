@@ -48,7 +48,8 @@ def train(  # noqa: PLR0913 - each is an option of the command
 
     Before a run begins, its untrained model is planned for ``board`` at ``target_fps`` images a
     second (or the recipe's, or as fast as it can be), and ``on_check`` is told what it takes:
-    :func:`check_recipe` says more. ``check=False`` leaves that out.
+    :func:`check_recipe` says more. ``check=False`` leaves that out, and so does a model in floats,
+    ``TFC_FLOAT``: it is to teach another, or to begin one with.
 
     With ``resume``, an interrupted run goes on, in ``output`` or
     from a ``last.ckpt`` elsewhere. See ``lutloom.qat.recipe`` and ``lutloom.qat.trainer``.
@@ -57,6 +58,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
     for data, settings and checkpoints that don't fit.
     """
     require("qat", "torch", "brevitas", "lightning", "sklearn")
+    from lutloom.qat.models import is_float
     from lutloom.qat.trainer import train as run
 
     changes = {
@@ -72,6 +74,8 @@ def train(  # noqa: PLR0913 - each is an option of the command
     }
 
     def before(prepared: Prepared) -> None:
+        if is_float(prepared.run.recipe.model.name):
+            return
         found = readiness_of(prepared)
         if on_check is not None:
             on_check(found)

@@ -19,6 +19,7 @@ from lutloom.qat.models.registry import (
     canonical_name,
     default_quantization,
     families,
+    is_float,
     model_names,
     parse_name,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "canonical_name",
     "default_quantization",
     "families",
+    "is_float",
     "model_names",
     "parse_name",
 ]

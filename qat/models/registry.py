@@ -1,4 +1,7 @@
-"""Models by name: a family and the bits of weights and activations, as in ``CNV_1W1A``."""
+"""Models by name: a family and the bits of weights and activations, as in ``CNV_1W1A``.
+
+``CNV_FLOAT`` is the family without quantizers: no hardware, but a teacher, or a start.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.models.families import FAMILIES
-from lutloom.qat.quantization import Quantization
+from lutloom.qat.models.unquantized import unquantized
+from lutloom.qat.quantization import Quantization, of_bits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +23,10 @@ if TYPE_CHECKING:
 
     from lutloom.qat.models.family import Family, Given
 
-_NAME = re.compile(r"(.+?)([1-8])W([1-8])A")
+_NAME = re.compile(r"(.+?)(?:([1-8])W([1-8])A|FLOAT)")
+
+FLOAT = (32, 32)
+"""The bits of weights and activations of a model without quantizers."""
 
 
 def families() -> Mapping[str, Family]:
@@ -36,7 +43,8 @@ def parse_name(name: str) -> tuple[Family, tuple[int, int]]:
     """Return the family of ``name`` and the bits of weights and activations that it says.
 
     Capitals and separators are free: ``ResNet-18 4w4a`` is ``RESNET18_4W4A``. Bits are 1 to 8, or
-    left out for the family's usual ones. Raises :class:`TrainingError` if there is no such model.
+    left out for the family's usual ones; ``FLOAT`` in their place are 32. Raises
+    :class:`TrainingError` if there is no such model.
     """
     key = _key(name)
     known = {_key(family): family for family in FAMILIES}
@@ -45,13 +53,14 @@ def parse_name(name: str) -> tuple[Family, tuple[int, int]]:
         return family, family.bits[0]
     match = _NAME.fullmatch(key)
     if match and match[1] in known:
-        return FAMILIES[known[match[1]]], (int(match[2]), int(match[3]))
+        bits = (int(match[2]), int(match[3])) if match[2] else FLOAT
+        return FAMILIES[known[match[1]]], bits
     names = {_key(other): other for other in (*model_names(), *FAMILIES)}
     close = get_close_matches(key, names, n=1)
     nearest = f" (did you mean {names[close[0]]}?)" if close else ""
     raise TrainingError(
         f"there is no model {name!r}{nearest}: use one of {', '.join(FAMILIES)}, with 1 to 8 bits "
-        "for weights and for activations if you like, as in TFC_1W2A"
+        "for weights and for activations if you like, as in TFC_1W2A, or without any, TFC_FLOAT"
     )
 
 
@@ -63,13 +72,22 @@ def canonical_name(name: str) -> str:
     return _spelled(*parse_name(name))
 
 
+def is_float(name: str) -> bool:
+    """Return whether the model ``name`` has no quantizers.
+
+    Raises :class:`TrainingError` if there is no such model.
+    """
+    return parse_name(name)[1] == FLOAT
+
+
 def default_quantization(name: str) -> Quantization:
-    """Return what the bits of ``name`` mean in its family.
+    """Return what the bits of ``name`` mean in its family; of floats what they are built from.
 
     Raises :class:`TrainingError` if there is no such model.
     """
     family, bits = parse_name(name)
-    return family.quantization(*bits)
+    # activations of these are ReLUs, and weights are drawn as those of floats
+    return of_bits(8, 8) if bits == FLOAT else family.quantization(*bits)
 
 
 def build_model(
@@ -96,10 +114,15 @@ def build_model(
             f"{' x '.join(map(str, input_shape))}: use {', '.join(others)}, or other data"
         )
     values = {option: family.value(option, given) for option, given in options.items()}
-    asked = _recorded(quantization if quantization is not None else family.quantization(*bits))
+    if bits == FLOAT and quantization is not None:
+        raise TrainingError(
+            f"{_spelled(family, bits)} has no quantizers: leave the quantization out, or say"
+            f" {family.name} to quantize it"
+        )
+    asked = _recorded(quantization if quantization is not None else default_quantization(name))
     model = family.build(asked, input_shape, classes, **values)
     _check_overrides(family, asked)
-    return model
+    return unquantized(model) if bits == FLOAT else model
 
 
 @dataclass(frozen=True)
@@ -137,6 +160,8 @@ def _check_overrides(family: Family, asked: _Recorded) -> None:
 
 
 def _spelled(family: Family, bits: tuple[int, int]) -> str:
+    if bits == FLOAT:
+        return f"{family.name}_FLOAT"
     return f"{family.name}_{bits[0]}W{bits[1]}A"
 
 
