@@ -166,12 +166,15 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Pair, _number: int) -> torch.Tensor:
         """Return the loss of a batch."""
         pixels, labels = batch
-        smoothing = self.run.recipe.training.label_smoothing
-        logits = self._fused(pixels)
-        loss = cross_entropy(logits, labels, label_smoothing=smoothing)
-        if self._teacher is not None:
-            weight = self._teacher.weight
-            loss = (1 - weight) * loss + weight * self._teacher.loss(pixels, logits)
+        smoothing, teacher = self.run.recipe.training.label_smoothing, self._teacher
+        if teacher is None:
+            logits = self._fused(pixels)
+            loss = cross_entropy(logits, labels, label_smoothing=smoothing)
+        else:
+            with teacher.watching(self.model) as seen:
+                logits = self._fused(pixels)
+            loss = cross_entropy(logits, labels, label_smoothing=smoothing)
+            loss = teacher.loss(loss, pixels, logits, seen)
         self._loss.update(loss.detach())
         return loss
 

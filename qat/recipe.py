@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias, get_args
 
-from lutloom.qat.recipe_rules import Section, choice, number, options, text, whole
+from lutloom.qat.recipe_rules import Section, choice, number, options, text, texts, whole
 
 VERSION = 1
 """The version of the format; a file of another one is refused."""
@@ -103,7 +103,9 @@ class DistillationSection(Section):
     """What a trained model, the teacher, adds to the loss (:mod:`lutloom.qat.distillation`).
 
     ``teacher`` is the folder of its run, or one of its checkpoints; ``weight`` the share of the
-    loss that its logits have at ``temperature``.
+    loss that its logits have at ``temperature``. ``features`` are layers whose outputs are to tell
+    images apart as the teacher's do, by their names in the model, with the teacher's behind a colon
+    where that is another; ``feature_weight`` is what that adds.
     """
 
     section: ClassVar[str] = "distillation"
@@ -111,6 +113,10 @@ class DistillationSection(Section):
     teacher: str = field(metadata=text("the folder of a run, or a checkpoint"))
     weight: float = field(default=0.5, metadata=number(0, 1))
     temperature: float = field(default=4.0, metadata=number(0, 1000, is_low_in=False))
+    features: tuple[str, ...] = field(
+        default=(), metadata=texts('a list of names of layers, as ["conv3", "conv5:linear1"]')
+    )
+    feature_weight: float = field(default=3000.0, metadata=number(0, 10**9))
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,18 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """A list of texts, of which ``legal`` says what they should be."""
+
+    legal: str
+
+    def allows(self, value: object) -> bool:
+        """Return whether a value may be given."""
+        text = Text(self.legal, may_be_empty=False)
+        return isinstance(value, list | tuple) and all(map(text.allows, value))
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Numbers, lists of them, words and flags by name, of which somebody else knows more."""
 
@@ -122,7 +134,7 @@ class Options:
         )
 
 
-Rule = Whole | Number | Choice | Text | Options
+Rule = Whole | Number | Choice | Text | Texts | Options
 
 
 def whole(low: int, high: int) -> Mapping[str, Rule]:
@@ -147,6 +159,11 @@ def text(legal: str, *, may_be_empty: bool = False) -> Mapping[str, Rule]:
     return {_RULE: Text(legal, may_be_empty)}
 
 
+def texts(legal: str) -> Mapping[str, Rule]:
+    """Return the metadata of a field that is a list of texts."""
+    return {_RULE: Texts(legal)}
+
+
 def options() -> Mapping[str, Rule]:
     """Return the metadata of a field that holds further settings by name."""
     return {_RULE: Options()}
@@ -168,6 +185,8 @@ class Section:
                 raise RecipeError(f"{key} is {value!r}: give {rule.legal}", key)
             if isinstance(rule, Number):
                 object.__setattr__(self, field.name, float(value))
+            if isinstance(rule, Texts):
+                object.__setattr__(self, field.name, tuple(value))
 
 
 def check_keys(

@@ -112,7 +112,7 @@ def prepare(
     weights = sum(parameter.numel() for parameter in model.parameters())
     whole = complete(recipe, name, images, weights, stored)
     section = recipe.distillation
-    teacher = None if section is None else load_teacher(section, dataset)
+    teacher = None if section is None else load_teacher(section, dataset, model)
     run = Run(whole, dataset.name, images, "" if teacher is None else teacher.digest)
     return Prepared(run, dataset, model, teacher)
 

@@ -33,7 +33,7 @@ from lutloom.qat.recipe_file import (
     recipe_names,
     recipe_table,
 )
-from lutloom.qat.recipe_rules import Choice, Number, RecipeError, Section, Whole
+from lutloom.qat.recipe_rules import Choice, Number, RecipeError, Section, Texts, Whole
 
 MINIMAL = '[model]\nname = "TFC_1W1A"\n[data]\nname = "digits"\n'
 
@@ -54,6 +54,8 @@ def values(rule: object) -> st.SearchStrategy[Any]:
             return st.floats(low, high, exclude_min=not is_low_in, exclude_max=not is_high_in)
         case Choice(words):
             return st.sampled_from(words)
+        case Texts():
+            return st.lists(TEXTS.filter(bool), max_size=2)
         case _:
             return TEXTS.filter(bool)
 
