@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.planning.problem import Problem, Step, Variable
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lutloom.codegen.planning.layout import Layout, Met
+    from lutloom.codegen.planning.problem import Problem
     from lutloom.core.types import IntArray
 
 NEVER = 1 << 52
@@ -34,15 +34,24 @@ class Bounds:
     problem: Problem
     prices: IntArray
 
+    @property
+    def _layout(self) -> Layout:
+        return self.problem.layout
+
     @cached_property
     def tables(self) -> tuple[IntArray, ...]:
         """Of each step, what it and those before it cost at least: ``[rows, *scope]``."""
         import numpy as np
 
         tables: list[IntArray] = []
-        for place in range(len(self.problem.steps)):
-            table = self._sums(place, tables).min(axis=1)
-            tables.append(np.minimum(table, NEVER))
+        for place in self._layout.places:
+            if place.step.variable is None:
+                tables.append(_sum([tables[child] for child in place.step.children]))
+                continue
+            sums = self._own[len(tables)]
+            for met in place.children:
+                sums = sums + _seen(tables[met.place], met)
+            tables.append(np.minimum(sums.min(axis=1), NEVER))
         return tuple(tables)
 
     @property
@@ -52,22 +61,26 @@ class Bounds:
 
     def cheapest(self, row: int) -> tuple[int, ...]:
         """Return the options of a plan of the least sum at the prices of ``row``."""
+        local, _ = self._local
         chosen: dict[int, int] = {}
         values: dict[int, int] = {}
-        for step in reversed(self.problem.steps):
-            if step.variable is None:
-                continue
-            variable = self.problem.variables[step.variable]
-            sums = self.prices[row] @ variable.costs.T
-            for child in step.children:
-                table = self.tables[child][row]
-                scope = self.problem.steps[child].scope
-                sums = sums + table[tuple(variable.handles.get(h, values.get(h)) for h in scope)]
-            for handle, other, link in self._links(step):
-                sums = sums + link[row][variable.handles[handle], values[other]]
-            option = int(sums.argmin())
-            chosen[step.variable] = option
-            values.update({h: int(v[option]) for h, v in variable.handles.items()})
+        for number in reversed(range(len(self._layout.places) - 1)):
+            place, own = self._layout.places[number], self._own[number]
+            assert place.step.variable is not None
+            variable = self.problem.variables[place.step.variable]
+            behind = [values[h] for h in place.step.scope]
+            there = zip(behind, own.shape[2:], strict=True)
+            sums = own[row][:, *(v if size > 1 else 0 for v, size in there)]
+            for met in place.children:
+                shape = zip(behind, met.index.shape[1:], strict=True)
+                index = met.index.T[tuple(v if size > 1 else 0 for v, size in shape)[::-1]]
+                sums = sums + self.tables[met.place][row].reshape(-1)[index]
+            best = int(sums.argmin())
+            first = int(variable.starts[best])
+            count = int(self._layout.counts[place.sets][best])
+            prices = local[row, place.options][first : first + count]
+            chosen[place.step.variable] = first + int(prices.argmin())
+            values.update({h: int(v[best]) for h, v in variable.distinct.items()})
         return tuple(chosen[v] for v in range(len(self.problem.variables)))
 
     @cached_property
@@ -75,29 +88,42 @@ class Bounds:
         """Of each step, what all that is not in its table costs at least: ``[rows, *scope]``."""
         import numpy as np
 
-        steps = self.problem.steps
-        rest: list[IntArray] = [np.zeros(0, np.int64)] * len(steps)
+        places = self._layout.places
+        rest: list[IntArray] = [np.zeros(0, np.int64)] * len(places)
         rest[-1] = np.zeros(len(self.prices), np.int64)
-        for place in reversed(range(len(steps))):
-            step = steps[place]
-            for child in step.children:
-                sums = self._sums(place, self.tables, without=child)
-                sums = sums + rest[place][:, np.newaxis]
-                rest[child] = self._over(sums, step, steps[child].scope)
+        last = places[-1].step.children
+        for child in last:
+            others = [self.tables[other] for other in last if other != child]
+            rest[child] = _sum([rest[-1], *others])
+        for number in reversed(range(len(places) - 1)):
+            behind = self._own[number] + rest[number][:, np.newaxis]
+            for met in places[number].children:
+                sums = behind
+                for other in places[number].children:
+                    if other is not met:
+                        sums = sums + _seen(self.tables[other.place], other)
+                rest[met.place] = _over(sums, met)
         return tuple(rest)
 
     @cached_property
     def options(self) -> tuple[IntArray, ...]:
         """Of each step, what a plan with each option of its variable costs, ``[rows, options]``."""
-        return tuple(self._options(place) for place in range(len(self.problem.steps) - 1))
+        return tuple(self._options[:, place.options] for place in self._layout.places[:-1])
 
-    def _options(self, place: int) -> IntArray:
+    @cached_property
+    def _options(self) -> IntArray:
+        """What a plan with each option of all steps costs, ``[rows, options]``."""
         import numpy as np
 
-        local, least = self._local[place]
-        sums = self._sums(place, self.tables) + self.rest[place][:, np.newaxis]
-        sums = sums.reshape(*sums.shape[:2], -1).min(axis=2)
-        found: IntArray = local + np.repeat(sums - least, self._counts(place), axis=1)
+        local, least = self._local
+        more = np.zeros_like(least)
+        for number, place in enumerate(self._layout.places[:-1]):
+            sums = self._own[number] + self.rest[number][:, np.newaxis]
+            for met in place.children:
+                sums = sums + _seen(self.tables[met.place], met)
+            more[:, place.sets] = sums.reshape(*sums.shape[:2], -1).min(axis=2)
+        more -= least
+        found: IntArray = local + np.repeat(more, self._layout.counts, axis=1)
         return found
 
     def ahead(self, place: int) -> IntArray:
@@ -107,136 +133,70 @@ class Bounds:
         """
         import numpy as np
 
-        _, least = self._local[place]
+        least = self._local[1][:, self._layout.places[place].sets]
+        if place == len(self._layout.places) - 1:
+            return np.zeros_like(least)
         sums = self._own[place] + self.rest[place][:, np.newaxis]
         found: IntArray = sums.reshape(*sums.shape[:2], -1).min(axis=2) - least
         return found
 
     @cached_property
-    def _local(self) -> tuple[tuple[IntArray, IntArray], ...]:
-        """Of each step, the prices of its options, and the least of those of the same values.
+    def _local(self) -> tuple[IntArray, IntArray]:
+        """The prices of all options, and the least of those of the same values.
 
-        ``[rows, options]`` and ``[rows, values of its handles]``.
+        ``[rows, options]`` and ``[rows, sets of values]``, as in the layout.
         """
         import numpy as np
 
-        found = []
-        for step in self.problem.steps:
-            if step.variable is None:
-                nothing = np.zeros((len(self.prices), 1), np.int64)
-                found.append((nothing, nothing))
-                continue
-            variable = self.problem.variables[step.variable]
-            local = self.prices @ variable.costs.T
-            found.append((local, np.minimum.reduceat(local, variable.starts, axis=1)))
-        return tuple(found)
+        local = self.prices @ self._layout.costs.T
+        return local, np.minimum.reduceat(local, self._layout.starts, axis=1)
 
     @cached_property
     def _own(self) -> tuple[IntArray, ...]:
         """Of each step, sums without its children: ``[rows, values of its handles, *scope]``."""
+        rows, (_, least) = len(self.prices), self._local
+        linked = self.prices @ self._layout.linked.T
+        linked[:, self._layout.illegal] = NEVER
         found = []
-        for step, (_, least) in zip(self.problem.steps, self._local, strict=True):
-            sums = least.reshape(*least.shape, *[1] * len(step.scope))
-            if step.variable is not None:
-                variable = self.problem.variables[step.variable]
-                for handle, other, link in self._links(step):
-                    sums = sums + _met(variable, link, (handle, other), step.scope)
+        for place in self._layout.places:
+            sums = least[:, place.sets]
+            sums = sums.reshape(*sums.shape, *[1] * len(place.step.scope))
+            for entries, shape in place.links:
+                sums = sums + linked[:, entries].reshape(rows, *shape)
             found.append(sums)
         return tuple(found)
-
-    def _counts(self, place: int) -> IntArray:
-        """Return how many options of a step's variable have each set of values."""
-        import numpy as np
-
-        number = self.problem.steps[place].variable
-        assert number is not None
-        variable = self.problem.variables[number]
-        return np.diff(np.append(variable.starts, len(variable.costs)))
 
     def kept(self, limits: IntArray) -> tuple[NDArray[np.bool_], ...]:
         """Return which options are in a plan whose sums may be within ``limits [rows]``."""
         import numpy as np
 
-        found: dict[int, NDArray[np.bool_]] = {}
-        for place, step in enumerate(self.problem.steps):
-            if step.variable is not None:
-                within: NDArray[np.bool_] = self.options[place] <= limits[:, None]
-                found[step.variable] = np.logical_and.reduce(within, axis=0)
+        within = np.logical_and.reduce(self._options <= limits[:, np.newaxis], axis=0)
+        found = {place.step.variable: within[place.options] for place in self._layout.places}
         return tuple(found[v] for v in range(len(self.problem.variables)))
 
-    def _links(self, step: Step) -> list[tuple[int, int, IntArray]]:
-        """Return the links of ``step``: its handle, the other one, and ``[rows, mine, other]``."""
-        import numpy as np
 
-        assert step.variable is not None
-        mine = self.problem.variables[step.variable].handles
-        found = []
-        for link in step.links:
-            handle = link.first if link.first in mine else link.second
-            other, costs, legal = link.seen_from(handle)
-            known = self._priced.get(id(link))
-            if known is None:
-                sums = np.einsum("lr,abr->lab", self.prices, costs)
-                known = self._priced[id(link)] = np.where(legal, sums, NEVER)
-            found.append((handle, other, known))
-        return found
+def _sum(tables: list[IntArray]) -> IntArray:
+    """Return the sum of tables of parts that nothing joins, ``[rows]``."""
+    import numpy as np
 
-    @cached_property
-    def _priced(self) -> dict[int, IntArray]:
-        return {}
-
-    def _sums(
-        self, place: int, tables: list[IntArray] | tuple[IntArray, ...], without: int = -1
-    ) -> IntArray:
-        """Return the sums of a step, ``[rows, values of its handles, *scope]``.
-
-        ``without``: a child whose table is left out.
-        """
-        import numpy as np
-
-        step, sums = self.problem.steps[place], self._own[place]
-        for child in step.children:
-            if child == without:
-                continue
-            if step.variable is None:
-                sums = sums + tables[child][:, np.newaxis]
-                continue
-            variable = self.problem.variables[step.variable]
-            scope = self.problem.steps[child].scope
-            sums = sums + _met(variable, tables[child], scope, step.scope)
-        return sums
-
-    def _over(self, sums: IntArray, step: Step, scope: tuple[int, ...]) -> IntArray:
-        """Return the least of ``sums`` of ``step`` over all but ``scope``."""
-        import numpy as np
-
-        if step.variable is None:
-            return np.minimum(sums[:, 0], NEVER)
-        variable, sizes = self.problem.variables[step.variable], self.problem.sizes
-        others = [h for h in step.scope if h in scope]
-        gone = tuple(2 + i for i, h in enumerate(step.scope) if h not in scope)
-        sums = sums.min(axis=gone) if gone else sums
-        mine = [h for h in scope if h in variable.handles]
-        shape = [sizes[h] for h in mine]
-        places = np.ravel_multi_index([variable.distinct[h] for h in mine], shape)
-        order = np.argsort(places, kind="stable")
-        found, starts = np.unique(places[order], return_index=True)
-        full = np.full((sums.shape[0], int(np.prod(shape)), *sums.shape[2:]), NEVER, np.int64)
-        full[:, found] = np.minimum.reduceat(sums[:, order], starts, axis=1)
-        full = full.reshape(sums.shape[0], *shape, *sums.shape[2:])
-        axes = [[*mine, *others].index(h) + 1 for h in scope]
-        return np.minimum(full.transpose(0, *axes), NEVER)
+    found: IntArray = np.minimum(np.sum(tables, axis=0), NEVER)
+    return found
 
 
-def _met(
-    variable: Variable, table: IntArray, scope: tuple[int, ...], wanted: tuple[int, ...]
-) -> IntArray:
-    """Return ``table [rows, *scope]`` by the values of ``variable``, and over ``wanted``."""
-    mine = [h for h in scope if h in variable.handles]
-    others = sorted((h for h in scope if h not in variable.handles), key=wanted.index)
-    axes = [1 + scope.index(h) for h in (*mine, *others)]
-    met = table.transpose(0, *axes)
-    index: tuple[slice | IntArray, ...] = slice(None), *(variable.distinct[h] for h in mine)
-    met = met[index]
-    shape = [met.shape[2 + others.index(h)] if h in others else 1 for h in wanted]
-    return met.reshape(*met.shape[:2], *shape)
+def _seen(table: IntArray, met: Met) -> IntArray:
+    """Return ``table [rows, *its scope]`` as a step meets it, ``[rows, sets, *scope]``."""
+    return table.reshape(len(table), -1).take(met.index, axis=1)
+
+
+def _over(sums: IntArray, met: Met) -> IntArray:
+    """Return the least of ``sums [rows, sets, *scope]`` of a step over all but a child's scope."""
+    import numpy as np
+
+    rows = len(sums)
+    if met.gone:
+        sums = sums.min(axis=met.gone)
+    if met.order is not None:
+        sums = sums[:, met.order]
+    full = np.full((rows, met.size, *sums.shape[2:]), NEVER, np.int64)
+    full[:, met.found] = np.minimum.reduceat(sums, met.starts, axis=1)
+    return np.minimum(full.reshape(rows, *met.shape).transpose(met.axes), NEVER)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lutloom.codegen.planning.layout import Layout
     from lutloom.core.types import IntArray
 
 
@@ -125,6 +126,13 @@ class Problem:
     def steps(self) -> tuple[Step, ...]:
         """An order in which variables are eliminated, one with small tables."""
         return steps_of(self, _order(self))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where sums of prices stand (``layout``)."""
+        from lutloom.codegen.planning.layout import Layout
+
+        return Layout.of(self)
 
     @cached_property
     def needed(self) -> tuple[NDArray[np.bool_], ...]:

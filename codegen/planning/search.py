@@ -39,7 +39,7 @@ _MOST_LABELS = 2000
 _MOST_PARTS = 1000
 MOST_WORK = 800_000
 """Parts of plans that are looked at before the best plan so far has to do."""
-_THINNEST = 1 << 4
+_THINNEST = 1 << 2
 _CLOSE = 1e-9
 _TILTS = ((1, 2), (2, 1))
 _BEYOND = Fraction(1 << 62)
