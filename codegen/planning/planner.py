@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from lutloom.codegen.fifos import fifo_depths
 from lutloom.codegen.folding import WORD_BITS
 from lutloom.codegen.lower import check_lowered
 from lutloom.codegen.padding import laid_out
+from lutloom.codegen.planning.bounds import Bounds
 from lutloom.codegen.planning.budget import Budget, Planned
 from lutloom.codegen.planning.formulation import Formulation
 from lutloom.codegen.planning.relaxation import Row
@@ -31,9 +33,9 @@ from lutloom.core.plan import Plan
 from lutloom.core.text import graph_digest
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from lutloom.codegen.planning.formulation import Model
+    from lutloom.codegen.planning.problem import Problem
+    from lutloom.codegen.planning.search import Found
     from lutloom.core.graph import Graph
 
 UP_TO_64 = tuple(bits for bits in WORD_BITS if bits <= 64)
@@ -175,9 +177,11 @@ class Planner:
             found = best(model.problem, (*room.shares, *room.limits), within)
         if found is None:
             return None
-        # Where the share is not proved to be the least, no more than a little is done for tables.
-        work = MOST_WORK if found.bound == found.z else MOST_WORK // 8
-        tables = best(model.problem, room.tables_within(found.z), found, most_work=work)
+        tables: Found | None = found
+        if not room.is_of_tables(found, model.problem):
+            # Where the share is not proved to be the least, no more than a little is done.
+            work = MOST_WORK if found.bound == found.z else MOST_WORK // 8
+            tables = best(model.problem, room.tables_within(found.z), found, most_work=work)
         assert tables is not None
         plan = Plan(
             graph_digest(self.formulation.graph),
@@ -289,6 +293,28 @@ class _Room:
     def is_exceeded(self, total: list[int]) -> bool:
         """Return whether ``total`` exceeds the budget."""
         return any(total[n] > self.most[n] for n in self._numbers)
+
+    def is_of_tables(self, found: Found, problem: Problem) -> bool:
+        """Return whether nothing but its look-up tables makes the share of ``found`` what it is.
+
+        That is proved to be the least, and no plan takes as large a share of something else with
+        fewer look-up tables: one with fewer would be better.
+        """
+        if self._numbers[:1] != [0] or found.bound < found.z:
+            return False
+        if found.z != Fraction(int(found.total[0]) + self.taken[0], self.there[0]):
+            return False
+        ends = {n: found.z * self.there[n] for n in self._numbers[1:]}
+        return not any(self._outweighs(n, problem) for n in ends if ends[n].denominator == 1)
+
+    def _outweighs(self, number: int, problem: Problem) -> bool:
+        """Return whether a resource may have a larger share than look-up tables in some plan."""
+        import numpy as np
+
+        prices = np.zeros((1, len(self.there)), np.int64)
+        prices[0, 0], prices[0, number] = self.there[number], -self.there[0]
+        lead = self.taken[0] * self.there[number] - self.taken[number] * self.there[0]
+        return int(Bounds(problem, prices).least[0]) + lead < 0
 
     def tables_within(self, share: Fraction) -> tuple[Row, ...]:
         """Return rows by which ``z`` is the look-up tables, within the budget and ``share``."""
