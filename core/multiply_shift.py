@@ -93,11 +93,14 @@ def fit(touching: Touching, channels: int, reach: int, height: int, bits: int) -
 
     most = (1 << (bits - 2)) // max(reach, 1)
     last_shift = bits - 2 - max(height, 1).bit_length()
+    # Products of a multiplier and a run, and of a rise and a unit, are below 2^bits.
+    is_narrow = bits <= NARROW_SUM and reach * height < 1 << (NARROW_SUM - 4)
+    integer: type[Any] = np.int64 if is_narrow else object
     multipliers, biases = (np.zeros(channels, dtype=object) for _ in range(2))
     shifts = np.zeros(channels, dtype=np.int64)
     # What is known: m * run[0] >= rise[0] * 2^s + more[0], and, where run[1] > 0,
     # m * run[1] <= rise[1] * 2^s - more[1].
-    rise, run, more = np.zeros((3, 2, channels), dtype=object)
+    rise, run, more = np.zeros((3, 2, channels), dtype=integer)
     run[0] = more[0] = 1
     left = np.arange(channels)
     for shift in range(last_shift + 1):
@@ -108,16 +111,18 @@ def fit(touching: Touching, channels: int, reach: int, height: int, bits: int) -
             least_m = -(-(rise[0, trying] * unit + more[0, trying]) // run[0, trying])
             beyond = least_m > most
             beyond |= (run[1, trying] > 0) & (
-                least_m * run[1, trying] > rise[1, trying] * unit - more[1, trying]
+                np.minimum(least_m, most + 1) * run[1, trying]
+                > rise[1, trying] * unit - more[1, trying]
             )
             trying, m = trying[~beyond], least_m[~beyond]
             if not trying.size:
                 break
-            lower, upper = touching(trying, m, shift)
+            lower, upper = (np.asarray(found, integer) for found in touching(trying, m, shift))
             least_b = lower[1] * unit + lower[2] - m * lower[0]
             fits = least_b < upper[1] * unit + upper[2] - m * upper[0]
             found = trying[fits]
-            multipliers[found], biases[found], shifts[found] = m[fits], least_b[fits], shift
+            multipliers[found] = m[fits].astype(object)
+            biases[found], shifts[found] = least_b[fits].astype(object), shift
             done[found] = True
             trying = trying[~fits]
             runs, rises, extra = (lower - upper)[:, ~fits]
@@ -184,6 +189,6 @@ def listed_corners(low_x: Integers, low_y: Integers, up_x: Integers, up_y: Integ
             (low_x[channels][first, highest], low_y[channels][first, highest], none),
             (up_x[channels][first, lowest], up_y[channels][first, lowest], none),
         )
-        return np.array(found[0]).astype(object), np.array(found[1]).astype(object)
+        return np.array(found[0]), np.array(found[1])
 
     return touching
