@@ -137,18 +137,20 @@ struct Rows<Packed<CODE_BITS, IS_SIGNED, WEIGHT_BITS, LEAST, LANES, SPACING>, PE
     // Every code is added.
     const ap_uint<N> plus = ~ap_uint<N>(0);
     const ap_int<kBits> least = LEAST;
+    constexpr int kRow = N * WEIGHT_BITS;
     const ap_int<kBits> missing = least * Sign<ap_uint<CODE_BITS> >::template dot<N>(v, plus);
     for (int group = 0; group < ceil_divide(PE, LANES); ++group) {
 #pragma HLS UNROLL
       ap_uint<N * LANES * WEIGHT_BITS> columns = 0;
       for (int lane = 0; lane < LANES; ++lane) {
 #pragma HLS UNROLL
-        for (int column = 0; column < N; ++column) {
+        const int row = group * LANES + lane;
+        if (row < PE) {
+          const ap_uint<kRow> row_weights = weights.range((row + 1) * kRow - 1, row * kRow);
+          for (int column = 0; column < N; ++column) {
 #pragma HLS UNROLL
-          if (group * LANES + lane < PE) {
-            const ap_uint<WEIGHT_BITS> weight = get_lane<ap_uint<WEIGHT_BITS> >(
-                weights, (group * LANES + lane) * N + column);
-            set_lane(columns, column * LANES + lane, weight);
+            set_lane(columns, column * LANES + lane,
+                     get_lane<ap_uint<WEIGHT_BITS> >(row_weights, column));
           }
         }
       }
