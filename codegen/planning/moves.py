@@ -5,6 +5,7 @@ What is found is a plan, and no more is claimed: how good one can be, bounds say
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.planning.problem import total_of
@@ -29,10 +30,11 @@ def improved(problem: Problem, options: Sequence[int], rows: Sequence[Row]) -> t
     """
     import numpy as np
 
-    made = list(options)
-    total = total_of(problem, made)
+    made = np.array(options)
+    total = total_of(problem, options)
+    all_options = _Options.of(problem)
     for _ in range(_MOST_STEPS):
-        variables, choices, deltas = _changes(problem, made)
+        variables, choices, deltas = all_options.changes(made)
         if not len(variables):
             break
         pairs = total + deltas[:, None] + deltas
@@ -47,29 +49,52 @@ def improved(problem: Problem, options: Sequence[int], rows: Sequence[Row]) -> t
         if values[first, second] >= _values(total, rows):
             break
         for change in (first, second):
-            made[int(variables[change])] = int(choices[change])
+            made[variables[change]] = choices[change]
         total = pairs[first, second]
-    return tuple(made)
+    return tuple(made.tolist())
 
 
-def _changes(problem: Problem, options: Sequence[int]) -> tuple[IntArray, IntArray, IntArray]:
-    """Return variables ``[changes]``, their other options, and what these take more."""
-    import numpy as np
+@dataclass(frozen=True, eq=False)
+class _Options:
+    """The options of all variables: of which each is, its number there, and what it takes.
 
-    variables, choices, deltas = [], [], []
-    for number, (variable, option) in enumerate(zip(problem.variables, options, strict=True)):
-        place = int(np.searchsorted(variable.starts, option, "right"))
-        ends = np.append(variable.starts, len(variable.costs))
-        others = [o for o in range(int(ends[place - 1]), int(ends[place])) if o != option]
-        variables += [number] * len(others)
-        choices += others
-        deltas += [variable.costs[o] - variable.costs[option] for o in others]
-    shape = len(deltas), problem.variables[0].costs.shape[1]
-    return (
-        np.array(variables, np.int64),
-        np.array(choices, np.int64),
-        np.array(deltas, np.int64).reshape(shape),
-    )
+    Options with the same number in ``sets`` have the same values; ``first`` is where the options
+    of each variable begin.
+    """
+
+    variables: IntArray
+    numbers: IntArray
+    costs: IntArray
+    sets: IntArray
+    first: IntArray
+
+    @staticmethod
+    def of(problem: Problem) -> _Options:
+        import numpy as np
+
+        counts = np.array([len(variable.costs) for variable in problem.variables])
+        first = counts.cumsum() - counts
+        variables = np.repeat(np.arange(len(counts)), counts)
+        begins = np.zeros(len(variables), np.int64)
+        pairs = zip(first.tolist(), problem.variables, strict=True)
+        begins[np.concatenate([start + variable.starts for start, variable in pairs])] = 1
+        costs = np.concatenate([variable.costs for variable in problem.variables])
+        numbers = np.arange(len(variables)) - first[variables]
+        return _Options(variables, numbers, costs, begins.cumsum(), first)
+
+    def changes(self, made: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return variables ``[changes]``, other options than those ``made``, what they take more.
+
+        ``[changes, resources]``.
+        """
+        import numpy as np
+
+        places = (self.first + made)[self.variables]
+        is_other = np.flatnonzero(
+            (self.sets == self.sets[places]) & (self.numbers != made[self.variables])
+        )
+        more = self.costs[is_other] - self.costs[places[is_other]]
+        return self.variables[is_other], self.numbers[is_other], more
 
 
 def _values(totals: IntArray, rows: Sequence[Row]) -> NDArray[np.float64]:

@@ -305,6 +305,8 @@ class _Search:
             return False, True
         smaller = part.where(kept).merged()
         bounds = Bounds(smaller.problem, bounds.prices)
+        if (bounds.least > limits).any():
+            return False, True
         while True:
             plans = plans_within(bounds, limits, sorted(matters), _MOST_LABELS)
             self.work += plans.work
