@@ -107,7 +107,7 @@ void parallel_max_pool(
     ap_uint<WindowSpan<Rows, Columns, PIXELS>::kStretches * PIXELS * CHANNELS * Code::width> (
         &memory)[WindowSpan<Rows, Columns, PIXELS>::kDepth]) {
 #pragma HLS INLINE
-  const long long starts[1][1] = {{LEAST}};
+  static const long long starts[1][1] = {{LEAST}};
   parallel_pool<Largest<Code, LEAST>, CHANNELS, PIXELS, BEATS, Rows, Columns>(
       in, out, memory, starts, kEverywhere, kEverywhere);
 }
