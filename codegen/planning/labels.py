@@ -96,6 +96,9 @@ def plans_within(
         if len(found.costs) > most:
             is_complete, most = False, min(most, _FEW)
         labels.append(_most_promising(found, bounds, place, limits, most))
+        if not len(found.costs):
+            # What no plan gets past: no whole one is there either.
+            break
     return Enumeration(bounds.problem, tuple(labels), is_complete, work)
 
 
@@ -169,8 +172,7 @@ class _Rows:
                 handle = link.first if link.first in mine else link.second
             other, costs, legal = link.seen_from(handle)
             if other not in made.columns:
-                owner = self.problem.variables[self.problem.owner[other]]
-                there = np.unique(owner.handles[other])
+                there = np.arange(self.problem.sizes[other])
                 rows = np.repeat(np.arange(len(made.costs)), len(there))
                 values = np.tile(there, len(made.costs))
                 made = made.taken(rows, {other: values})

@@ -12,6 +12,7 @@ halves have better bounds. A part whose bound is no better than a plan that is k
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from heapq import heappop, heappush
@@ -263,7 +264,26 @@ class _Search:
             part.bound = max(part.bound, Fraction(least - limits, scales))
         options = bounds.cheapest(0)
         self.offer(part.numbered(options), total_of(part.problem, options))
+        if self.found is not None and least > self._most_of_better(prices):
+            part.bound = max(part.bound, self.found.z)
         return options
+
+    def _most_of_better(self, prices: tuple[int, ...]) -> int:
+        """Return what a better plan than the best so far costs at most, at ``prices`` of rows."""
+        assert self.found is not None
+        pairs = zip(prices, self._ends(self.found.z), strict=True)
+        return sum(price * end for price, end in pairs)
+
+    def _ends(self, top: Fraction) -> list[int]:
+        """Return what wanted plans of ``top`` or less take at most, by row: whole numbers.
+
+        Of the resource that makes ``z`` what it is, a better plan takes one less.
+        """
+        ends = [row.scale * top + row.limit for row in self.rows]
+        if self.found is None or top < self.found.z:
+            return [math.floor(end) for end in ends]
+        pairs = zip(self.rows, ends, strict=True)
+        return [math.ceil(end) - 1 if row.scale else math.floor(end) for row, end in pairs]
 
     def _promising(self, part: _Part) -> _Part | None:
         """Return ``part`` without the options that no wanted plan has; None if none is left."""
@@ -368,13 +388,13 @@ class _Search:
         return made
 
     def _limits(self, rows: list[tuple[int, ...]], top: Fraction) -> IntArray:
-        """Return what a plan of ``top`` or less costs at most, at each of the prices."""
+        """Return what a wanted plan of ``top`` or less costs at most, at each of the prices."""
         import numpy as np
 
         most = (1 << 62) - 1
-        ends = [row.scale * top + row.limit for row in self.rows]
+        ends = self._ends(top)
         limits = [sum(p * end for p, end in zip(prices, ends, strict=True)) for prices in rows]
-        return np.array([min(int(limit // 1), most) for limit in limits], np.int64)
+        return np.array([min(limit, most) for limit in limits], np.int64)
 
 
 def _division(problem: Problem, shares: Mapping[tuple[int, ...], float]) -> tuple[int, int, int]:
