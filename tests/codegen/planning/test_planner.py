@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lutloom.boards.device import Device, Family
@@ -172,6 +172,7 @@ def test_the_least_plan_is_the_least_of_all_plans(
         assert (budget.largest_share(needed), needed.lut) == rank
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(DEVICES), st.booleans())
 def test_a_plan_is_counted_as_its_design(seed: int, device: Device, forks: bool) -> None:
     rng = np.random.default_rng(seed)
