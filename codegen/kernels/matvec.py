@@ -39,9 +39,15 @@ def sums_of(site: Site) -> Sums:
 
 
 def _legal(site: Site, folding: Folding) -> Legal:
+    is_whole = (folding.pe, folding.simd, site.op.groups) == (*site.op.matrix.shape, 1)
+    return _legal_of(site, is_whole)
+
+
+# Planners ask for it with each of a thousand foldings.
+@lru_cache(maxsize=1024)
+def _legal_of(site: Site, is_whole: bool) -> Legal:  # noqa: FBT001 - a key
     rows, columns = site.op.matrix.shape
     sums = sums_of(site)
-    is_whole = (folding.pe, folding.simd, site.op.groups) == (rows, columns, 1)
     legal = Legal(
         divisors(rows // site.op.groups),
         divisors(columns),

@@ -53,7 +53,8 @@ def in_wide_pixels(kernel: Kernel) -> Kernel:
         channels = site.inputs[0].channels
         pixels = pixels_in_a_row(site) if folding.pe == channels else (1,)
         if folding.pixels not in pixels or folding.pixels == 1:
-            return with_pixels(kernel.legal(site, replace(folding, pixels=1)), pixels)
+            alone = folding if folding.pixels == 1 else replace(folding, pixels=1)
+            return with_pixels(kernel.legal(site, alone), pixels)
         return replace(kernel.legal(*widened(site, folding)), pe=(channels,), pixels=pixels)
 
     def settled(site: Site, folding: Folding) -> Folding:

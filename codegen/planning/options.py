@@ -95,7 +95,7 @@ def _forms(site: Site, device: Device, shape: Folding) -> Iterator[Folding]:
             if multiplier in packed or over_limit(site, form) is not None:
                 continue
             for memory in _decided(legal.memory, Memory.AUTO):
-                yield replace(form, memory=memory)
+                yield Folding(shape.pe, shape.simd, memory, multiplier, comparison, shape.pixels)
 
 
 def _decided(choices: tuple[_T, ...], left_open: _T) -> tuple[_T, ...]:
