@@ -111,7 +111,8 @@ def show_training(result: TrainResult) -> None:
     """Print how good a trained model is and where it lies."""
     _console.print(
         f"{escape(result.model)} on {escape(result.dataset)}: {result.correct} of {result.images}"
-        f" test images right ({result.accuracy:.2%}), epoch {result.epoch + 1},"
+        f" test images right ({result.accuracy:.2%}),"
+        f" {f'epoch {result.epoch + 1}' if result.history else 'not trained'},"
         f" {result.seconds:.1f} s"
     )
     _say("model", str(result.onnx))

@@ -139,7 +139,8 @@ class Classifier(pl.LightningModule):
         """Return the optimizer and the schedule of its learning rate, step by step."""
         training = self.run.recipe.training
         epoch_steps = len(self.train_dataloader())
-        steps = self.run.epochs * epoch_steps
+        # short trials have steps where the run itself has none
+        steps = max(1, self.run.epochs) * epoch_steps
         optimizer = optimizer_of(training, self.model.parameters(), self.run.lr)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: rate(training, step, steps, epoch_steps)
@@ -202,14 +203,18 @@ class Classifier(pl.LightningModule):
         self._loss.reset()
         self._accuracy.reset()
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what the run is and how far it has come: plain numbers, strings and tensors."""
-        checkpoint["lutloom_run"] = {
+    def described_run(self) -> dict[str, Any]:
+        """Return what the run is, as its checkpoints have it."""
+        return {
             "recipe": print_recipe(self.run.recipe),
             "dataset": self.run.dataset,
             "images": self.run.images,
             "teacher": self.run.teacher,
         }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the run is and how far it has come: plain numbers, strings and tensors."""
+        checkpoint["lutloom_run"] = self.described_run()
         checkpoint["lutloom_history"] = [asdict(report) for report in self.history]
         # the mean so far, as sum and weight of each process
         loss = torch.stack((self._loss.mean_value, self._loss.weight))

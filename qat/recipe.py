@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias, get_args
 
-from lutloom.qat.recipe_rules import Section, choice, number, options, text, texts, whole
+from lutloom.qat.recipe_rules import Section, choice, flag, number, options, text, texts, whole
 
 VERSION = 1
 """The version of the format; a file of another one is refused."""
@@ -61,6 +61,7 @@ class DataSection(Section):
 class TrainingSection(Section):
     """How weights are found.
 
+    ``epochs`` may be 0 where a :class:`StartSection` says what the model is made of.
     ``lr`` is the highest learning rate, ``warm_up`` the share of all steps over which it rises;
     ``gradient_clip`` the largest norm of a gradient, 0 for any; ``patience`` the epochs without a
     better one after which training ends, 0 for never; ``recalibrate`` the images whose statistics
@@ -72,7 +73,7 @@ class TrainingSection(Section):
 
     section: ClassVar[str] = "training"
 
-    epochs: int | None = field(default=None, metadata=whole(1, _MANY))
+    epochs: int | None = field(default=None, metadata=whole(0, _MANY))
     batch_size: int | None = field(default=None, metadata=whole(1, _MANY))
     optimizer: str = field(default="adam", metadata=choice("adam", "adamw", "sgd"))
     lr: float | None = field(default=None, metadata=number(0, 1000, is_low_in=False))
@@ -96,6 +97,21 @@ class TrainingSection(Section):
     nodes: int = field(default=1, metadata=whole(1, 1024))
     checkpoint_steps: int = field(default=0, metadata=whole(0, _MANY))
     checkpoint_minutes: float = field(default=10.0, metadata=number(0, _MANY))
+
+
+@dataclass(frozen=True)
+class StartSection(Section):
+    """The same family in floats, trained, from which the weights begin (:mod:`lutloom.qat.start`).
+
+    ``checkpoint`` is one of its run, or the folder of that; ``images`` are those by which ranges
+    of activations are chosen, and ``equalize`` evens out the channels of weights before.
+    """
+
+    section: ClassVar[str] = "start"
+
+    checkpoint: str = field(metadata=text("the folder of a run, or a checkpoint"))
+    images: int = field(default=1000, metadata=whole(1, 10**9))
+    equalize: bool = field(default=False, metadata=flag())
 
 
 @dataclass(frozen=True)
@@ -145,6 +161,7 @@ class Recipe:
     data: DataSection
     training: TrainingSection = TrainingSection()
     quantization: str | Mapping[str, object] | None = None
+    start: StartSection | None = None
     distillation: DistillationSection | None = None
     board: BoardSection | None = None
     title: str = ""

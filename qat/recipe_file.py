@@ -25,6 +25,7 @@ from lutloom.qat.recipe import (
     DistillationSection,
     ModelSection,
     Recipe,
+    StartSection,
     TrainingSection,
 )
 from lutloom.qat.recipe_rules import RecipeError, Section, check_keys
@@ -32,7 +33,10 @@ from lutloom.qat.recipe_rules import RecipeError, Section, check_keys
 _S = TypeVar("_S", bound=Section)
 
 SUFFIX = ".toml"
-_KEYS = ("version", "title", "model", "quantization", "data", "training", "distillation", "board")
+_KEYS = (
+    *("version", "title", "model", "quantization", "data", "training"),
+    *("start", "distillation", "board"),
+)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -165,6 +169,7 @@ def recipe_of_table(document: Mapping[str, Any]) -> Recipe:
         quantization=quantization,
         data=_section(DataSection, _table(document, DataSection)),
         training=_section(TrainingSection, _table(document, TrainingSection)),
+        start=_optional(StartSection, document),
         distillation=_optional(DistillationSection, document),
         board=_optional(BoardSection, document),
     )
@@ -178,11 +183,15 @@ def recipe_table(recipe: Recipe) -> dict[str, Any]:
     table["model"] = {"name": recipe.model.name, **recipe.model.options}
     if recipe.quantization is not None:
         table["quantization"] = recipe.quantization
-    for section in (recipe.data, recipe.training, recipe.distillation, recipe.board):
+    for section in _sections(recipe):
         if section is not None:
-            values = {field.name: getattr(section, field.name) for field in fields(section)}
+            values = {field.name: getattr(section, field.name) for field in fields(section)}  # type: ignore[arg-type]
             table[section.section] = {k: v for k, v in values.items() if v is not None}
     return table
+
+
+def _sections(recipe: Recipe) -> tuple[Section | None, ...]:
+    return recipe.data, recipe.training, recipe.start, recipe.distillation, recipe.board
 
 
 def print_recipe(recipe: Recipe) -> str:

@@ -20,6 +20,7 @@ from lutloom.qat.recipe_rules import RecipeError
 if TYPE_CHECKING:
     from torch import nn
 
+    from lutloom.qat.quantization import Quantization
     from lutloom.qat.recipe import Recipe
 
 _BITS = re.compile(r"[1-8]W[1-8]A", re.IGNORECASE)
@@ -50,13 +51,22 @@ def build_recipe_model(recipe: Recipe, input_shape: tuple[int, ...], classes: in
     Raises :class:`~lutloom.qat.errors.TrainingError` for a model that isn't known, or is none with
     these options, this quantization or this shape.
     """
-    name, quantization = recipe.model.name, None
-    if recipe.quantization is not None:
-        quantization = parse_quantization(
-            recipe.quantization,
-            kind=parse_name(name)[0].activations,
-            default=default_quantization(name),
-        )
+    name, quantization = recipe.model.name, recipe_quantization(recipe)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
         return build_model(name, input_shape, classes, quantization, **recipe.model.options)
+
+
+def recipe_quantization(recipe: Recipe) -> Quantization | None:
+    """Return the quantization that a recipe describes, None for what the model's name says.
+
+    Raises :class:`~lutloom.qat.errors.TrainingError` for what can't be meant.
+    """
+    if recipe.quantization is None:
+        return None
+    name = recipe.model.name
+    return parse_quantization(
+        recipe.quantization,
+        kind=parse_name(name)[0].activations,
+        default=default_quantization(name),
+    )

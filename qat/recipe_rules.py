@@ -104,6 +104,17 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    legal: ClassVar[str] = "true or false"
+
+    def allows(self, value: object) -> bool:
+        """Return whether a value may be given."""
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
 class Texts:
     """A list of texts, of which ``legal`` says what they should be."""
 
@@ -134,7 +145,7 @@ class Options:
         )
 
 
-Rule = Whole | Number | Choice | Text | Texts | Options
+Rule = Whole | Number | Choice | Text | Texts | Flag | Options
 
 
 def whole(low: int, high: int) -> Mapping[str, Rule]:
@@ -157,6 +168,11 @@ def choice(*words: str) -> Mapping[str, Rule]:
 def text(legal: str, *, may_be_empty: bool = False) -> Mapping[str, Rule]:
     """Return the metadata of a field that is a text."""
     return {_RULE: Text(legal, may_be_empty)}
+
+
+def flag() -> Mapping[str, Rule]:
+    """Return the metadata of a field that is true or false."""
+    return {_RULE: Flag()}
 
 
 def texts(legal: str) -> Mapping[str, Rule]:

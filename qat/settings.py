@@ -97,6 +97,12 @@ def complete(recipe: Recipe, model: str, images: int, weights: int, stored: Run 
             'training.precision is \'16-mixed\', which needs a GPU: use "bf16-mixed" or "32"',
             "training.precision",
         )
+    if training.epochs == 0 and recipe.start is None:
+        raise RecipeError(
+            "training.epochs is 0, and there is no [start]: train for at least 1, or give the"
+            " checkpoint of a model in floats",
+            "training.epochs",
+        )
     defaults: dict[str, Any] = {
         "epochs": default_epochs(images),
         "batch_size": default_batch_size(images),

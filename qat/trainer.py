@@ -16,6 +16,7 @@ import torch
 
 from lutloom.core.files import write_file
 from lutloom.qat.augmentation import parse_augmentation
+from lutloom.qat.batches import float_pixels, shuffled_order
 from lutloom.qat.checkpoint import (
     BEST,
     CHECKPOINTS,
@@ -42,6 +43,7 @@ from lutloom.qat.recipe_model import build_recipe_model, model_name
 from lutloom.qat.recipe_rules import RecipeError
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import EpochReport, Run, complete
+from lutloom.qat.start import quantized_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +61,8 @@ class TrainResult:
     """What a run has made, and how good it is.
 
     ``correct`` of ``images`` test images are classified right, which is ``accuracy`` (0 to 1);
-    ``epoch`` (from 0) is the one that was chosen and exported. The model takes
-    ``input_scale * byte`` for every byte of an image.
+    ``epoch`` (from 0) is the one that was chosen and exported, -1 for a model that was quantized
+    and not trained. The model takes ``input_scale * byte`` for every byte of an image.
     """
 
     model: str
@@ -108,6 +110,8 @@ def prepare(
         varied.check(dataset.input_shape)
         recipe = replace(recipe, data=replace(recipe.data, augmentation=str(varied)))
     model = build_recipe_model(recipe, dataset.input_shape, dataset.classes)
+    if recipe.start is not None:
+        recipe, model = quantized_start(recipe, dataset, _calibration_images(recipe, dataset))
     images = len(dataset.train_y)
     weights = sum(parameter.numel() for parameter in model.parameters())
     whole = complete(recipe, name, images, weights, stored)
@@ -195,7 +199,8 @@ def train(  # noqa: PLR0913 - each is an option of the command line
     if before is not None and goes_on is None:
         before(prepared)
     if rank(run.recipe) > 0:
-        follow(Orders(run.recipe, output, goes_on), module)
+        if run.epochs:
+            follow(Orders(run.recipe, output, goes_on), module)
         # the first process says how the run went
         raise SystemExit(0)
     folder = _output_folder(output, goes_on, may_hold_recipe=resume is True)
@@ -212,7 +217,10 @@ def train(  # noqa: PLR0913 - each is an option of the command line
     callbacks: list[pl.Callback] = [RunCheckpoint(folder / CHECKPOINTS, after_epoch)]
     if progress:
         callbacks.append(TrainingProgress(f"{run.recipe.model.name} on {dataset.name}"))
-    fit(module, callbacks, Orders(run.recipe, folder, goes_on))
+    if run.epochs:
+        fit(module, callbacks, Orders(run.recipe, folder, goes_on))
+    else:
+        _keep_start(module, folder / CHECKPOINTS)
     return _exported(module, dataset, folder, started)
 
 
@@ -242,12 +250,21 @@ def _exported(module: Classifier, dataset: Dataset, folder: Path, started: float
         input_scale=dataset.input_scale,
         correct=correct,
         images=len(dataset.test_y),
-        epoch=chosen["lutloom_history"][-1]["epoch"],
+        epoch=chosen["lutloom_history"][-1]["epoch"] if module.run.epochs else -1,
         history=tuple(module.history),
         checkpoint=best,
         onnx=onnx,
         seconds=time.perf_counter() - started,
     )
+
+
+def _keep_start(module: Classifier, folder: Path) -> None:
+    """Write the checkpoints of a model that is not trained."""
+    content = io.BytesIO()
+    run = {"lutloom_run": module.described_run(), "lutloom_history": []}
+    torch.save(run | {"state_dict": module.state_dict()}, content)
+    for name in (BEST, LAST):
+        write_file(folder / name, content.getvalue(), sync=True)
 
 
 def _recalibrated(module: Classifier, chosen: dict[str, Any], best: Path) -> Path:
@@ -265,6 +282,15 @@ def _recalibrated(module: Classifier, chosen: dict[str, Any], best: Path) -> Pat
     path = best.with_name(RECALIBRATED)
     write_file(path, content.getvalue(), sync=True)
     return path
+
+
+def _calibration_images(recipe: Recipe, dataset: Dataset) -> torch.Tensor:
+    """Return the images (N, ...) by which a start is quantized, none of those that validate."""
+    assert recipe.start is not None, "the caller has looked"
+    labels = torch.from_numpy(dataset.train_y.astype("int64"))
+    own = (~_held_out(labels, recipe.data.validation)).nonzero()[:, 0]
+    order = shuffled_order(len(own), recipe.training.seed, 0)[: recipe.start.images]
+    return float_pixels(torch.from_numpy(dataset.train_x[own[order].numpy()]), dataset.input_scale)
 
 
 def _checkpoint_of(output: Path, resume: bool | str | Path) -> Path | None:  # noqa: FBT001

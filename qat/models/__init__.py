@@ -15,6 +15,7 @@ which give boxes and images: no trainer here has a loss for them.
 from __future__ import annotations
 
 from lutloom.qat.models.registry import (
+    activation_specs,
     build_model,
     canonical_name,
     default_quantization,
@@ -25,6 +26,7 @@ from lutloom.qat.models.registry import (
 )
 
 __all__ = [
+    "activation_specs",
     "build_model",
     "canonical_name",
     "default_quantization",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.models.families import FAMILIES
 from lutloom.qat.models.unquantized import unquantized
-from lutloom.qat.quantization import Quantization, of_bits
+from lutloom.qat.quantization import ActivationSpec, Quantization, of_bits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +106,30 @@ def build_model(
     Raises :class:`TrainingError` if there is no such model, it has no such options, can't be built
     for that shape, or has no layer that an override of ``quantization`` names.
     """
+    return _built(name, input_shape, classes, quantization, options)[0]
+
+
+def activation_specs(
+    name: str,
+    input_shape: tuple[int, ...],
+    classes: int,
+    quantization: Quantization | None = None,
+    **options: Given,
+) -> Mapping[str, ActivationSpec]:
+    """Return what :func:`build_model` makes of activations, by the names that overrides may have.
+
+    A name is a layer's, or that of a part of the model. All is as there.
+    """
+    return _built(name, input_shape, classes, quantization, options)[1]
+
+
+def _built(
+    name: str,
+    input_shape: tuple[int, ...],
+    classes: int,
+    quantization: Quantization | None,
+    options: Mapping[str, Given],
+) -> tuple[nn.Module, Mapping[str, ActivationSpec]]:
     family, bits = parse_name(name)
     if not family.shapes.fits(input_shape):
         others = [other.name for other in FAMILIES.values() if other.shapes.fits(input_shape)]
@@ -122,18 +146,18 @@ def build_model(
     asked = _recorded(quantization if quantization is not None else default_quantization(name))
     model = family.build(asked, input_shape, classes, **values)
     _check_overrides(family, asked)
-    return unquantized(model) if bits == FLOAT else model
+    return unquantized(model) if bits == FLOAT else model, asked.names
 
 
 @dataclass(frozen=True)
 class _Recorded(Quantization):
-    """A quantization that keeps the names that it was asked for."""
+    """A quantization that keeps what it was asked for, and what it said of activations there."""
 
-    names: list[str] = field(default_factory=list, compare=False)
+    names: dict[str, ActivationSpec] = field(default_factory=dict, compare=False)
 
     def at(self, name: str) -> Quantization:
         here = super().at(name)
-        self.names.append(here.prefix)
+        self.names[here.prefix] = here.activations
         return here
 
 

@@ -21,6 +21,7 @@ from lutloom.qat.recipe import (
     DistillationSection,
     ModelSection,
     Recipe,
+    StartSection,
     TrainingSection,
 )
 from lutloom.qat.recipe_file import (
@@ -33,7 +34,7 @@ from lutloom.qat.recipe_file import (
     recipe_names,
     recipe_table,
 )
-from lutloom.qat.recipe_rules import Choice, Number, RecipeError, Section, Texts, Whole
+from lutloom.qat.recipe_rules import Choice, Flag, Number, RecipeError, Section, Texts, Whole
 
 MINIMAL = '[model]\nname = "TFC_1W1A"\n[data]\nname = "digits"\n'
 
@@ -54,6 +55,8 @@ def values(rule: object) -> st.SearchStrategy[Any]:
             return st.floats(low, high, exclude_min=not is_low_in, exclude_max=not is_high_in)
         case Choice(words):
             return st.sampled_from(words)
+        case Flag():
+            return st.booleans()
         case Texts():
             return st.lists(TEXTS.filter(bool), max_size=2)
         case _:
@@ -87,6 +90,7 @@ RECIPES = st.builds(
     data=sections(DataSection),
     training=sections(TrainingSection),
     quantization=st.none() | TEXTS | TABLES,
+    start=st.none() | sections(StartSection),
     distillation=st.none() | sections(DistillationSection),
     board=st.none() | sections(BoardSection),
     title=TEXTS,
@@ -171,8 +175,8 @@ def test_changes_take_the_place_of_what_a_recipe_says() -> None:
             r"^x\.toml: trainig is not a key of a recipe \(did you mean tr",
         ),
         (
-            f"{MINIMAL}[training]\nepochs = 0\n",
-            r"^x\.toml: training\.epochs is 0: give an integer from 1 to 1000000$",
+            f"{MINIMAL}[training]\nepochs = -1\n",
+            r"^x\.toml: training\.epochs is -1: give an integer from 0 to 1000000$",
         ),
         (f"{MINIMAL}[training]\nepochs = true\n", r": training\.epochs is True: give an integer"),
         (
@@ -205,7 +209,7 @@ def test_a_mistake_is_named_with_what_is_legal(content: str, message: str) -> No
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"training.epochs": 0}, r"^training\.epochs is 0: give an integer"),
+        ({"training.epochs": -1}, r"^training\.epochs is -1: give an integer"),
         (
             {"training.epochz": 1},
             r"^training\.epochz is not a key of a recipe \(did you mean epo",
@@ -240,8 +244,8 @@ def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_refused_in_python_too() -> None:
-    with pytest.raises(RecipeError, match=r"^training\.epochs is 0: give an integer from 1 to"):
-        TrainingSection(epochs=0)
+    with pytest.raises(RecipeError, match=r"^training\.epochs is -1: give an integer from 0 to"):
+        TrainingSection(epochs=-1)
     recipe = Recipe(ModelSection("m"), DataSection("d"), quantization={"weights": object()})
     with pytest.raises(RecipeError, match=r"^<object .*> can't be written as TOML: use numbers"):
         print_recipe(recipe)
