@@ -277,10 +277,12 @@ def _weighted(model: nn.Module) -> list[Any]:
 
 
 def _correct_biases(model: nn.Module, batches: tuple[torch.Tensor, ...]) -> None:
-    from brevitas.graph.calibrate import bias_correction_mode
-
     if all(layer.bias is None for layer in _weighted(model)):
         return
+    with warnings.catch_warnings():
+        # an optional kernel is missing
+        warnings.simplefilter("ignore")
+        from brevitas.graph.calibrate import bias_correction_mode
     with torch.no_grad(), bias_correction_mode(model, skip_if_no_bias=True):
         for batch in batches:
             model(batch)

@@ -100,6 +100,24 @@ def test_eight_bits_say_what_floats_do(name: str, equalize: bool) -> None:
     assert calibrated.quantization["layers"]
 
 
+def test_weights_of_a_constant_range_are_scaled_to_it_with_biases_that_are_corrected() -> None:
+    shape, options = TINY["MOBILENET_V1"].shape, TINY["MOBILENET_V1"].options
+    torch.manual_seed(0)
+    start = build_model("MOBILENET_V1_FLOAT", shape, CLASSES, **options)
+    pixels = torch.from_numpy(random_images(shape, 30).astype(np.float32)) / 255
+    recipe = replace(asked(4, StartSection("x")), model=ModelSection("MOBILENET_V1", options))
+    with torch.no_grad(), threads_and_generator_kept(1):
+        recalibrate(start, [pixels])
+        _, model = quantized_as(recipe, start, shape, CLASSES, pixels)
+        layer = model.get_submodule("classifier")
+    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+    own = start.get_submodule("classifier")
+    factor = 1 / own.get_parameter("weight").abs().max()
+    assert torch.equal(weight, own.get_parameter("weight") * factor)
+    correction = bias - own.get_parameter("bias") * factor
+    assert 0 < correction.abs().max() < 0.1
+
+
 def test_a_model_is_quantized_without_training_and_becomes_hardware(
     floats: TrainResult, tmp_path: Path
 ) -> None:
