@@ -12,6 +12,7 @@ less.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the networks are those of the tests
 
 from benchmarks.finn.networks import processes_of_design
 from lutloom.infeasibility import UnreachableError
