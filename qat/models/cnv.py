@@ -10,12 +10,17 @@ Inference, FPGA 2017; 1W2A and 2W2A are those of Brevitas' examples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from lutloom.qat.models.blocks import centred, classifier, conv2d_block, input_quantizer
 from lutloom.qat.models.norm import TensorNorm
 from lutloom.qat.quantization import Quantization
+
+Make = Callable[[Quantization, int, int], nn.Module]
+"""What makes a layer and its quantizer, from so many channels to so many."""
 
 IMAGE = (3, 32, 32)
 TIMES = (1, 1, 2, 2, 4, 4)
@@ -40,17 +45,11 @@ class Cnv(nn.Module):
     ) -> None:
         super().__init__()
         self.quantize_input = input_quantizer()
-        self.features = nn.Sequential()
         within = quantization.at("features")
-        channels = input_shape[0]
-        for number, times in enumerate(TIMES):
-            name = f"conv{number}"
-            self.features.add_module(name, conv2d_block(within.at(name), channels, times * width))
-            if number in POOLED:
-                self.features.add_module(f"pool{number}", nn.MaxPool2d(2))
-            channels = times * width
+        self.features = convolutions(within, input_shape[0], width, conv2d_block)
         self.flatten = nn.Flatten()
-        self.classifier = classifier(quantization.at("classifier"), channels, 8 * width, classes)
+        within = quantization.at("classifier")
+        self.classifier = classifier(within, TIMES[-1] * width, 8 * width, classes)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -58,3 +57,17 @@ class Cnv(nn.Module):
         features = self.features(self.quantize_input(centred(pixels)))
         logits: torch.Tensor = self.norm(self.classifier(self.flatten(features)))
         return logits
+
+
+def convolutions(
+    quantization: Quantization, channels: int, width: int, make: Make
+) -> nn.Sequential:
+    """Return the convolutions and poolings of a CNV, each convolution as ``make`` makes it."""
+    features = nn.Sequential()
+    for number, times in enumerate(TIMES):
+        name = f"conv{number}"
+        features.add_module(name, make(quantization.at(name), channels, times * width))
+        if number in POOLED:
+            features.add_module(f"pool{number}", nn.MaxPool2d(2))
+        channels = times * width
+    return features

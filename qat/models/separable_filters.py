@@ -12,13 +12,14 @@ they are, so that hardware computes each once.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from lutloom.qat.models.blocks import centred, classifier, conv2d, input_quantizer
-from lutloom.qat.models.cnv import IMAGE, POOLED, TIMES
+from lutloom.qat.models.cnv import IMAGE, TIMES, convolutions
 from lutloom.qat.models.norm import TensorNorm
 from lutloom.qat.quantization import Quantization
 from lutloom.qat.quantizers import activation
@@ -59,18 +60,11 @@ class SeparableCnv(nn.Module):
     ) -> None:
         super().__init__()
         self.quantize_input = input_quantizer()
-        self.features = nn.Sequential()
-        within = quantization.at("features")
-        channels = input_shape[0]
-        for number, times in enumerate(TIMES):
-            name = f"conv{number}"
-            module = SeparableFilters(within.at(name), channels, times * width, rank=rank)
-            self.features.add_module(name, module)
-            if number in POOLED:
-                self.features.add_module(f"pool{number}", nn.MaxPool2d(2))
-            channels = times * width
+        make = partial(SeparableFilters, rank=rank)
+        self.features = convolutions(quantization.at("features"), input_shape[0], width, make)
         self.flatten = nn.Flatten()
-        self.classifier = classifier(quantization.at("classifier"), channels, 8 * width, classes)
+        within = quantization.at("classifier")
+        self.classifier = classifier(within, TIMES[-1] * width, 8 * width, classes)
         self.norm = TensorNorm()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,6 @@ pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
 
 import torch
 
-from lutloom.core.files import write_file
 from lutloom.qat.checkpoint import read_checkpoint
 from lutloom.qat.data import load_dataset
 from lutloom.qat.distillation import Teacher, divergence, load_teacher, unlikeness
@@ -32,6 +31,7 @@ from lutloom.qat.recipe_model import build_recipe_model
 from lutloom.qat.run import run_model
 from lutloom.qat.trained import load_trained
 from lutloom.qat.trainer import TrainResult, train
+from tests.qat.interruption import interrupted_after
 
 TEACHER = Recipe(
     ModelSection("SFC"),
@@ -148,26 +148,16 @@ def test_a_teacher_teaches_without_labels(taught: TrainResult, tmp_path: Path) -
 
 
 def test_a_run_with_a_teacher_goes_on_exactly_and_does_not_keep_it(
-    taught: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    taught: TrainResult, tmp_path: Path
 ) -> None:
-    recipe, left = student(taught), 7
+    recipe = student(taught)
     whole = train(recipe, output=tmp_path / "whole", progress=False)
     alone = train(replace(recipe, distillation=None), output=tmp_path / "alone", progress=False)
     assert whole.history != alone.history
     kept, other = (read_checkpoint(r.checkpoint)["state_dict"] for r in (whole, alone))
     assert kept.keys() == other.keys()
-
-    def write_and_stop(path: Path, content: bytes, *, sync: bool) -> None:
-        nonlocal left
-        write_file(path, content, sync=sync)
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("lutloom.qat.checkpoint.write_file", write_and_stop)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after(7):
         train(recipe, output=tmp_path / "again", progress=False)
-    monkeypatch.undo()
     again = train(recipe, output=tmp_path / "again", resume=True, progress=False)
     assert again.history == whole.history
     assert again.onnx.read_bytes() == whole.onnx.read_bytes()

@@ -18,13 +18,13 @@ pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
 
 import torch
 
-from lutloom.core.files import write_file
 from lutloom.qat import processes
 from lutloom.qat.batches import Batches
 from lutloom.qat.checkpoint import read_checkpoint
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.recipe import DataSection, ModelSection, Recipe, TrainingSection
 from lutloom.qat.trainer import train
+from tests.qat.interruption import interrupted_after
 
 TWO = Recipe(
     ModelSection("SFC_1W2A"),
@@ -54,23 +54,12 @@ def test_the_parts_of_a_batch_are_the_batch(
 
 @pytest.mark.slow
 def test_two_processes_train_one_model_and_go_on_as_if_they_had_not_been_interrupted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     before = dict(os.environ)
     whole = train(TWO, output=tmp_path / "whole", progress=False)
-    left = 2
-
-    def write_and_stop(path: Path, content: bytes, *, sync: bool) -> None:
-        nonlocal left
-        write_file(path, content, sync=sync)
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("lutloom.qat.checkpoint.write_file", write_and_stop)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after(2):
         train(TWO, output=tmp_path / "again", progress=False)
-    monkeypatch.undo()
     stored = read_checkpoint(tmp_path / "again" / "checkpoints" / "last.ckpt")
     assert stored["lutloom_batches"] == 2
     assert len(set(stored["lutloom_loss"][:, 0].tolist())) == 2, "each has a loss of its own"

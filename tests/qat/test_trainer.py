@@ -29,7 +29,6 @@ pytest.importorskip("onnxoptimizer", reason="needs onnxoptimizer")
 
 import torch
 
-from lutloom.core.files import write_file
 from lutloom.qat.checkpoint import read_checkpoint, read_run
 from lutloom.qat.data import load_dataset
 from lutloom.qat.errors import DataError, TrainingError
@@ -41,6 +40,7 @@ from lutloom.qat.recipe_file import print_recipe, read_recipe
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.settings import EpochReport
 from lutloom.qat.trainer import TrainResult, _held_out, train
+from tests.qat.interruption import interrupted_after
 
 # with dropout: what is drawn in a step matters
 MODEL = "SFC_1W2A"
@@ -180,21 +180,10 @@ def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(
 
 @pytest.mark.parametrize("writes", [1, 5, 6, 9])
 def test_a_run_that_was_interrupted_within_an_epoch_goes_on_as_if_it_had_not_been(
-    tmp_path: Path, undisturbed: TrainResult, monkeypatch: pytest.MonkeyPatch, writes: int
+    tmp_path: Path, undisturbed: TrainResult, writes: int
 ) -> None:
-    left = writes
-
-    def write_and_stop(path: Path, content: bytes, *, sync: bool) -> None:
-        nonlocal left
-        write_file(path, content, sync=sync)
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("lutloom.qat.checkpoint.write_file", write_and_stop)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after(writes):
         tiny(output=tmp_path, checkpoint_steps=1)
-    monkeypatch.undo()
     # five steps an epoch: four of them and its end are written
     stored = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
     assert stored["lutloom_batches"] > 0 or stored["lutloom_history"]
