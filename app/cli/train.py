@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from lutloom.cli.options import CLOCK, TARGET
+from lutloom.cli.trials import is_trial
 
 
 def train(  # noqa: PLR0913, PLR0917 - options
+    context: typer.Context,
     recipe: Annotated[
         str,
         typer.Argument(
@@ -79,23 +81,27 @@ def train(  # noqa: PLR0913, PLR0917 - options
     from lutloom.console.trials import show_overfitting, show_rates
     from lutloom.training import parse_settings
 
-    settings = parse_settings(set_ or [])
-    if check_only:
-        readiness = lutloom.check_recipe(
-            recipe,
-            data=data,
-            board=board,
-            target_fps=target_fps,
-            clock_mhz=clock_mhz,
-            settings=settings,
-            download=download,
-        )
-        show_readiness(readiness)
-        return
-    if overfit_batch or find_lr:
-        given = {"seed": seed, "batch_size": batch_size, "lr": lr}
-        own: dict[str, object] = {f"training.{k}": v for k, v in given.items() if v is not None}
-        own |= settings
+    settings = dict(parse_settings(set_ or []))
+    if is_trial(context):
+        given = {
+            "data.augmentation": augmentation,
+            "training.seed": seed,
+            "training.batch_size": batch_size,
+            "training.lr": lr,
+        }
+        own = {key: value for key, value in given.items() if value is not None} | settings
+        if check_only:
+            show_readiness(
+                lutloom.check_recipe(
+                    recipe,
+                    data=data,
+                    board=board,
+                    target_fps=target_fps,
+                    clock_mhz=clock_mhz,
+                    settings=own,
+                    download=download,
+                )
+            )
         if overfit_batch:
             show_overfitting(
                 lutloom.overfit_batch(recipe, data=data, settings=own, download=download)
