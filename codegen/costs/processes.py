@@ -52,7 +52,7 @@ PARTS: Mapping[str, Callable[[Site, Folding, Device], Parts]] = MappingProxyType
         "requantize": widely(requantize.parts),
         "split": split.parts,
         "sum_pool": sum_pool.parts,
-        "threshold": widely(threshold.parts),
+        "threshold": threshold.parts,
         "top_k": top_k.parts,
         "upsample": upsample.parts,
         "window": window.parts,

@@ -12,19 +12,18 @@ from lutloom.codegen.costs.staircases import Staircases
 from lutloom.codegen.kernels import threshold
 from lutloom.codegen.kernels.kernel import memory_of
 from lutloom.codegen.kernels.slopes import slope_of
-from lutloom.codegen.kernels.stairs import stairs_of
+from lutloom.codegen.kernels.stairs import staircases, stairs_of
 from lutloom.core.plan import Comparison
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
     from lutloom.codegen.kernels import Site
-    from lutloom.core.plan import Folding
+    from lutloom.core.plan import Folding, Memory
 
 
 @lru_cache(maxsize=1024)
 def _stairs(site: Site) -> Staircases:
-    stairs = stairs_of(site)
-    return Staircases.of(site, stairs, is_shared=len(stairs.counts) != site.inputs[0].channels)
+    return Staircases.of(site, stairs_of(site), is_shared=staircases(site) == 1)
 
 
 @lru_cache(maxsize=1024)
@@ -36,13 +35,16 @@ def _clamped(site: Site) -> Clamped:
 
 @lru_cache(maxsize=4096)
 def _form(site: Site, folding: Folding) -> Comparison:
-    return threshold.form_of(site, folding)
+    return threshold.KERNEL.settled(site, folding).comparison
 
 
 def parts(site: Site, folding: Folding, device: Device) -> Parts:
-    """Return the parts of the form that ``folding`` asks for, or that is taken if it is open."""
-    x, y, pe = site.inputs[0], site.outputs[0].element, folding.pe
-    folds = x.channels // pe
+    """Return the parts of the form that ``folding`` asks for, or that is taken if it is open.
+
+    Lanes of several pixels are those of a channel, so many times.
+    """
+    x, y, pe = site.inputs[0], site.outputs[0].element, folding.pe * folding.pixels
+    folds = x.channels // folding.pe
     loops = (*loop("threshold", x.size // pe, pe * x.element.bits, pe * y.bits), *counters(folds))
     form = folding.comparison
     match _form(site, folding) if form is Comparison.AUTO else form:
@@ -51,17 +53,17 @@ def parts(site: Site, folding: Folding, device: Device) -> Parts:
         case Comparison.SEARCH:
             return (*loops, *_stairs(site).search(pe, folds, pe, folding.memory))
         case Comparison.TABLE:
-            return (*loops, *_table(site, folding, folds))
+            return (*loops, *_table(site, pe, folds, folding.memory))
         case _:
             return (*loops, *_clamped(site).parts(pe, folds, folding, device))
 
 
-def _table(site: Site, folding: Folding, folds: int) -> Parts:
+def _table(site: Site, pe: int, folds: int, memory: Memory) -> Parts:
     """Return a memory for each lane, and what makes its address of a code (``threshold_table``)."""
-    x, y, pe = site.inputs[0].element, site.outputs[0].element, folding.pe
+    x, y = site.inputs[0].element, site.outputs[0].element
     words = x.count * (1 if _stairs(site).is_shared else folds)
     first = 0 if x.is_offset_coded else x.lo
     # That of two's complement is a flipped sign.
     is_offset = first not in (0, -(1 << (x.bits - 1)))
     offset: Parts = ((pe, Adder(x.bits)),) if is_offset else ()
-    return (*offset, *constants(pe, words, y.bits, memory_of(folding.memory, words)))
+    return (*offset, *constants(pe, words, y.bits, memory_of(memory, words)))

@@ -20,7 +20,7 @@ from lutloom.codegen.kernels.kernel import (
     divisors,
     no_weights,
 )
-from lutloom.codegen.kernels.pixels import in_wide_pixels
+from lutloom.codegen.kernels.pixels import in_wide_pixels, widened
 from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.stairs import Stairs, stairs_of
 from lutloom.codegen.kernels.threshold import MOST_PARALLEL, parallel, search
@@ -109,4 +109,6 @@ def _code(site: Site, folding: Folding) -> Code:
     )
 
 
-KERNEL = in_wide_pixels(Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code, _settled))
+_ALONE = Kernel(_legal, _lanes, _cycles, _operators, no_weights, _code, _settled)
+# Which classes of places there are depends on what stands side by side.
+KERNEL = in_wide_pixels(_ALONE, widened)

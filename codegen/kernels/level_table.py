@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.initializer import decimal
 from lutloom.codegen.kernels.kernel import Code, Site, bound, by_lane, number_table
-from lutloom.codegen.kernels.stairs import stairs_of
+from lutloom.codegen.kernels.stairs import staircases, stairs_of
 
 if TYPE_CHECKING:
     from lutloom.codegen.kernels.stairs import Stairs
@@ -24,7 +24,7 @@ _LUT_BITS = 64
 
 def has_table(site: Site) -> bool:
     """Return whether a threshold process may look its levels up."""
-    return site.inputs[0].element.count * len(stairs_of(site).counts) <= MOST_ENTRIES
+    return site.inputs[0].element.count * staircases(site) <= MOST_ENTRIES
 
 
 def look_up_tables(site: Site, folding: Folding) -> int:
@@ -34,7 +34,7 @@ def look_up_tables(site: Site, folding: Folding) -> int:
     """
     x, y = (tensor.element for tensor in (*site.inputs, *site.outputs))
     stairs = stairs_of(site)
-    rows = len(stairs.counts)
+    rows = staircases(site)
     folds = rows // folding.pe if rows == site.inputs[0].channels else 1
     entries = -(-x.count * folds // _LUT_BITS)
     # That of two's complement is a flipped sign.

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from lutloom.codegen.kernels.kernel import Kernel, Legal, Site, divisors
 from lutloom.codegen.kernels.places import by_pixel, column_sets
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lutloom.core.plan import Folding
 
 _T = TypeVar("_T")
+Widening: TypeAlias = "Callable[[Site, Folding], tuple[Site, Folding]]"
 
 _NOT_WHOLE = "several are only taken whole, with the largest pe and simd"
 
@@ -46,8 +47,13 @@ def pixels_in_a_row(site: Site) -> tuple[int, ...]:
     return divisors(shape[-2]) if len(shape) > 1 else (1,)
 
 
-def in_wide_pixels(kernel: Kernel) -> Kernel:
-    """Return ``kernel``, of a process that works channel by channel, for several pixels too."""
+def in_wide_pixels(kernel: Kernel, counted: Widening | None = None) -> Kernel:
+    """Return ``kernel``, of a process that works channel by channel, for several pixels too.
+
+    All but the C++ is that of the process that ``counted`` returns: ``side_by_side``, for one that
+    needs nothing but sizes and what every pixel's constants are alike in.
+    """
+    widening = side_by_side if counted is None else counted
 
     def legal(site: Site, folding: Folding) -> Legal:
         channels = site.inputs[0].channels
@@ -55,28 +61,28 @@ def in_wide_pixels(kernel: Kernel) -> Kernel:
         if folding.pixels not in pixels or folding.pixels == 1:
             alone = folding if folding.pixels == 1 else replace(folding, pixels=1)
             return with_pixels(kernel.legal(site, alone), pixels)
-        return replace(kernel.legal(*widened(site, folding)), pe=(channels,), pixels=pixels)
+        return replace(kernel.legal(*widening(site, folding)), pe=(channels,), pixels=pixels)
 
     def settled(site: Site, folding: Folding) -> Folding:
-        wide = kernel.settled(*widened(site, folding))
+        wide = kernel.settled(*widening(site, folding))
         return replace(wide, pe=folding.pe, pixels=folding.pixels)
 
     return Kernel(
         legal,
-        widely(kernel.lanes),
-        widely(kernel.cycles),
-        widely(kernel.operators),
-        widely(kernel.weight_bits),
+        widely(kernel.lanes, widening),
+        widely(kernel.cycles, widening),
+        widely(kernel.operators, widening),
+        widely(kernel.weight_bits, widening),
         widely(kernel.code),
         settled,
     )
 
 
-def widely(fact: Callable[..., _T]) -> Callable[..., _T]:
+def widely(fact: Callable[..., _T], widening: Widening | None = None) -> Callable[..., _T]:
     """Return ``fact``, of a site and a folding, for foldings of several pixels too."""
 
     def of_wide(site: Site, folding: Folding, *others: object) -> _T:
-        return fact(*widened(site, folding), *others)
+        return fact(*(widening or widened)(site, folding), *others)
 
     return of_wide
 
@@ -85,8 +91,21 @@ def widened(site: Site, folding: Folding) -> tuple[Site, Folding]:
     """Return the process on wide pixels, and its folding: one such pixel a cycle."""
     if folding.pixels == 1:
         return site, folding
-    wide = replace(folding, pe=folding.pe * folding.pixels, pixels=1)
-    return _wide_site(site, folding.pixels), wide
+    return _wide_site(site, folding.pixels), _of_one(folding)
+
+
+def side_by_side(site: Site, folding: Folding) -> tuple[Site, Folding]:
+    """Return what ``widened`` does, but with the constants of one pixel alone.
+
+    To write those of all pixels down takes time, and planners ask for every number of them.
+    """
+    if folding.pixels == 1:
+        return site, folding
+    return Site(site.op, *_wide_types(site, folding.pixels)), _of_one(folding)
+
+
+def _of_one(folding: Folding) -> Folding:
+    return replace(folding, pe=folding.pe * folding.pixels, pixels=1)
 
 
 def wide_type(tensor: TensorType, pixels: int) -> TensorType:
@@ -98,8 +117,12 @@ def wide_type(tensor: TensorType, pixels: int) -> TensorType:
 # Planners ask for facts of the same few processes thousands of times.
 @lru_cache(maxsize=1024)
 def _wide_site(site: Site, pixels: int) -> Site:
+    return Site(_wide(site.op, pixels, site.inputs[0].channels), *_wide_types(site, pixels))
+
+
+def _wide_types(site: Site, pixels: int) -> tuple[tuple[TensorType, ...], tuple[TensorType, ...]]:
     ins, outs = (tuple(wide_type(t, pixels) for t in ts) for ts in (site.inputs, site.outputs))
-    return Site(_wide(site.op, pixels, site.inputs[0].channels), ins, outs)
+    return ins, outs
 
 
 def _wide(op: Any, pixels: int, channels: int) -> Any:  # noqa: ANN401 - an operator, of its class

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import Site
-from lutloom.codegen.kernels.stairs import stairs_of
+from lutloom.codegen.kernels.stairs import stairs_between
 from lutloom.core.multiply_shift import (
     NARROW_SUM,
     Slopes,
@@ -23,7 +23,8 @@ from lutloom.core.multiply_shift import (
 if TYPE_CHECKING:
     from lutloom.codegen.kernels.stairs import Stairs
     from lutloom.core.multiply_shift import Integers
-    from lutloom.core.types import IntArray
+    from lutloom.core.ops import Threshold
+    from lutloom.core.types import IntArray, IntType
 
 # Corners beyond that leave no room for a multiplier in 64 bits.
 _FARTHEST = 1 << (NARROW_SUM - 2)
@@ -43,12 +44,19 @@ class Slope:
     largest: int
 
 
-@lru_cache(maxsize=1024)
 def slope_of(site: Site) -> Slope | None:
-    """Return the product that gives what a threshold process gives, for every code, or None."""
+    """Return the product that gives what a threshold process gives, for every code, or None.
+
+    Of several pixels that stand in a word it is that of one.
+    """
+    return _slope(site.op, site.inputs[0].element, site.outputs[0].element)
+
+
+@lru_cache(maxsize=1024)
+def _slope(op: Threshold, x: IntType, y: IntType) -> Slope | None:
     import numpy as np
 
-    stairs = stairs_of(site)
+    stairs = stairs_between(op, x, y)
     lowest, highest = stairs.levels.min(axis=1), stairs.levels.max(axis=1)
     heights = np.sign(stairs.levels[:, 1:] - stairs.levels[:, :-1])
     rises, falls = (heights > 0).any(axis=1), (heights < 0).any(axis=1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lutloom.core.ops import Threshold
     from lutloom.core.types import IntArray, IntType
 
 
@@ -76,16 +77,25 @@ class Stairs:
         return self.final < INT64_MAX and bool((rising[self.live] == 1).all())
 
 
+def staircases(site: Site) -> int:
+    """Return how many staircases there are: one, or one for each channel of wide pixels, too."""
+    return 1 if site.op.thresholds.shape[0] == 1 else site.inputs[0].channels
+
+
+def stairs_of(site: Site) -> Stairs:
+    """Return the staircases of a threshold process, of one pixel of those that stand in a word."""
+    return stairs_between(site.op, site.inputs[0].element, site.outputs[0].element)
+
+
 # Tables of a few megabytes each, for processes that are asked about many times in a row.
 @lru_cache(maxsize=16)
-def stairs_of(site: Site) -> Stairs:
-    """Return the staircases of a threshold process."""
+def stairs_between(op: Threshold, x: IntType, y: IntType) -> Stairs:
+    """Return the staircases of ``op`` from codes of ``x`` to those of ``y``."""
     import numpy as np
 
-    x, y = site.inputs[0].element, site.outputs[0].element
-    rows = site.op.thresholds.int64
-    heights = np.broadcast_to(site.op.deltas.int64, rows.shape)
-    base = site.op.base.int64[:, np.newaxis]
+    rows = op.thresholds.int64
+    heights = np.broadcast_to(op.deltas.int64, rows.shape)
+    base = op.base.int64[:, np.newaxis]
     levels = np.concatenate([base, base + heights.cumsum(axis=1)], axis=1)
     inside = (rows > x.lo) & (rows <= x.hi)
     codes = _codes(rows, inside, x)

@@ -33,7 +33,7 @@ from lutloom.codegen.kernels.kernel import (
 )
 from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.codegen.kernels.slopes import slope_of
-from lutloom.codegen.kernels.stairs import stairs_of
+from lutloom.codegen.kernels.stairs import staircases, stairs_of
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 from lutloom.core.types import IntType
 
@@ -79,7 +79,7 @@ def look_up_tables(site: Site, folding: Folding) -> int:
     cheaper of look-up tables and DSP slices counts. It has not been held against Vitis.
     """
     stairs = stairs_of(site)
-    rows, bits, pe = len(stairs.counts), site.inputs[0].element.bits, folding.pe
+    rows, bits, pe = staircases(site), site.inputs[0].element.bits, folding.pe
     match form_of(site, folding):
         case Comparison.PARALLEL:
             return stairs.steps * (bits * pe + bits * rows // _LUT_BITS)
@@ -164,8 +164,7 @@ def _limit_type(site: Site, largest: int) -> str:
 def _layout(site: Site, folding: Folding) -> tuple[int, int]:
     """Return ``folds, lanes`` of the tables: one of each where all channels share a staircase."""
     channels = site.inputs[0].channels
-    is_shared = len(stairs_of(site).counts) != channels
-    return (1, 1) if is_shared else (channels // folding.pe, folding.pe)
+    return (1, 1) if staircases(site) == 1 else (channels // folding.pe, folding.pe)
 
 
 def _filled(stairs: Stairs, width: int, filler: int) -> IntArray:
