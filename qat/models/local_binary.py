@@ -16,21 +16,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from lutloom.qat.models.blocks import (
-    EIGHT_BITS,
-    added,
-    block,
-    centred,
-    conv2d,
-    conv2d_block,
-    input_quantizer,
-    linear,
-)
-from lutloom.qat.models.norm import TensorNorm
-from lutloom.qat.models.real_residuals import SUMS
+from lutloom.qat.models.blocks import added, block, conv2d, conv2d_block
+from lutloom.qat.models.shortcut_net import ShortcutNet, with_ends
 from lutloom.qat.quantization import Quantization, WeightKind, WeightSpec
 from lutloom.qat.quantizers import activation
-from lutloom.qat.run import values_of
 
 IMAGE = (3, 32, 32)
 _TERNARY = WeightSpec(WeightKind.CONSTANT, 2)
@@ -70,7 +59,7 @@ class LocalBinary(nn.Module):
         return self.quantize(added(self.mix(self.anchors(x)), x))
 
 
-class LocalBinaryNet(nn.Module):
+class LocalBinaryNet(ShortcutNet):
     """Local binary convolutions: (N, C, H, W) float pixels in [0, 1] to (N, classes) logits.
 
     ``depth`` pairs with a residual have ``width`` channels and ``patterns`` anchors each. Every
@@ -88,31 +77,17 @@ class LocalBinaryNet(nn.Module):
         patterns: int = 128,
         density: float = 0.5,
     ) -> None:
-        super().__init__()
-        quantization = quantization.or_else(
-            {"conv0": EIGHT_BITS, "classifier": EIGHT_BITS}, {"conv0": SUMS}
-        )
-        self.quantize_input = input_quantizer()
-        self.conv0 = conv2d_block(quantization.at("conv0"), input_shape[0], width, padding=1)
-        residual = self.conv0.get_submodule("quantize")
-        self.blocks = nn.Sequential()
+        quantization = with_ends(quantization)
+        conv0 = conv2d_block(quantization.at("conv0"), input_shape[0], width, padding=1)
+        residual = conv0.get_submodule("quantize")
+        blocks = nn.Sequential()
         within = quantization.at("blocks")
         height, across = input_shape[1:]
         for number in range(depth):
             name = f"block{number}"
             module = LocalBinary(within.at(name), width, patterns, residual, density=density)
-            self.blocks.add_module(name, module)
+            blocks.add_module(name, module)
             if min(height, across) > _MEAN_SIDE and number % 2:
-                self.blocks.add_module(f"pool{number}", nn.MaxPool2d(2))
+                blocks.add_module(f"pool{number}", nn.MaxPool2d(2))
                 height, across = height // 2, across // 2
-        self.mean = nn.AvgPool2d((height, across))
-        self.flatten = nn.Flatten()
-        self.classifier = linear(width, classes, quantization.at("classifier").weights)
-        self.norm = TensorNorm()
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the logits of a batch."""
-        features = self.blocks(self.conv0(self.quantize_input(centred(pixels))))
-        mean = self.flatten(self.mean(values_of(features)))
-        logits: torch.Tensor = self.norm(self.classifier(mean))
-        return logits
+        super().__init__(quantization, conv0, blocks, (height, across), width, classes)

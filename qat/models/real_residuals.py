@@ -22,26 +22,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from lutloom.qat.models.blocks import (
-    EIGHT_BITS,
-    added,
-    centred,
-    conv2d_block,
-    input_quantizer,
-    joined,
-    linear,
-    signed,
-)
-from lutloom.qat.models.norm import TensorNorm
+from lutloom.qat.models.blocks import EIGHT_BITS, added, conv2d_block, joined, signed
+from lutloom.qat.models.shortcut_net import SUMS, ShortcutNet, with_ends
 from lutloom.qat.quantization import ActivationKind, ActivationSpec, Quantization
 from lutloom.qat.quantizers import activation
 from lutloom.qat.run import values_of
 
 SMALL_IMAGE, IMAGE = (3, 32, 32), (3, 224, 224)
-# Normalized branches have a deviation of about 1, and sums of a few of them of 2.
-SUMS = ActivationSpec(ActivationKind.SIGNED, 8, limit=4.0)
-"""What runs along shortcuts."""
-
 _BENT_SUMS = replace(SUMS, kind=ActivationKind.RPRELU)
 STAGES = (4, 4, 4, 4)
 """The blocks of each stage of Bi-Real Net; the next one has twice the channels, half the sides."""
@@ -97,7 +84,7 @@ class Twice(nn.Module):
         return joined(x, x)
 
 
-class BiRealNet(nn.Module):
+class BiRealNet(ShortcutNet):
     """Bi-Real Net of 18 layers: (N, C, H, W) float pixels in [0, 1] to (N, classes) logits.
 
     ``width`` is the number of channels of the first layer; the others keep their ratio to it. H and
@@ -113,15 +100,13 @@ class BiRealNet(nn.Module):
         width: int = 64,
         stages: tuple[int, ...] = STAGES,
     ) -> None:
-        super().__init__()
-        quantization = _with_ends(quantization)
-        self.quantize_input = input_quantizer()
-        self.conv0 = conv2d_block(quantization.at("conv0"), input_shape[0], width, padding=1)
-        self.blocks = nn.Sequential()
+        quantization = with_ends(quantization)
+        conv0 = conv2d_block(quantization.at("conv0"), input_shape[0], width, padding=1)
+        blocks = nn.Sequential()
         within = quantization.at("blocks")
         channels = width
-        for stage, blocks in enumerate(stages):
-            for number in range(blocks):
+        for stage, times in enumerate(stages):
+            for number in range(times):
                 name = f"block{stage}{number}"
                 outputs, halves = width << stage, stage > 0 and number == 0
                 shortcut: nn.Module = nn.Identity()
@@ -135,22 +120,13 @@ class BiRealNet(nn.Module):
                     shortcut=shortcut,
                     stride=2 if halves else 1,
                 )
-                self.blocks.add_module(name, module)
+                blocks.add_module(name, module)
                 channels = outputs
-        self.mean = _whole_mean(input_shape, 2 ** (len(stages) - 1))
-        self.flatten = nn.Flatten()
-        self.classifier = linear(channels, classes, quantization.at("classifier").weights)
-        self.norm = TensorNorm()
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the logits of a batch."""
-        features = self.blocks(self.conv0(self.quantize_input(centred(pixels))))
-        mean = self.flatten(self.mean(values_of(features)))
-        logits: torch.Tensor = self.norm(self.classifier(mean))
-        return logits
+        size = _divided(input_shape, 2 ** (len(stages) - 1))
+        super().__init__(quantization, conv0, blocks, size, channels, classes)
 
 
-class ReActNet(nn.Module):
+class ReActNet(ShortcutNet):
     """ReActNet-A: (N, C, H, W) float pixels in [0, 1] to (N, classes) logits.
 
     ``width`` is the number of channels of the first layer; the others keep their ratio to it. H and
@@ -166,13 +142,9 @@ class ReActNet(nn.Module):
         width: int = 32,
         layers: tuple[tuple[int, int], ...] = LAYERS,
     ) -> None:
-        super().__init__()
-        quantization = _with_ends(quantization)
-        self.quantize_input = input_quantizer()
-        self.conv0 = conv2d_block(
-            quantization.at("conv0"), input_shape[0], width, stride=2, padding=1
-        )
-        self.blocks = nn.Sequential()
+        quantization = with_ends(quantization)
+        conv0 = conv2d_block(quantization.at("conv0"), input_shape[0], width, stride=2, padding=1)
+        blocks = nn.Sequential()
         within = quantization.at("blocks")
         channels = width
         for number, (times, stride) in enumerate(layers):
@@ -186,7 +158,7 @@ class ReActNet(nn.Module):
                 stride=stride,
                 sums=_BENT_SUMS,
             )
-            self.blocks.add_module(name, spatial)
+            blocks.add_module(name, spatial)
             name = f"mix{number}"
             mix = BinaryResidual(
                 within.at(name),
@@ -196,27 +168,14 @@ class ReActNet(nn.Module):
                 shortcut=Twice() if outputs > channels else nn.Identity(),
                 sums=_BENT_SUMS,
             )
-            self.blocks.add_module(name, mix)
+            blocks.add_module(name, mix)
             channels = outputs
-        self.mean = _whole_mean(input_shape, 2 * prod(stride for _, stride in layers))
-        self.flatten = nn.Flatten()
-        self.classifier = linear(channels, classes, quantization.at("classifier").weights)
-        self.norm = TensorNorm()
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the logits of a batch."""
-        features = self.blocks(self.conv0(self.quantize_input(centred(pixels))))
-        mean = self.flatten(self.mean(values_of(features)))
-        logits: torch.Tensor = self.norm(self.classifier(mean))
-        return logits
+        size = _divided(input_shape, 2 * prod(stride for _, stride in layers))
+        super().__init__(quantization, conv0, blocks, size, channels, classes)
 
 
-def _with_ends(quantization: Quantization) -> Quantization:
-    return quantization.or_else({"conv0": EIGHT_BITS, "classifier": EIGHT_BITS}, {"conv0": SUMS})
-
-
-def _whole_mean(input_shape: tuple[int, ...], stride: int) -> nn.Module:
-    return nn.AvgPool2d((input_shape[1] // stride, input_shape[2] // stride))
+def _divided(input_shape: tuple[int, ...], stride: int) -> tuple[int, int]:
+    return input_shape[1] // stride, input_shape[2] // stride
 
 
 def _halving(quantization: Quantization, channels: int, outputs: int) -> nn.Sequential:
