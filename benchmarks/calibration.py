@@ -30,7 +30,7 @@ from lutloom.codegen.costs.parts import Comparator, Multiplier, Rom
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lutloom.codegen.costs.parts import Part
+    from lutloom.codegen.costs.parts import Single
 
 FILE = Path(__file__).with_suffix(".json")
 FAMILIES = {
@@ -57,7 +57,7 @@ class Residual:
     middle: float
 
 
-def residual(parts: Sequence[Part], figures: Sequence[float], device: Device) -> Residual:
+def residual(parts: Sequence[Single], figures: Sequence[float], device: Device) -> Residual:
     """Return how far the formula of ``parts`` is off ``figures``, one for each part."""
     pairs = [
         (part_cost(part, device).resources.lut, figure)
@@ -69,7 +69,7 @@ def residual(parts: Sequence[Part], figures: Sequence[float], device: Device) ->
     return Residual(round(largest, 1), round(worst, 1), round(middle, 1))
 
 
-def _is_drawn(part: Part) -> bool:
+def _is_drawn(part: Single) -> bool:
     match part:
         case Rom():
             return True
@@ -79,7 +79,7 @@ def _is_drawn(part: Part) -> bool:
             return False
 
 
-def synthesized(parts: Sequence[Part], family: str, options: Sequence[str] = ()) -> list[float]:
+def synthesized(parts: Sequence[Single], family: str, options: Sequence[str] = ()) -> list[float]:
     """Return the look-up tables of each part."""
     draws = {index: range(_DRAWS if _is_drawn(part) else 1) for index, part in enumerate(parts)}
     modules = [

@@ -23,7 +23,7 @@ from lutloom.codegen.costs.parts import (
 from lutloom.core.plan import FifoMemory, Memory
 
 if TYPE_CHECKING:
-    from lutloom.codegen.costs.parts import Part
+    from lutloom.codegen.costs.parts import Single
 
 _BITS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48)
 _NARROW = (2, 3, 4, 8, 12, 16)
@@ -48,7 +48,7 @@ _PAIRS = (
 )
 
 
-def grid() -> dict[str, tuple[Part, ...]]:
+def grid() -> dict[str, tuple[Single, ...]]:
     """Return the parts by the names of their kinds."""
     return {
         "popcount": tuple(Popcount(bits) for bits in _WORDS if bits > 1),

@@ -32,7 +32,7 @@ from lutloom.codegen.costs.parts import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lutloom.codegen.costs.parts import Part
+    from lutloom.codegen.costs.parts import Single
 
 
 CHAINS = "".join(
@@ -117,7 +117,7 @@ class Module:
         )
 
 
-def module_of(part: Part, name: str, dice: random.Random) -> str:
+def module_of(part: Single, name: str, dice: random.Random) -> str:
     """Return the Verilog of ``part``. ``dice`` choose what constants are.
 
     Raises ``ValueError`` for a part that has no Verilog.
@@ -139,7 +139,7 @@ def module_of(part: Part, name: str, dice: random.Random) -> str:
     return module.text()
 
 
-def _arithmetic(module: Module, part: Part, dice: random.Random) -> None:
+def _arithmetic(module: Module, part: Single, dice: random.Random) -> None:
     match part:
         case Popcount():
             _popcount(module, part)

@@ -12,7 +12,7 @@ from lutloom.codegen.fifo_memory import BRAM18_BITS, URAM_BITS
 
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
-    from lutloom.codegen.costs.parts import Part
+    from lutloom.codegen.costs.parts import Single
     from lutloom.codegen.design import Design
 
 
@@ -63,11 +63,11 @@ def memories_of(design: Design, device: Device) -> tuple[MemoryFacts, ...]:
 def _all(design: Design, device: Device) -> Iterator[tuple[str, Purpose, int, Cost]]:
     from lutloom.codegen.costs.formulas import part_cost
     from lutloom.codegen.costs.parts import FifoBuffer
-    from lutloom.codegen.costs.processes import PARTS
+    from lutloom.codegen.costs.processes import parts_of
 
     for unit in design.units:
         for process in unit.processes:
-            for count, part in PARTS[process.kernel](process.site, process.folding, device):
+            for count, part in parts_of(process.site, process.folding, device):
                 kept = _kept(part)
                 if kept is not None:
                     purpose, bits = kept
@@ -77,7 +77,7 @@ def _all(design: Design, device: Device) -> Iterator[tuple[str, Purpose, int, Co
             yield fifo.value, Purpose.FIFOS, fifo.depth * fifo.bits, part_cost(buffer, device)
 
 
-def _kept(part: Part) -> tuple[Purpose, int] | None:
+def _kept(part: Single) -> tuple[Purpose, int] | None:
     """Return what a part keeps, and how many bits: None of what is no memory."""
     from lutloom.codegen.costs.parts import Ram, Rom, ShiftRegister
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lutloom.codegen.costs.line_buffers import walk_parts
 from lutloom.codegen.costs.loops import buffer, loop
 from lutloom.codegen.costs.matvec import accumulators
-from lutloom.codegen.costs.parts import Multiplexer, Parts
+from lutloom.codegen.costs.parts import Multiplexer, Parts, together
 from lutloom.codegen.costs.pools import shown_windows
 from lutloom.codegen.costs.products import Products
 from lutloom.codegen.costs.rom_words import weight_words
@@ -34,7 +34,7 @@ def _buffer(site: Site, pe: int) -> Parts:
     walk, word = pools.walk(site, Folding(pe)), pe * site.inputs[0].element.bits
     out = pe * site.outputs[0].element.bits
     loops = loop("depthwise", walk.beats, word, out)
-    return (*loops, *walk_parts(walk), *buffer(walk.depth, word))
+    return together((*loops, *walk_parts(walk), *buffer(walk.depth, word)))
 
 
 def parts(site: Site, folding: Folding, device: Device) -> Parts:

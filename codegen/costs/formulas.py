@@ -15,6 +15,7 @@ from lutloom.codegen.costs.parts import (
     DotProduct,
     DspSlices,
     FifoBuffer,
+    Group,
     Multiplexer,
     Multiplier,
     Negation,
@@ -30,13 +31,13 @@ from lutloom.codegen.costs.ranges import is_calibrated
 from lutloom.codegen.costs.resources import Confidence, Confidences, Cost, Resources
 
 if TYPE_CHECKING:
-    from lutloom.boards.device import Device
+    from lutloom.boards.device import Device, Family
 
 
 def parts_cost(parts: Parts, device: Device) -> Cost:
     """Return the cost of ``parts`` together."""
     # Planners ask for thousands of sums: of plain integers, which is ten times as fast.
-    known = _known(device)
+    known = _known(device.family)
     lut = ff = bram18 = uram = dsp = 0
     doubts = 0
     for count, part in parts:
@@ -55,7 +56,7 @@ def parts_cost(parts: Parts, device: Device) -> Cost:
 
 
 @cache
-def _known(_device: Device) -> dict[Part, tuple[int, ...]]:
+def _known(_family: Family) -> dict[Part, tuple[int, ...]]:
     return {}
 
 
@@ -68,7 +69,7 @@ def _figures(cost: Cost) -> tuple[int, ...]:
     there = cost.confidences
     levels = (there.lut, there.ff, there.bram18, there.uram, there.dsp)
     doubts = sum(_DOUBTS[level] << 2 * place for place, level in enumerate(levels))
-    return (*cost.resources.named().values(), doubts)
+    return (*cost.resources.figures, doubts)
 
 
 @cache
@@ -83,6 +84,8 @@ def part_cost(part: Part, device: Device) -> Cost:
     Flip-flops are those that a part can't be without; what a pipeline registers between parts is
     ``Registers``, which the kernel's cost model counts.
     """
+    if isinstance(part, Group):
+        return parts_cost(part.parts, device)
     part = memories.bound(part) if isinstance(part, FifoBuffer) else part
     known = Confidence.CALIBRATED if is_calibrated(part) else Confidence.UNCALIBRATED
     match part:

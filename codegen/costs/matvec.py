@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.loops import buffer, counters, loop
-from lutloom.codegen.costs.parts import Adder, Parts, Registers
+from lutloom.codegen.costs.parts import Adder, Parts, Registers, together
 from lutloom.codegen.costs.products import Products, times
 from lutloom.codegen.costs.rom_words import weight_words
 from lutloom.codegen.costs.starts import Starts
@@ -34,6 +34,24 @@ def _starts(site: Site, multiplier: Multiplier, pixels: int) -> Starts:
     return Starts.of(starts, site.outputs[0].element.bits)
 
 
+@lru_cache(maxsize=4096)
+def _around(site: Site, pe: int, simd: int, pixels: int) -> Parts:
+    """Return the loop and the kept vector: what does not depend on how products are made."""
+    rows, columns = site.op.matrix.shape
+    word = simd * site.inputs[0].element.bits
+    row_folds, column_folds = rows // pe, columns // simd
+    group_folds = row_folds // site.op.groups
+    cycles = matvec.KERNEL.cycles(site, Folding(pe, simd, pixels=pixels))
+    written = pixels * pe * site.outputs[0].element.bits
+    return together(
+        (
+            *loop("matvec", cycles, pixels * word, written),
+            *counters(row_folds, group_folds if site.op.groups > 1 else 1, column_folds),
+            *(buffer(column_folds, word) if group_folds > 1 else ()),
+        )
+    )
+
+
 def parts(site: Site, folding: Folding, device: Device) -> Parts:
     """Return the parts of ``grouped_matvec``, or of ``parallel_matvec``."""
     products = _products(site)
@@ -41,20 +59,17 @@ def parts(site: Site, folding: Folding, device: Device) -> Parts:
     multiplier = folding.multiplier if is_packed else Multiplier.AUTO
     starts = _starts(site, multiplier, folding.pixels)
     rows, columns = site.op.matrix.shape
-    pe, simd, out = folding.pe, folding.simd, site.outputs[0].element.bits
-    lanes = pe * folding.pixels
+    pe, simd, pixels = folding.pe, folding.simd, folding.pixels
     row_folds, column_folds = rows // pe, columns // simd
     words = row_folds * column_folds
-    word = simd * products.x_bits
-    group_folds = row_folds // site.op.groups
+    weight_bits = products.weight_bits(folding.multiplier)
+    out = site.outputs[0].element.bits
     return (
-        *loop("matvec", matvec.KERNEL.cycles(site, folding), folding.pixels * word, lanes * out),
-        *counters(row_folds, group_folds if site.op.groups > 1 else 1, column_folds),
-        *(buffer(column_folds, word) if group_folds > 1 else ()),
-        *weight_words(words, pe * simd * products.weight_bits(folding.multiplier), folding.memory),
-        *starts.parts(row_folds, lanes),
-        *times(folding.pixels, products.rows(pe, simd, folding, device, is_constant=words == 1)),
-        *accumulators(lanes, out, starts, has_sums=column_folds > 1),
+        *_around(site, pe, simd, pixels),
+        *weight_words(words, pe * simd * weight_bits, folding.memory),
+        *starts.parts(row_folds, pe * pixels),
+        *times(pixels, products.rows(pe, simd, folding, device, is_constant=words == 1)),
+        *accumulators(pe * pixels, out, starts, has_sums=column_folds > 1),
     )
 
 

@@ -26,7 +26,8 @@ def parts(site: Site, folding: Folding, device: Device) -> Parts:
     """Return the parts of ``multiply``."""
     rest, pe, y = _facts(site), folding.pe, site.outputs[0].element
     a, b = (x.element.bits for x in site.inputs)
-    products = product(a, b, pe, folding, device) if rest.of_both else ()
+    multiplier = folding.multiplier
+    products = product(a, b, pe, multiplier, device.dsp_type) if rest.of_both else ()
     terms = ((a, rest.of_a), (b, rest.of_b), (a + b, rest.of_both))
     scaled = tuple(entry for bits, factor in terms for entry in constant_product(bits, abs(factor)))
     added = sum(map(bool, (rest.start, rest.of_a, rest.of_b, rest.of_both))) - 1

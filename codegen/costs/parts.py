@@ -6,7 +6,9 @@ A kernel's cost model says of which parts, and how many, a folding of it consist
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from lutloom.core.plan import FifoMemory, Memory
@@ -142,7 +144,7 @@ class Control:
     stages: int
 
 
-Part: TypeAlias = (
+Single: TypeAlias = (
     Popcount
     | AdderTree
     | Adder
@@ -161,5 +163,36 @@ Part: TypeAlias = (
     | Control
 )
 
+
+@dataclass(frozen=True)
+class Group:
+    """Parts that stand together in many foldings: what they take is added up once."""
+
+    parts: Parts
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Asked for with every folding in which they stand.
+        return hash(self.parts)
+
+
+Part: TypeAlias = Single | Group
 Parts: TypeAlias = tuple[tuple[int, Part], ...]
 """Parts, and how many there are of each."""
+
+
+def together(parts: Parts) -> Parts:
+    """Return ``parts`` as a group."""
+    return ((1, Group(parts)),) if parts else ()
+
+
+def apart(parts: Parts) -> Iterator[tuple[int, Single]]:
+    """Yield ``parts`` one by one, those of groups too."""
+    for count, part in parts:
+        if isinstance(part, Group):
+            yield from ((count * each, inner) for each, inner in apart(part.parts))
+        else:
+            yield count, part

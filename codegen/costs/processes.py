@@ -27,7 +27,7 @@ from lutloom.codegen.costs import (
     window,
 )
 from lutloom.codegen.costs.formulas import parts_cost
-from lutloom.codegen.costs.parts import Parts
+from lutloom.codegen.costs.parts import Parts, Single, apart
 from lutloom.codegen.kernels.pixels import widely
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ PARTS: Mapping[str, Callable[[Site, Folding, Device], Parts]] = MappingProxyType
         "window": window.parts,
     }
 )
+
+
+def parts_of(site: Site, folding: Folding, device: Device) -> tuple[tuple[int, Single], ...]:
+    """Return the parts of a process with a legal ``folding``, none of which are in groups."""
+    return tuple(apart(PARTS[site.op.name](site, folding, device)))
 
 
 def process_cost(site: Site, folding: Folding, device: Device) -> Cost:

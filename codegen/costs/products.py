@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.boards.device import DspType
@@ -13,6 +13,7 @@ from lutloom.codegen.costs.parts import (
     AdderTree,
     DotProduct,
     DspSlices,
+    Group,
     Multiplier,
     Parts,
     Popcount,
@@ -95,15 +96,18 @@ class Products:
 
         ``is_constant``: by one weight each.
         """
-        total = self.sum_bits(terms)
-        scaled = times(pe, constant_product(total, self.factor))
         packed = self.packing(folding.multiplier)
         if packed is not None:
-            return (*self._packed(packed, pe, terms), *scaled)
-        lane = self._lane(terms, folding, device, is_constant=is_constant)
-        return (*times(pe, (*lane, (1, Registers(total)))), *scaled)
+            return ((1, _packed_rows(self, packed, pe, terms)),)
+        return ((pe, _row(self, terms, folding.multiplier, device.dsp_type, is_constant)),)
 
-    def _lane(self, terms: int, folding: Folding, device: Device, *, is_constant: bool) -> Parts:
+    def scaled(self, terms: int) -> Parts:
+        """Return what multiplies a sum of ``terms`` products by what they have in common."""
+        return constant_product(self.sum_bits(terms), self.factor)
+
+    def lane(
+        self, terms: int, multiplier: Multipliers, dsp_type: DspType, *, is_constant: bool
+    ) -> Parts:
         """Return products and the tree of their sums, which a tool merges where it can."""
         x_bits, weight_bits = self.x_bits, self.stored_bits
         if self.kind == "xnor":
@@ -112,16 +116,16 @@ class Products:
         bits = self.sum_bits(1)
         registers: Parts = ((1, Registers(terms * bits)),) if terms > 1 else ()
         is_sign = self.kind == "sign"
-        in_slices = not is_sign and uses_slices(x_bits, weight_bits, folding)
+        in_slices = not is_sign and uses_slices(x_bits, weight_bits, multiplier)
         if not is_constant and not in_slices and (is_sign or weight_bits > 1):
             return ((1, DotProduct(terms, x_bits, weight_bits)), *registers)
         tree = (1, AdderTree(terms, bits))
         if is_sign:
             return (tree, *registers)
-        each = product(x_bits, weight_bits, terms, folding, device, is_constant=is_constant)
+        each = product(x_bits, weight_bits, terms, multiplier, dsp_type, is_constant=is_constant)
         return (*each, tree, *registers)
 
-    def _packed(self, packed: Packing, pe: int, terms: int) -> Parts:
+    def in_slices(self, packed: Packing, pe: int, terms: int) -> Parts:
         """Return products of several rows in a slice, added up in chains before they are cut.
 
         What weights are above their least one makes one sum of all codes, for all rows.
@@ -144,25 +148,44 @@ class Products:
         return (*parts, *missing, (pe, Adder(sums)))
 
 
+@lru_cache(maxsize=4096)
+def _row(
+    products: Products,
+    terms: int,
+    multiplier: Multipliers,
+    dsp_type: DspType,
+    is_constant: bool,  # noqa: FBT001 - a key
+) -> Group:
+    lane = products.lane(terms, multiplier, dsp_type, is_constant=is_constant)
+    registers = (1, Registers(products.sum_bits(terms)))
+    return Group((*lane, registers, *products.scaled(terms)))
+
+
+@lru_cache(maxsize=4096)
+def _packed_rows(products: Products, packed: Packing, pe: int, terms: int) -> Group:
+    scaled = times(pe, products.scaled(terms))
+    return Group((*products.in_slices(packed, pe, terms), *scaled))
+
+
 def product(
     left: int,
     right: int,
     count: int,
-    folding: Folding,
-    device: Device,
+    multiplier: Multipliers,
+    dsp_type: DspType,
     *,
     is_constant: bool = False,
 ) -> Parts:
-    """Return ``count`` products of numbers of so many bits, by what ``folding`` multiplies with."""
-    is_open = multiplier_policy(folding, min(left, right)) == "AutoMultiplier"
-    if uses_slices(left, right, folding) and not (is_open and is_constant):
-        return ((count, DspSlices(slices(left, right, device.dsp_type))),)
+    """Return ``count`` products of numbers of so many bits, by what ``multiplier`` says."""
+    is_open = multiplier_policy(multiplier, min(left, right)) == "AutoMultiplier"
+    if uses_slices(left, right, multiplier) and not (is_open and is_constant):
+        return ((count, DspSlices(slices(left, right, dsp_type))),)
     return ((count, Multiplier(left, right, is_constant)),)
 
 
-def uses_slices(left: int, right: int, folding: Folding) -> bool:
+def uses_slices(left: int, right: int, multiplier: Multipliers) -> bool:
     """Return whether products of numbers of so many bits are in DSP slices, one in each."""
-    policy = multiplier_policy(folding, min(left, right))
+    policy = multiplier_policy(multiplier, min(left, right))
     is_wide = left + right > _AUTO_FABRIC_BITS
     return policy == "DspMultiplier" or (policy == "AutoMultiplier" and is_wide)
 

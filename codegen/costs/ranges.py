@@ -16,15 +16,15 @@ from lutloom.codegen.costs.parts import (
     Multiplexer,
     Multiplier,
     Negation,
-    Part,
     Popcount,
     Ram,
     Rom,
     ShiftRegister,
+    Single,
 )
 from lutloom.core.plan import FifoMemory, Memory
 
-_MOST: dict[type[Part], tuple[int, ...]] = {
+_MOST: dict[type[Single], tuple[int, ...]] = {
     Popcount: (784,),
     Adder: (48,),
     AdderTree: (64, 16),
@@ -42,7 +42,7 @@ _MOST: dict[type[Part], tuple[int, ...]] = {
 _IN_LUTS = (Memory.LUTRAM, FifoMemory.SRL)
 
 
-def is_calibrated(part: Part) -> bool:
+def is_calibrated(part: Single) -> bool:
     """Return whether the look-up tables of ``part`` are within what was synthesized."""
     if isinstance(part, Rom | Ram | FifoBuffer) and part.memory not in _IN_LUTS:
         return False
@@ -52,6 +52,6 @@ def is_calibrated(part: Part) -> bool:
     )
 
 
-def _widths(part: Part) -> tuple[int, ...]:
+def _widths(part: Single) -> tuple[int, ...]:
     """Return the numbers of a part in the order of its fields."""
     return tuple(getattr(part, name) for name in part.__slots__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from lutloom.codegen.costs.loops import constants, counters
-from lutloom.codegen.costs.parts import Multiplexer, Parts, Registers
+from lutloom.codegen.costs.parts import Multiplexer, Parts, Registers, together
 from lutloom.codegen.packing import RomLayout
 from lutloom.core.plan import Memory
 
@@ -26,4 +26,4 @@ def weight_words(words: int, bits: int, memory: Memory) -> Parts:
     if layout.group > 1:
         shift = ((1, Registers(entry)), (1, Multiplexer(2, entry)))
     counted = counters(entries, layout.group)
-    return (*constants(1, entries, entry, memory), *shift, *counted, (1, Registers(bits)))
+    return together((*constants(1, entries, entry, memory), *shift, *counted, (1, Registers(bits))))

@@ -204,9 +204,8 @@ def kept_memory(words: int, bits: int) -> Memory:
     return Memory.LUTRAM if is_small else Memory.BRAM
 
 
-def multiplier_policy(folding: Folding, narrower_bits: int) -> str:
+def multiplier_policy(multiplier: Multiplier, narrower_bits: int) -> str:
     """Return the policy of ``products.hpp`` that multiplies, by a factor of so many bits."""
-    multiplier = folding.multiplier
     # Products of one or two bits are look-up tables, whatever the plan leaves open.
     if multiplier is Multiplier.AUTO and narrower_bits <= 2:
         multiplier = Multiplier.FABRIC

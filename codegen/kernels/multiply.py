@@ -59,7 +59,9 @@ def _code(site: Site, folding: Folding) -> Code:
             "of_a": decimal(product.of_a),
             "of_b": decimal(product.of_b),
             "of_both": decimal(product.of_both),
-            "multiplier": multiplier_policy(folding, min(x.element.bits for x in site.inputs)),
+            "multiplier": multiplier_policy(
+                folding.multiplier, min(x.element.bits for x in site.inputs)
+            ),
         }
     )
 

@@ -80,7 +80,7 @@ def product_facts(x: IntType, weights: IntType, factor: int, folding: Folding) -
         "product": product_kind(x, weights),
         "factor": factor,
         "weight_type": code_type(weights),
-        "multiplier": multiplier_policy(folding, min(weights.bits, x.bits)),
+        "multiplier": multiplier_policy(folding.multiplier, min(weights.bits, x.bits)),
     }
 
 

@@ -26,12 +26,12 @@ from lutloom.codegen.costs.parts import (
     Multiplexer,
     Multiplier,
     Negation,
-    Part,
     Popcount,
     Ram,
     Registers,
     Rom,
     ShiftRegister,
+    Single,
 )
 from lutloom.codegen.costs.resources import Confidence, Resources
 from lutloom.core.plan import FifoMemory, Memory
@@ -77,7 +77,7 @@ def _limited(kind: str) -> list[str]:
 def test_yosys_still_gives_the_figures() -> None:
     if shutil.which("yosys") is None:
         pytest.skip("needs yosys")
-    samples: dict[str, Part] = {
+    samples: dict[str, Single] = {
         "popcount of xnors": Popcount(24, has_xnor=True),
         "adder tree": AdderTree(5, 4),
         "multiplier": Multiplier(4, 4),
@@ -92,7 +92,7 @@ def test_yosys_still_gives_the_figures() -> None:
 def test_a_wider_part_takes_no_less(
     family: str, data: st.DataObject, first: int, second: int, third: int
 ) -> None:
-    made: dict[str, Callable[[int, int, int], Part]] = {
+    made: dict[str, Callable[[int, int, int], Single]] = {
         "popcount": lambda a, _b, _c: Popcount(a),
         "xnor popcount": lambda a, _b, _c: Popcount(a, has_xnor=True),
         "adder": lambda a, _b, _c: Adder(a),

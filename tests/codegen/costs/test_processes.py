@@ -13,7 +13,7 @@ import pytest
 from lutloom.boards.loader import load_board
 from lutloom.codegen.assembly import make_design
 from lutloom.codegen.costs import parts
-from lutloom.codegen.costs.processes import PARTS, process_cost
+from lutloom.codegen.costs.processes import PARTS, parts_of, process_cost
 from lutloom.codegen.design import Process
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.codegen.kernels.matvec import sums_of
@@ -65,7 +65,7 @@ def memories(process: Process) -> Iterator[tuple[int, int, int]]:
 def test_memories_of_constants_are_those_that_are_written_down(kind: str) -> None:
     for process in random_processes(kind):
         counted: Counter[int] = Counter()
-        for count, part in PARTS[kind](process.site, process.folding, DEVICE):
+        for count, part in parts_of(process.site, process.folding, DEVICE):
             if isinstance(part, parts.Rom):
                 counted[part.words] += count
         most: Counter[int] = Counter()
@@ -85,7 +85,7 @@ def test_memories_that_are_written_are_as_deep_as_the_cpp_says(kind: str) -> Non
         facts = process.code.facts
         depths = {
             part.words
-            for _, part in PARTS[kind](process.site, process.folding, DEVICE)
+            for _, part in parts_of(process.site, process.folding, DEVICE)
             if isinstance(part, parts.Ram)
         }
         if "buffer" in facts:
@@ -99,7 +99,7 @@ def test_memories_that_are_written_are_as_deep_as_the_cpp_says(kind: str) -> Non
 def products_at_work(process: Process) -> int:
     """Return how many products the parts of a process make in a cycle, one in a slice."""
     count = 0
-    for times, part in PARTS[process.kernel](process.site, process.folding, DEVICE):
+    for times, part in parts_of(process.site, process.folding, DEVICE):
         match part:
             case parts.Popcount(bits):
                 count += times * bits
@@ -148,7 +148,7 @@ def test_places_of_a_list_are_compared_with_every_lane() -> None:
     op = TopK(3)
     site = Site(op, (x,), op.infer(x))
     compared = {
-        pe: sum(n for n, part in PARTS["top_k"](site, Folding(pe), DEVICE) if part == COMPARED)
+        pe: sum(n for n, part in parts_of(site, Folding(pe), DEVICE) if part == COMPARED)
         for pe in (1, 4, 12)
     }
     assert compared == {1: 3, 4: 12, 12: 36}
