@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lutloom.codegen.schedules import Schedule, converter_schedule, process_schedule
+from lutloom.codegen.schedules import Schedule, converter_schedule, likeness, process_schedule
 from lutloom.codegen.streams import Stream, Wiring, site_of
 from lutloom.codegen.timing import PESSIMISTIC
 from lutloom.core.ops import Depthwise, MatVec, Window
@@ -34,6 +34,7 @@ from lutloom.core.ops import Depthwise, MatVec, Window
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from lutloom.codegen.kernels.convert import Converter
     from lutloom.core.types import IntArray
 
 DEFAULT_DEPTH = 2
@@ -48,20 +49,23 @@ _SPREAD = (15, 16)
 _TRANSIT = 1 + PESSIMISTIC.fifo_latency
 # What a window and its product may take longer together than the slowest process: a fiftieth.
 _LITTLE = 50
-# Words of a stream of which one is looked at first.
-_SAMPLE = 64
+# Words of a stream of which one is looked at first: a prime, so that converters don't keep step.
+_SAMPLE = 61
 
 
 @dataclass(frozen=True, eq=False)
 class _Written:
-    """When the words of a stream are written: by a process without a pipeline, and with one."""
+    """When the words of a stream are written by a process without a pipeline, at the ``first``.
+
+    ``there`` is when they can be read behind a pipeline and the FIFO, at the latest.
+    """
 
     first: IntArray
-    last: IntArray
+    there: IntArray
 
     def later(self, cycles: int) -> _Written:
         """Return the times of words that come ``cycles`` later."""
-        return _Written(self.first + cycles, self.last + cycles)
+        return _Written(self.first + cycles, self.there + cycles) if cycles else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,14 @@ class _Port:
 
     iterations: IntArray
     wanted: IntArray
+
+    @cached_property
+    def is_each_wanted(self) -> bool:
+        """Whether one word more is wanted from each iteration to the next."""
+        first, last = int(self.wanted[0]), int(self.wanted[-1])
+        return last - first + 1 == len(self.wanted) and bool(
+            (self.wanted[1:] > self.wanted[:-1]).all()
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +104,9 @@ class _Loop:
     is_spread: bool = False
 
     @staticmethod
-    def of(kind: str, schedule: Schedule, outputs: int = 1, *, is_spread: bool = False) -> _Loop:
-        import numpy as np
-
-        masks = np.repeat(schedule.masks, schedule.counts)
-        ports = range(schedule.reads + outputs)
-        where = tuple(np.flatnonzero(masks >> port & 1) for port in ports)
-        taken, given = where[: schedule.reads], where[schedule.reads :]
-        return _Loop(kind, len(masks), schedule.repeats, taken, taken, given, is_spread)
+    def of(kind: str, schedule: Schedule, *, is_spread: bool = False) -> _Loop:
+        taken, given = schedule.places[: schedule.reads], schedule.places[schedule.reads :]
+        return _Loop(kind, schedule.period, schedule.repeats, taken, taken, given, is_spread)
 
     @cached_property
     def reads(self) -> tuple[_Port, ...]:
@@ -119,7 +126,14 @@ class _Loop:
     @cached_property
     def ends(self) -> tuple[_Port, ...]:
         """Where words are written at the end of a pipeline, if the next frame came at once."""
-        return tuple(self._port(given + PESSIMISTIC.stages[self.kind]) for given in self.given)
+        return tuple(self._port(given + self.stages) for given in self.given)
+
+    @cached_property
+    def each(self) -> _Port:
+        """All iterations."""
+        import numpy as np
+
+        return self._port(np.arange(self.period))
 
     def _port(self, iterations: IntArray) -> _Port:
         import numpy as np
@@ -144,14 +158,28 @@ class _Loop:
         return self.period * self.repeats
 
     @property
+    def stages(self) -> int:
+        """How many iterations have begun behind one at least when its pipeline gives its words."""
+        return PESSIMISTIC.stages[self.kind]
+
+    @property
     def rest(self) -> int:
         """Cycles from the last iteration of a frame to the first one of the next."""
-        return PESSIMISTIC.stages[self.kind] + PESSIMISTIC.restart_gap
+        return self.stages + PESSIMISTIC.restart_gap
 
     @property
     def cycles(self) -> int:
         """Cycles from a frame to the next, if nothing has to be waited for."""
         return self.iterations + self.rest
+
+    @cached_property
+    def _has_a_word_in_each(self) -> bool:
+        """Whether a port has a word in all iterations."""
+        return any(map(self._is_in_each, (*self.taken, *self.given)))
+
+    def _is_in_each(self, places: IntArray) -> bool:
+        """Return whether all iterations of a period, and no others, are among ``places``."""
+        return len(places) == self.period > int(places[-1])
 
     def repeated(self, iterations: IntArray) -> IntArray:
         """Return those of a frame for ``iterations`` of a period."""
@@ -167,11 +195,53 @@ class _Loop:
         span = self.iterations
         if self.is_spread:
             span = max(span, min(interval * _SPREAD[0] // _SPREAD[1], interval - self.rest))
-        late = self._late(span, interval, arrivals)
-        reads = [self._at(port, span, late) for port in self.reads]
-        firsts = [self._at(port, span, late) for port in self.writes]
-        lasts = [self._ends(port, span, late) for port in self.ends]
+        if self._has_a_word_in_each:
+            begun = self._begun(span, interval, arrivals)
+            ended = self._shifted(begun)
+            reads = [self._picked(begun, taken) for taken in self.taken]
+            firsts = [self._picked(begun, given) for given in self.given]
+            lasts = [self._picked(ended, given) for given in self.given]
+        else:
+            late = self._late(span, interval, arrivals)
+            reads = [self._at(port, span, late) for port in self.reads]
+            firsts = [self._at(port, span, late) for port in self.writes]
+            lasts = [self._ends(port, span, late) for port in self.ends]
         return reads, [_Written(*pair) for pair in zip(firsts, lasts, strict=True)]
+
+    def _begun(self, span: int, interval: int, arrivals: list[IntArray]) -> IntArray:
+        """Return when each iteration of a frame begins."""
+        import numpy as np
+
+        is_word_by_word = self.wanted is self.taken and all(map(self._is_in_each, self.taken))
+        if not arrivals or not is_word_by_word or span != self.iterations:
+            return self._at(self.each, span, self._late(span, interval, arrivals))
+        # No two words come at once: what begins when they come is never behind its pace.
+        begun = arrivals[0]
+        for others in arrivals[1:]:
+            begun = np.maximum(begun, others)
+        start = int(begun[-1]) + 1 + self.rest - interval
+        if start > begun[0]:
+            begun = np.maximum(begun, np.arange(start, start + span))
+        return begun
+
+    def _shifted(self, begun: IntArray) -> IntArray:
+        """Return when what each iteration writes is there, if they have ``begun`` then."""
+        import numpy as np
+
+        count = len(begun)
+        kept = max(count - self.stages, 0)
+        there = np.empty_like(begun)
+        np.add(begun[count - kept :], _TRANSIT, out=there[:kept])
+        # What comes behind the last iteration keeps its distance to that.
+        behind = int(begun[-1]) + self.stages - count + 1 + _TRANSIT
+        there[kept:] = np.arange(behind + kept, behind + count)
+        return there
+
+    def _picked(self, times: IntArray, places: IntArray) -> IntArray:
+        """Return those of ``times``, of all iterations, that are at ``places`` of each period."""
+        if self._is_in_each(places):
+            return times
+        return times.reshape(self.repeats, self.period)[:, places].reshape(-1)
 
     def _late(self, span: int, interval: int, arrivals: list[IntArray]) -> IntArray:
         """Return how much later than at its pace the loop is, when so many words were wanted.
@@ -205,14 +275,15 @@ class _Loop:
         return made
 
     def _ends(self, port: _Port, span: int, late: IntArray) -> IntArray:
-        """Return when the words of ``port`` are written, behind a pipeline."""
-        import numpy as np
-
-        # What comes behind the last iteration keeps its distance to that.
+        """Return when the words of ``port``, behind a pipeline, can be read."""
         made, last = self._at(port, span, late), self.iterations - 1
+        made += _TRANSIT
+        # What comes behind the last iteration keeps its distance to that.
         rows = int(port.iterations[-1]) // self.period if len(port.iterations) else 0
         tail = made[max(len(made) - len(port.iterations) * rows, 0) :]
         if len(tail):
+            import numpy as np
+
             later = self.repeated(port.iterations)[-len(tail) :]
             kept = np.minimum(later, last)
             tail += (
@@ -234,8 +305,9 @@ class _Loop:
             late = np.append(late, np.full(more, late[-1]))
         shape = self.repeats, last - first + 1
         rows = as_strided(late[first:], shape, (8 * each, 8))
-        is_each = bool((np.diff(port.wanted) == 1).all())
-        made.reshape(self.repeats, -1)[...] += rows if is_each else rows[:, port.wanted - first]
+        if first != last and not port.is_each_wanted:
+            rows = rows[:, port.wanted - first]
+        made.reshape(self.repeats, -1)[...] += rows
         return made
 
 
@@ -272,7 +344,7 @@ class _Timetable:
         known: dict[Hashable, Any] = {}
         loops = {name: _loop(wiring, name, known) for name in wiring.processes}
         converters = {
-            stream.value: _Loop.of(converter.kernel, converter_schedule(converter))
+            stream.value: _converter_loop(converter, known)
             for stream in wiring.streams
             if (converter := wiring.converter(stream)) is not None
         }
@@ -313,7 +385,7 @@ class _Timetable:
                 depths.update(self._joint(incoming[name][0]))
             streams = incoming[self.windows.get(name, name)]
             passed = [self._pass(stream, written.pop(stream.value)) for stream in streams]
-            arrivals = [times.last + _TRANSIT for times, _ in passed]
+            arrivals = [times.there for times, _ in passed]
             reads, writes = loop.times(interval, arrivals)
             for stream, (times, words), read in zip(streams, passed, reads, strict=True):
                 bits = _most_words(times.first, read, interval) * wiring.read_bits(stream)
@@ -347,7 +419,7 @@ class _Timetable:
         converter = self.converters.get(stream.value)
         if converter is None:
             return times, 0
-        (read,), (written,) = converter.times(self.interval, [times.last + _TRANSIT])
+        (read,), (written,) = converter.times(self.interval, [times.there])
         return written, _most_words(times.first, read, self.interval)
 
 
@@ -359,21 +431,35 @@ def _most_words(written: IntArray, read: IntArray, interval: int) -> int:
     import numpy as np
 
     count = len(written)
-    # What is left of the frames before, when the first word comes.
+    # Of so many frames before something may be left when the first word comes.
     frames = max((int(read[-1]) - int(written[0])) // interval, 0)
-    if frames:
-        read = np.concatenate([read - frame * interval for frame in range(frames, -1, -1)])
 
     def held(words: IntArray) -> int:
-        waiting = words + 1 + frames * count - np.searchsorted(read, written[words])
+        times = written[words]
+        gone = sum(np.searchsorted(read, times + turn * interval) for turn in range(frames + 1))
+        waiting: IntArray = words + 1 + frames * count - gone
         return int(waiting.max())
 
-    # As many as wait with some of the words; and where there are more, with the others.
+    # As many as wait with some of the words; and where there are more, with those.
     most = held(np.arange(0, count, _SAMPLE))
-    start = max(most - frames * count, 0)
-    late = read[start + frames * count - most : (frames + 1) * count - most] >= written[start:]
-    more = np.flatnonzero(late)
-    return held(start + more) if len(more) else most
+    words = _behind(written, read, interval, most, frames)
+    return held(words) if len(words) else most
+
+
+def _behind(written: IntArray, read: IntArray, interval: int, most: int, frames: int) -> IntArray:
+    """Return the words with which more than ``most`` wait, of up to so many ``frames`` before."""
+    import numpy as np
+
+    count, found = len(written), [np.zeros(0, np.int64)]
+    for turn in range(frames + 1):
+        # The word that came ``most`` words before is one of that frame.
+        shift = most - turn * count
+        start, end = max(shift, 0), min(shift + count, count)
+        if start < end:
+            times = read[start - shift : end - shift]
+            times = times - turn * interval if turn else times
+            found.append(start + np.flatnonzero(times >= written[start:end]))
+    return np.concatenate(found)
 
 
 def _windows(wiring: Wiring) -> list[tuple[str, str]]:
@@ -402,21 +488,27 @@ def _entering(wiring: Wiring, stream: Stream) -> _Loop:
 
     frame = stream.tensor.size * stream.tensor.element.bits
     words = -(-frame // wiring.written_bits(stream))
-    each = np.full(1, 1, np.uint32)
-    return _Loop.of("read_axis", Schedule(0, each, each, words), is_spread=True)
+    return _Loop.of("read_axis", Schedule(0, 1, words, (np.arange(1),)), is_spread=True)
 
 
 def _loop(wiring: Wiring, name: str, known: dict[Hashable, Any]) -> _Loop:
     """Return the loop of a process; equal ones, of which ``known`` keeps each, are one."""
     node, folding = wiring.processes[name], wiring.plan.foldings[name]
     site = site_of(wiring.graph, node)
-    schedule = process_schedule(site, folding)
-    is_spread = isinstance(node.op, MatVec | Depthwise | Window)
-    masks, counts = schedule.masks.tobytes(), schedule.counts.tobytes()
-    key = node.op.name, schedule.reads, len(site.outputs), masks, counts, schedule.repeats
+    key = likeness(site, folding)
     if key not in known:
-        known[key] = _Loop.of(node.op.name, schedule, len(site.outputs), is_spread=is_spread)
+        is_spread = isinstance(node.op, MatVec | Depthwise | Window)
+        schedule = process_schedule(site, folding)
+        known[key] = _Loop.of(node.op.name, schedule, is_spread=is_spread)
     found: _Loop = known[key]
+    return found
+
+
+def _converter_loop(converter: Converter, known: dict[Hashable, Any]) -> _Loop:
+    """Return the loop of a converter; equal ones, of which ``known`` keeps each, are one."""
+    if converter not in known:
+        known[converter] = _Loop.of(converter.kernel, converter_schedule(converter))
+    found: _Loop = known[converter]
     return found
 
 

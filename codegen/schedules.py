@@ -6,13 +6,17 @@ the other; the C++ is held against both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels import line_buffer, pools, span, window
+from lutloom.core.text import parameters_of
+from lutloom.core.types import Const
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,38 +32,63 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """The iterations of a frame: ``masks [n]``, each ``counts [n]`` times, ``repeats`` times all.
+    """The iterations of a frame, a ``period`` as often as it ``repeats``.
 
-    Bit ``p`` of a mask stands for a word read from or written to port ``p``; the first ``reads``
-    ports are read.
+    ``places [ports]`` are the iterations of a period, ascending, with a word read from or written
+    to each port; the first ``reads`` ports are read.
     """
 
     reads: int
-    masks: Masks
-    counts: Masks
+    period: int
     repeats: int
+    places: tuple[IntArray, ...]
 
     @property
     def iterations(self) -> int:
         """How many iterations a frame has."""
-        return int(self.counts.sum(dtype="int64")) * self.repeats
+        return self.period * self.repeats
 
     def positions(self, port: int) -> IntArray:
         """Return the iterations that have a word at ``port``, from 0, ascending."""
         import numpy as np
 
-        period = np.repeat(self.masks, self.counts)
-        where = np.flatnonzero(period >> port & 1)
-        starts = len(period) * np.arange(self.repeats, dtype=np.int64)
-        found: IntArray = (starts[:, None] + where).reshape(-1)
+        starts = self.period * np.arange(self.repeats, dtype=np.int64)
+        found: IntArray = (starts[:, None] + self.places[port]).reshape(-1)
         return found
+
+    @cached_property
+    def _masks(self) -> Masks:
+        """The ports of the iterations of a period: bit ``p`` of a mask stands for port ``p``."""
+        import numpy as np
+
+        masks = np.zeros(self.period, np.uint32)
+        for port, places in enumerate(self.places):
+            masks[places] |= np.uint32(1 << port)
+        return masks
+
+    @cached_property
+    def runs(self) -> tuple[Masks, Masks]:
+        """The masks of runs of equal iterations in a period, and how many each run has."""
+        import numpy as np
+
+        starts = np.flatnonzero(np.diff(self._masks, prepend=~self._masks[:1]))
+        counts = np.diff(starts, append=self.period)
+        return self._masks[starts], counts.astype(np.uint32)
 
     @property
     def dense(self) -> Masks:
         """The masks of all iterations."""
         import numpy as np
 
-        return np.tile(np.repeat(self.masks, self.counts), self.repeats)
+        return np.tile(self._masks, self.repeats)
+
+
+def likeness(site: Site, folding: Folding) -> Hashable:
+    """Return what the schedule of a process follows from: not from any elements."""
+    parameters = (value for _, value in parameters_of(site.op))
+    shapes = (value.shape if isinstance(value, Const) else value for value in parameters)
+    tensors = (tensor.shape for tensor in (*site.inputs, *site.outputs))
+    return site.op.name, *shapes, *tensors, folding.pe, folding.simd, folding.pixels
 
 
 def process_schedule(site: Site, folding: Folding) -> Schedule:
@@ -76,47 +105,28 @@ def reader_schedule(beats: int, tokens: int) -> Schedule:
     """Return the schedule of a unit's entry: AXI beats in; words, and tokens at the end, out."""
     import numpy as np
 
-    masks = np.full(beats, 0b011, np.uint32)
-    masks[-1] |= np.uint32(((1 << tokens) - 1) << 2)
-    return _schedule(1, masks)
+    every, last = np.arange(beats), np.arange(beats - 1, beats)
+    return Schedule(1, beats, 1, (every, every, *[last] * tokens))
 
 
 def writer_schedule(beats: int) -> Schedule:
     """Return the schedule of a unit's exit: words, and a token a frame, in; AXI beats out."""
     import numpy as np
 
-    masks = np.full(beats, 0b101, np.uint32)
-    masks[-1] = 0b111
-    return _schedule(2, masks)
-
-
-def _schedule(reads: int, period: Masks, repeats: int = 1) -> Schedule:
-    """Return ``period``, the masks of some iterations, ``repeats`` times, equal ones together."""
-    import numpy as np
-
-    starts = np.flatnonzero(np.diff(period, prepend=~period[:1]))
-    counts = np.diff(starts, append=len(period))
-    return Schedule(reads, period[starts].astype(np.uint32), counts.astype(np.uint32), repeats)
-
-
-def _where(iterations: int, *ports: Any) -> Masks:  # noqa: ANN401 - indices or slices of arrays
-    """Return the masks of ``iterations``, of which ``ports`` are where each port has a word."""
-    import numpy as np
-
-    masks = np.zeros(iterations, np.uint32)
-    for port, where in enumerate(ports):
-        masks[where] |= np.uint32(1 << port)
-    return masks
+    every = np.arange(beats)
+    return Schedule(2, beats, 1, (every, every[-1:], every))
 
 
 def _matvec(site: Site, folding: Folding) -> Schedule:
     # A group's vector is read while its first rows are computed; results come at the ends of rows.
+    import numpy as np
+
     op = site.op
     rows, columns = op.matrix.shape
     folds = columns // folding.simd
-    iterations = rows // op.groups // folding.pe * folds
-    period = _where(iterations, slice(folds), slice(folds - 1, None, folds))
-    return _schedule(1, period, site.outputs[0].size // rows * op.groups // folding.pixels)
+    period = rows // op.groups // folding.pe * folds
+    vectors = site.outputs[0].size // rows * op.groups // folding.pixels
+    return Schedule(1, period, vectors, (np.arange(folds), np.arange(folds - 1, period, folds)))
 
 
 def _matmul(site: Site, folding: Folding) -> Schedule:
@@ -126,35 +136,39 @@ def _matmul(site: Site, folding: Folding) -> Schedule:
     a, b = (x.shape for x in site.inputs)
     folds = a[-1] // folding.simd
     loads, beats = b[-2] * folds, b[-2] // folding.pe * folds
-    load = _where(loads, slice(0), slice(None))
-    row = _where(beats, slice(folds), slice(0), slice(folds - 1, None, folds))
-    return _schedule(2, np.concatenate([load, np.tile(row, a[-2])]), prod(a[:-2]))
+    period = loads + beats * a[-2]
+    rows = (np.arange(loads, period, beats)[:, None] + np.arange(folds)).reshape(-1)
+    results = np.arange(loads + folds - 1, period, folds)
+    return Schedule(2, period, prod(a[:-2]), (rows, np.arange(loads), results))
 
 
 def _every_word(site: Site, folding: Folding) -> Schedule:
     # A word from every input and a word to every output in each iteration.
     import numpy as np
 
-    ports = len(site.inputs) + len(site.outputs)
     words = site.inputs[0].size // (folding.pe * folding.pixels)
-    period = np.full(1, (1 << ports) - 1, np.uint32)
-    return _schedule(len(site.inputs), period, words)
+    ports = (np.arange(1),) * (len(site.inputs) + len(site.outputs))
+    return Schedule(len(site.inputs), 1, words, ports)
 
 
 def _concat(site: Site, folding: Folding) -> Schedule:
     # A round: words of the first input, then of the second, ...; each is written at once.
     import numpy as np
 
-    axis, written = site.op.axis, 1 << len(site.inputs)
-    words = [prod(x.shape[axis:]) // folding.pe for x in site.inputs]
-    period = np.repeat([written | 1 << port for port in range(len(words))], words)
-    return _schedule(len(words), period.astype(np.uint32), prod(site.outputs[0].shape[:axis]))
+    axis = site.op.axis
+    ends = np.cumsum([0, *(prod(x.shape[axis:]) // folding.pe for x in site.inputs)])
+    parts = (np.arange(start, end) for start, end in pairwise(ends))
+    period = int(ends[-1])
+    rounds = prod(site.outputs[0].shape[:axis])
+    return Schedule(len(site.inputs), period, rounds, (*parts, np.arange(period)))
 
 
 def _lookup(site: Site, folding: Folding) -> Schedule:
     # An integer is read with the first word of its row.
+    import numpy as np
+
     folds = site.op.table.shape[1] // folding.pe
-    return _schedule(1, _where(folds, slice(1), slice(None)), site.inputs[0].size)
+    return Schedule(1, folds, site.inputs[0].size, (np.arange(1), np.arange(folds)))
 
 
 def _split(site: Site, folding: Folding) -> Schedule:
@@ -162,12 +176,13 @@ def _split(site: Site, folding: Folding) -> Schedule:
     import numpy as np
 
     x, axis = site.inputs[0], site.op.axis
-    places = np.arange(x.shape[axis])
-    masks = np.ones(len(places), np.uint32)
-    for port, part in enumerate(site.op.parts, 1):
-        masks[(places >= part.start) & (places < part.stop)] |= np.uint32(1 << port)
-    period = masks.repeat(prod(x.shape[axis + 1 :]))[:: folding.pe]
-    return _schedule(1, period, prod(x.shape[:axis]))
+    inner = prod(x.shape[axis + 1 :])
+    period = -(-x.shape[axis] * inner // folding.pe)
+    parts = (
+        np.arange(-(-part.start * inner // folding.pe), -(-part.stop * inner // folding.pe))
+        for part in site.op.parts
+    )
+    return Schedule(1, period, prod(x.shape[:axis]), (np.arange(period), *parts))
 
 
 def _permute(site: Site, folding: Folding) -> Schedule:
@@ -180,15 +195,18 @@ def _permute(site: Site, folding: Folding) -> Schedule:
     words = x.size // folding.pe
     ahead = order[:: folding.pe] // folding.pe - np.arange(words)
     lag = int(ahead.max()) + 2 if ahead.any() else 0
-    return _schedule(1, _where(words + lag, slice(words), slice(lag, None)))
+    return Schedule(1, words + lag, 1, (np.arange(words), np.arange(lag, words + lag)))
 
 
 def _top_k(site: Site, folding: Folding) -> Schedule:
     # A vector is read; its last word gives the first result, then come the others.
+    import numpy as np
+
     channels, k = site.inputs[0].channels, site.op.k
     folds = channels // folding.pe
-    period = _where(folds + k - 1, slice(folds), slice(folds - 1, None))
-    return _schedule(1, period, site.inputs[0].size // channels)
+    period = folds + k - 1
+    ports = np.arange(folds), np.arange(folds - 1, period)
+    return Schedule(1, period, site.inputs[0].size // channels, ports)
 
 
 def _upsample(site: Site, folding: Folding) -> Schedule:
@@ -200,18 +218,14 @@ def _upsample(site: Site, folding: Folding) -> Schedule:
     for size, factor in zip(shape, factors, strict=True):
         is_first = np.arange(size * factor) % factor == 0
         is_new = (is_new[:, None] & is_first).reshape(-1)
-    is_read = is_new.reshape(-1, folding.pe).any(axis=1)
-    return _schedule(1, np.where(is_read, 0b11, 0b10).astype(np.uint32))
+    words = is_new.size // folding.pe
+    is_read = is_new.reshape(words, -1).any(axis=1)
+    return Schedule(1, words, 1, (np.flatnonzero(is_read), np.arange(words)))
 
 
 def _from_line_buffer(steps: line_buffer.WalkSchedule, gives_a_word: slice) -> Schedule:
     """Return the schedule of a walk over windows that writes a word with some of its taps."""
-    import numpy as np
-
-    masks = np.zeros(steps.beats, np.uint32)
-    masks[steps.takes] |= 1
-    masks[steps.gives[gives_a_word]] |= 2
-    return _schedule(1, masks)
+    return Schedule(1, steps.beats, 1, (steps.takes, steps.gives[gives_a_word]))
 
 
 def _window(site: Site, folding: Folding) -> Schedule:
@@ -245,21 +259,31 @@ def _disjoint_pool(site: Site, folding: Folding) -> Schedule:
         is_last = np.zeros(size, bool)
         is_last[last] = True
         ends = (ends[:, None] & is_last).reshape(-1)
-    masks = np.where(ends, 0b11, 0b01).astype(np.uint32)
-    return _schedule(1, np.repeat(masks, site.inputs[0].channels // folding.pe))
+    folds = site.inputs[0].channels // folding.pe
+    words = folds * len(ends)
+    given = (folds * np.flatnonzero(ends)[:, None] + np.arange(folds)).reshape(-1)
+    return Schedule(1, words, 1, (np.arange(words), given))
 
 
 def _narrow(converter: Converter) -> Schedule:
+    import numpy as np
+
     ratio = converter.in_bits // converter.out_bits
     words = -(-converter.frame_bits // converter.out_bits)
-    return _schedule(1, _where(words, slice(None, None, ratio), slice(None)))
+    period = ratio if words % ratio == 0 else words
+    return Schedule(1, period, words // period, (np.arange(0, period, ratio), np.arange(period)))
 
 
 def _widen(converter: Converter) -> Schedule:
+    import numpy as np
+
     ratio = converter.out_bits // converter.in_bits
     words = converter.frame_bits // converter.in_bits
     outs = -(-words // ratio)
-    return _schedule(1, _where(outs * ratio, slice(words), slice(ratio - 1, None, ratio)))
+    repeats = outs if words == outs * ratio else 1
+    period = outs * ratio // repeats
+    ports = np.arange(words // repeats), np.arange(ratio - 1, period, ratio)
+    return Schedule(1, period, repeats, ports)
 
 
 def _gearbox(converter: Converter) -> Schedule:
@@ -268,20 +292,19 @@ def _gearbox(converter: Converter) -> Schedule:
 
     left = -(-converter.frame_bits // converter.in_bits)
     wanted = -(-converter.frame_bits // converter.out_bits)
-    masks = []
-    held = 0
+    taken, given = [], []
+    held = iteration = 0
     while wanted:
-        mask = 0
         if held < converter.out_bits and left:
-            mask |= 1
+            taken.append(iteration)
             held += converter.in_bits
             left -= 1
         if held >= converter.out_bits or not left:
-            mask |= 2
+            given.append(iteration)
             held = max(held - converter.out_bits, 0)
             wanted -= 1
-        masks.append(mask)
-    return _schedule(1, np.array(masks, np.uint32))
+        iteration += 1
+    return Schedule(1, iteration, 1, (np.array(taken), np.array(given)))
 
 
 SCHEDULES: Mapping[str, Callable[[Site, Folding], Schedule]] = MappingProxyType(

@@ -154,14 +154,15 @@ class CycleModel:
                 engine.lutloom_add_fifo(number, fifo.depth)
             for process in self.processes:
                 schedule, ports = process.schedule, process.ports
+                masks, counts = schedule.runs
                 engine.lutloom_add_process(
                     number,
                     (ctypes.c_int * len(ports))(*ports),
                     len(ports),
                     schedule.reads,
-                    schedule.masks.ctypes.data,
-                    schedule.counts.ctypes.data,
-                    len(schedule.masks),
+                    masks.ctypes.data,
+                    counts.ctypes.data,
+                    len(masks),
                     schedule.repeats,
                     timing.stages[process.kind],
                 )
