@@ -88,17 +88,23 @@ def starts_of(site: Site, windows: int = 1) -> ByPlace:
     import numpy as np
 
     op, image, sums = site.op, site.inputs[0].shape[:-1], sums_of(site)
-    borders = op.windows.borders(image)
-    masks = borders.masks.astype(np.int64)
     # In Python's integers: products of 64 bits.
-    masked = (1 - masks).astype(object)
     weights = sums.weights.data.astype(object)
-    unseen = op.weights.data.reshape(weights.shape) - weights
-    missing = masked @ weights * (op.fill - _fill(site)[1]) + unseen.sum(axis=0) * op.fill
-    values = sums.starts(weights.sum(axis=0), missing) - sums.counted(0, Folding())
-    rows, columns = (np.zeros(1, np.int64), *borders.classes)[-2:]
+    totals = weights.sum(axis=0)
+    unseen = (op.weights.data.reshape(weights.shape).sum(axis=0, dtype=object) - totals) * op.fill
+    surplus = sums.counted(0, totals, Folding())
+    shape, difference = site.outputs[0].shape, op.fill - _fill(site)[1]
+    everywhere = np.zeros(1, np.int64)
+    if not difference:
+        # What masked taps show is what they should: all places are alike.
+        values = sums.starts(totals, unseen) - surplus
+        return ByPlace.of(values.reshape(1, 1, -1), everywhere, everywhere, shape, windows)
+    borders = op.windows.borders(image)
+    masked = 1 - borders.masks.astype(object)
+    values = sums.starts(totals, masked @ weights * difference + unseen) - surplus
+    rows, columns = (everywhere, *borders.classes)[-2:]
     values = values.reshape(*[1] * (2 - len(image)), *values.shape)
-    return ByPlace.of(values, rows, columns, site.outputs[0].shape, windows)
+    return ByPlace.of(values, rows, columns, shape, windows)
 
 
 def _code(site: Site, folding: Folding) -> Code:

@@ -73,6 +73,7 @@ class Axis:
         return pixels, phases
 
 
+@lru_cache(maxsize=1024)
 def axes_of(windows: Windows, image: tuple[int, ...]) -> tuple[Axis, Axis]:
     """Return the rows and columns of ``windows`` over an ``image`` of one or two axes."""
     results = windows.results(image)

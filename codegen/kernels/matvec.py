@@ -66,7 +66,7 @@ def starts_of(site: Site, folding: Folding = _ALONE) -> ByPlace:
     """Return what sums of each row start from, by place; of several pixels, by those of words."""
     op, sums = site.op, sums_of(site)
     totals = op.sums.positive + op.sums.negative
-    values = sums.starts(totals, op.border.data) - sums.counted(1, folding)
+    values = sums.starts(totals, op.border.data) - sums.counted(1, totals, folding)
     classes = op.rows.int64, op.columns.int64
     return ByPlace.of(values, *classes, site.inputs[0].shape, folding.pixels)
 

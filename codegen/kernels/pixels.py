@@ -101,7 +101,7 @@ def side_by_side(site: Site, folding: Folding) -> tuple[Site, Folding]:
     """
     if folding.pixels == 1:
         return site, folding
-    return Site(site.op, *_wide_types(site, folding.pixels)), _of_one(folding)
+    return _long_site(site, folding.pixels), _of_one(folding)
 
 
 def _of_one(folding: Folding) -> Folding:
@@ -118,6 +118,11 @@ def wide_type(tensor: TensorType, pixels: int) -> TensorType:
 @lru_cache(maxsize=1024)
 def _wide_site(site: Site, pixels: int) -> Site:
     return Site(_wide(site.op, pixels, site.inputs[0].channels), *_wide_types(site, pixels))
+
+
+@lru_cache(maxsize=1024)
+def _long_site(site: Site, pixels: int) -> Site:
+    return Site(site.op, *_wide_types(site, pixels))
 
 
 def _wide_types(site: Site, pixels: int) -> tuple[tuple[TensorType, ...], tuple[TensorType, ...]]:

@@ -172,16 +172,18 @@ class Sums:
         values = totals.astype(object) * self.base + border.astype(object) - offset
         return np.asarray(values // unit).astype(np.int64)
 
-    def counted(self, axis: int, folding: Folding) -> IntArray:
+    def counted(self, axis: int, totals: IntArray, folding: Folding) -> IntArray:
         """Return what sums of products along ``axis`` have too much of.
 
-        Where products are ``xnor``, agreeing lanes already count every weight that is -1. Where
+        ``totals`` are the sums of weights along it. Where products are ``xnor``, agreeing lanes already count every weight that is -1. Where
         they share slices, codes are what they are above the least one.
         """
         import numpy as np
 
         if packing_of(self.x, self.stored, folding.multiplier) is not None:
-            totals: IntArray = self.stored_weights.sum(axis=axis)
-            return -self.factor * least_code(self.x) * totals
+            stored = totals // (self.divisor or 1) * (1 if self.step else 0)
+            return -self.factor * least_code(self.x) * stored
+        if self.product != "xnor":
+            return np.zeros(totals.shape, np.int64)
         counted: IntArray = (self.weights.data < 0).sum(axis=axis, dtype=np.int64)
-        return self.factor * counted if self.product == "xnor" else 0 * counted
+        return self.factor * counted

@@ -10,6 +10,7 @@ and a clamp; it exists only where such a product gives every level (``slopes``).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels import level_table, requantize
@@ -101,12 +102,17 @@ def look_up_tables(site: Site, folding: Folding) -> int:
 
 
 def _legal(site: Site, folding: Folding) -> Legal:
+    return _legal_in(site, form_of(site, folding))
+
+
+# Planners ask for it with each of a hundred foldings.
+@lru_cache(maxsize=1024)
+def _legal_in(site: Site, form: Comparison) -> Legal:
     because: dict[object, str] = {**NO_CONTENTS}
     if slope_of(site) is None:
         because[Comparison.MULTIPLY] = NO_SLOPE
     if not level_table.has_table(site):
         because[Comparison.TABLE] = level_table.NO_TABLE
-    form = form_of(site, folding)
     return Legal(
         divisors(site.inputs[0].channels),
         memory=CONSTANTS if form in _WITH_MEMORIES else (Memory.AUTO,),

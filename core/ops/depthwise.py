@@ -29,7 +29,7 @@ class Depthwise:
     spacing: tuple[int, ...]
     fill: int
 
-    @property
+    @cached_property
     def windows(self) -> Windows:
         """Where the windows lie."""
         kernel = self.weights.shape[:-1]

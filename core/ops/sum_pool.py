@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from lutloom.core.sums import type_of_sums
@@ -23,7 +24,7 @@ class SumPool:
     dilation: tuple[int, ...]
     pads: tuple[int, ...]
 
-    @property
+    @cached_property
     def windows(self) -> Windows:
         """Where the windows lie."""
         return Windows(self.kernel, self.stride, self.dilation, self.pads, (1,) * len(self.kernel))

@@ -99,7 +99,7 @@ def test_sums_of_codes_are_codes_of_sums_at_every_place(site: Site, seed: int) -
         starts = starts[(first[..., np.newaxis] + np.arange(2))]
     starts = np.broadcast_to(starts, (height, width, 2)).reshape(y.shape)
     weights = sums.factor * sums.stored_weights
-    found = starts + sums.counted(0, Folding())
+    found = starts + sums.counted(0, sums.weights.int64.sum(axis=0), Folding())
     fill = int(str(code.facts["fill"]))
     for row, view in zip(weights, tap_views(element.encode(values), op.windows, fill), strict=True):
         found = found + row * view
