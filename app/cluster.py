@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from lutloom import __version__
 from lutloom.build import MANIFEST, PLAN, load_build
+from lutloom.core.counts import counted
 from lutloom.core.errors import LutloomError
 from lutloom.core.network import save_network
 from lutloom.extras import require
@@ -149,8 +150,9 @@ class _Connection:
                     result: Arrays = future.result(timeout=_LOOK_SECONDS)
                     return result
             except KilledWorker as error:
+                workers = counted(error.allowed_failures + 1, "worker")
                 raise ClusterError(
-                    f"{error.allowed_failures + 1} workers of the Dask cluster at {self.address}"
+                    f"{workers} of the Dask cluster at {self.address}"
                     f" died of the same images, the last one at {error.last_worker.address}: see"
                     " its log; if it had not enough memory, take a smaller --batch"
                 ) from error

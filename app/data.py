@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from lutloom.core.counts import counted
 from lutloom.core.errors import DataFileError
 from lutloom.core.files import write_file
 from lutloom.rows import map_npy, npz_rows
@@ -85,7 +86,9 @@ def load_labels(source: ArraySource, count: int) -> NDArray[np.int64]:
 
     labels = source if isinstance(source, np.ndarray) else map_npy(Path(source), "labels")
     if labels.shape != (count,):
-        raise DataFileError(f"there should be {count} labels, not an array {list(labels.shape)}")
+        raise DataFileError(
+            f"there should be {counted(count, 'label')}, not an array {list(labels.shape)}"
+        )
     whole = labels.dtype.kind in "iu" or (labels == np.round(labels)).all()
     if not whole or not ((labels >= 0) & (labels < _MOST_CLASSES)).all():
         raise DataFileError("the labels should be whole numbers: the classes from 0 on")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lutloom.build import MANIFEST
 from lutloom.compilation import check_output
 from lutloom.compilation import compile as compile_model
+from lutloom.core.counts import counted
 from lutloom.core.files import whole_directory
 from lutloom.data import save_array
 from lutloom.extras import require
@@ -128,7 +129,9 @@ def _with_brevitas(
     (output,) = source.outputs
     exported = tensors[output.name]
     differing = int((classes(brevitas) != classes(exported)).sum())
-    remark = f"{int((brevitas == exported).sum())} of {brevitas.size} floats equal to qonnx"
+    remark = (
+        f"{int((brevitas == exported).sum())} of {counted(brevitas.size, 'float')} equal to qonnx"
+    )
     checks = [Check(Stage.EXPORT, "classes", len(pixels), differing, remark=remark)]
     # A quantizer's node, layers.quantize0.Quant, is named after its module, layers.quantize0.
     replaced = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lutloom.core.counts import counted
 from lutloom.core.errors import DataFileError
 from lutloom.core.images import (
     COLOUR,
@@ -59,7 +60,8 @@ class Pixels:
         for what, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) not in {0, 1, channels}:
                 raise DataFileError(
-                    f"{what} has {len(numbers)} numbers, and the images have {channels} channels:"
+                    f"{what} has {counted(len(numbers), 'number')}, and the images have"
+                    f" {counted(channels, 'channel')}:"
                     " give one for each"
                 )
         if not self.white > 0 or not all(number > 0 for number in self.std):
@@ -191,8 +193,8 @@ def _layout(first: Path, port: InputPort) -> _Layout:
                 if width * height * colours == size:
                     return layout(height, width, colours, is_channels_first=True)
             raise DataFileError(
-                f"{first} has {width} x {height} pixels, but the model takes {size} numbers, which"
-                f" should be one or three a pixel: {_REMEDY}"
+                f"{first} has {width} x {height} pixels, but the model takes"
+                f" {counted(size, 'number')}, which should be one or three a pixel: {_REMEDY}"
             )
     raise DataFileError(
         f"the model's input '{port.name}' has the shape {['N', *port.shape]}, which is no image of"

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.fifo_memory import BRAM18_BITS
+from lutloom.core.counts import counted
 from lutloom.core.errors import LutloomError
 from lutloom.estimation import RESOURCES
 
@@ -137,11 +138,6 @@ def _remedies(
     if nearest is not None and target.clock_mhz < target.board.highest_clock_mhz:
         found.append(f"--clock-mhz up to {target.board.highest_clock_mhz}")
     return [*found, "or a model that is smaller or of fewer bits"]
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number of things: one, or several."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def shown_rate(rate: Fraction | float, places: int = 0) -> str:

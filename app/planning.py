@@ -8,9 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lutloom.core.counts import counted
 from lutloom.core.files import read_text, reason
 from lutloom.estimation import RESOURCES, shell_of
-from lutloom.infeasibility import UnreachableError, counted, unreachable
+from lutloom.infeasibility import UnreachableError, unreachable
 from lutloom.targets import TargetError
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def wish_of(
             f" may be taken, above 0 and at most 1, such as {UTILIZATION}"
         )
     if word_bits is not None and word_bits not in WORD_BITS:
-        raise TargetError(f"the streams are {word_bits} bits wide: use one of {list(WORD_BITS)}")
+        wide = counted(word_bits, "bit")
+        raise TargetError(f"the streams are {wide} wide: use one of {list(WORD_BITS)}")
     fps = None if target_fps is None else Fraction(str(target_fps))
     return Wish(fps, fastest, Fraction(str(max_utilization)), word_bits)
 
@@ -146,7 +148,7 @@ def _slow_port(processes: Graph, cycles: int, word_bits: int) -> str:
             beats = -(-bits // word_bits)
             if beats > cycles:
                 transfers = f"{counted(beats, 'transfer')} of {word_bits} bits"
-                return f"the {what} {value} has {bits:,} bits, {transfers}"
+                return f"the {what} {value} has {counted(bits, 'bit')}, {transfers}"
     return ""
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lutloom.core.counts import counted
 from lutloom.core.errors import DataFileError, LutloomError
 from lutloom.core.files import check_regular
 
@@ -144,7 +145,8 @@ def _member_rows(path: Path, what: str, entry: zipfile.ZipInfo, header: _Header)
         raise DataFileError(f"{name} in the {what} file {path} holds {dtype}, not numbers")
     taken = math.prod(header.shape) * dtype.itemsize
     if min((0, *header.shape)) < 0 or header.offset + taken != entry.file_size:
-        raise ValueError(f"'{name}' has {entry.file_size:,} bytes, but {list(header.shape)}")
+        size = counted(entry.file_size, "byte")
+        raise ValueError(f"'{name}' has {size}, but {list(header.shape)}")
 
     def chunks(count: int, size: int) -> Iterator[NDArray[Any]]:
         with zipfile.ZipFile(path) as archive, archive.open(entry) as member:

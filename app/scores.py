@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lutloom.core.counts import counted
 from lutloom.core.errors import DataFileError
 from lutloom.core.files import write_file
 
@@ -114,8 +115,8 @@ def check_labels(labels: NDArray[np.int64], port: OutputPort) -> None:
     if count is not None and len(labels) and int(labels.max()) >= count:
         image = int(labels.argmax())
         raise DataFileError(
-            f"the label of image {image} is {labels[image]}, but the model tells {count} classes"
-            f" apart, 0 to {count - 1}"
+            f"the label of image {image} is {labels[image]}, but the model tells"
+            f" {counted(count, 'class')} apart, 0 to {count - 1}"
         )
 
 

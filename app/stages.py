@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lutloom.core.counts import counted
 from lutloom.data import count_of, samples_of
 from lutloom.engines import COMPILED_BATCH, Engine, cache_of, runner
 from lutloom.scores import classes
@@ -70,10 +71,10 @@ def compare_stages(
         processed = run(build.processes, inputs)
         if first < exact:
             few = samples_of(images, slice(first, min(exact, first + size)))
-            tell(f"Interpreting the model exactly, {count_of(few):,} images")
+            tell(f"Interpreting the model exactly, {counted(count_of(few), 'image')}")
             checks += _exact_checks(build, few, integers)
         if not first:
-            tell(f"Running the model in qonnx's executor, {total:,} images")
+            tell(f"Running the model in qonnx's executor, {counted(total, 'image')}")
         model.compare(samples_of(images, batch), integers)
         if engine is not None:
             checks += [
@@ -86,7 +87,7 @@ def compare_stages(
                 tell(design.announcement)
             checks += design.compare(processed, first)
         if total > size:
-            tell(f"Compared {min(first + size, total):,} of {total:,} images")
+            tell(f"Compared {min(first + size, total):,} of {counted(total, 'image')}")
     model_checks, layers = model.result()
     whole: list[Check] = []
     for stage in Stage:
@@ -244,8 +245,8 @@ def _output_check(ours: NDArray[Any], theirs: NDArray[Any], excused: NDArray[np.
     with np.errstate(invalid="ignore"):
         largest = float(np.abs(ours_rows - theirs_rows).max(initial=0.0))
     remark = (
-        f"{int((ours_rows == theirs_rows).sum())} of {ours.size} floats equal,"
-        f" largest difference {largest:.2g}; {_ties(theirs_rows)} ties"
+        f"{int((ours_rows == theirs_rows).sum())} of {counted(ours.size, 'float')} equal,"
+        f" largest difference {largest:.2g}; {counted(_ties(theirs_rows), 'tie')}"
     )
     explained = int((differs & excused).sum())
     return Check(Stage.MODEL, "classes", len(ours), int(differs.sum()), explained, remark)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import Build
+from lutloom.core.counts import counted
 from lutloom.core.errors import RangeError
 from lutloom.data import samples_of
 from lutloom.data_set import open_data
@@ -71,8 +72,8 @@ class Design:
         found = self._simulate(min_accuracy=at_least)
         if not found.passed:
             raise AssertionError(
-                f"{found.correct:,} of {found.images:,} labels met ({found.accuracy:.2%}), and"
-                f" should be at least {at_least:.2%}"
+                f"{found.correct:,} of {counted(found.images, 'label')} met"
+                f" ({found.accuracy:.2%}), and should be at least {at_least:.2%}"
             )
 
     def assert_outputs(self, expected: DataSource) -> None:

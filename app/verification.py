@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutloom.build import Build, BuildError, Changes, changes, check_planned, load_build
+from lutloom.core.counts import counted
 from lutloom.core.errors import LutloomError, LutloomWarning
 from lutloom.core.files import OutputError
 from lutloom.data import count_of, samples_of
@@ -174,8 +175,10 @@ def meaning_of(stage: Stage, result: Verification) -> str:
     checks = [check for check in result.checks if check.stage is stage]
     numbers = sum(check.elements for check in checks)
     differing = sum(check.differing for check in checks)
-    found = f"{differing:,} of {numbers:,} outputs differ"
-    return f"{stage.value}: {found if differing else f'all {numbers:,} outputs equal'}"
+    outputs = counted(numbers, "output")
+    equal = f"{'all ' * (numbers > 1)}{outputs} equal"
+    found = f"{differing:,} of {outputs} {'differs' if differing == 1 else 'differ'}"
+    return f"{stage.value}: {found if differing else equal}"
 
 
 def left_out(result: Verification) -> str:
@@ -300,16 +303,19 @@ def layer_check(stage: Stage, layer: LayerComparison) -> Check:
     remarks = []
     if layer.skipped:
         remarks.append(
-            f"{layer.skipped:,} outputs not compared: the executor's rounding made an integer that"
-            " can't occur of their image"
+            f"{counted(layer.skipped, 'output')} not compared: the executor's rounding made an"
+            " integer that can't occur of their image"
         )
     if layer.off_grid:
-        remarks.append(f"{layer.off_grid} outputs of the executor are no multiples of its scale")
+        remarks.append(
+            f"{counted(layer.off_grid, 'output')} of the executor off the grid of its scale"
+        )
     if layer.ties:
         tied = max(layer.ties, key=lambda tie: tie.tied)
         remarks.append(
-            f"{layer.structural:,} differences at exact ties of {len(layer.ties):,} elements, such"
-            f" as {list(tied.element)}, tied in {tied.tied:,} images"
+            f"{counted(layer.structural, 'difference')} at exact ties of"
+            f" {counted(len(layer.ties), 'element')}, such as {list(tied.element)}, tied in"
+            f" {counted(tied.tied, 'image')}"
         )
     return Check(
         stage,

@@ -24,6 +24,7 @@ from lutloom.codegen.cpp_names import (
 from lutloom.codegen.cpp_scopes import Block, Pragma, Scope, Statement, closing
 from lutloom.codegen.cpp_tokens import Kind, Token
 from lutloom.codegen.pragma_text import read_directive
+from lutloom.core.counts import counted
 
 Fault = tuple[int, str]
 
@@ -255,7 +256,8 @@ class _Dataflow:
             and function.takes(len(call.arguments))
         ]
         if not callees and self.whole:
-            yield call.line, f"no function {call.name} of {len(call.arguments)} arguments is there"
+            arguments = counted(len(call.arguments), "argument")
+            yield call.line, f"no function {call.name} of {arguments} is there"
         if any(not callee.returns_void for callee in callees):
             yield call.line, f"{call.name} returns a value: a process should return void"
         if any("inline" in _pragmas(callee.block) for callee in callees):
@@ -286,8 +288,8 @@ class _Dataflow:
             uses = self.uses.get(key, [])
             if len(uses) != 2:
                 users = ", ".join(call.name for call, _ in uses) or "none"
-                message = f"stream {key} should have a writer and a reader, not {len(uses)} users"
-                yield variable.line, f"{message}: {users}"
+                message = f"stream {key} should have a writer and a reader"
+                yield variable.line, f"{message}, not {counted(len(uses), 'user')}: {users}"
                 continue
             (first, writes), (second, reads) = uses
             if writes == {"read"} and reads == {"write"}:

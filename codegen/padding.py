@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.channel_groups import ChannelGroup, channel_groups, zeroed_values
 from lutloom.codegen.padded_ops import Runs, padded_op
+from lutloom.core.counts import counted
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.strict_json import quoted
@@ -173,6 +174,7 @@ def _check_transfers(name: str, graph: Graph, wide: Graph, word_bits: int) -> No
     if transfers(behind.size, bits, word_bits) > there:
         most = there * word_bits // bits
         raise PlanError(
-            f"channels: {name} has {before.size} of {bits} bits, which the host has in {there}"
-            f" transfers of {word_bits} bits; {behind.size} don't fit: use at most {most}"
+            f"channels: {name} has {before.size} of {counted(bits, 'bit')}, which the host has in"
+            f" {counted(there, 'transfer')} of {word_bits} bits; {behind.size} don't fit:"
+            f" use at most {most}"
         )

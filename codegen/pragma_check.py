@@ -17,6 +17,7 @@ from lutloom.codegen.cpp_tokens import Kind, Token
 from lutloom.codegen.dataflow_check import structural_faults
 from lutloom.codegen.pragma_rules import Integer, Place, Subject
 from lutloom.codegen.pragma_text import Directive, read_directive
+from lutloom.core.counts import counted
 
 _SUFFIXES = (".hpp", ".h", ".cpp")
 
@@ -339,7 +340,7 @@ def _find(
 def _described(variable: Variable) -> str:
     match variable.sort:
         case Sort.ARRAY:
-            return f"an array of {variable.dimensions} dimensions"
+            return f"an array of {counted(variable.dimensions, 'dimension')}"
         case Sort.STREAM:
             return "a stream"
         case _:

@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from lutloom.core.counts import counted
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -29,10 +31,12 @@ def environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     # Nothing that is rendered is HTML.
-    return Environment(  # noqa: S701
+    made = Environment(  # noqa: S701
         loader=FunctionLoader(resource),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals["counted"] = counted
+    return made

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.console.fifos import say_fifos
 from lutloom.console.terminal import say, show, shown
+from lutloom.core.counts import counted
 from lutloom.tables import Column, Kind
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def show_estimate(estimate: Estimate) -> None:
     )
     slowest, clock = estimate.cost.slowest, f"{estimate.clock_mhz:g} MHz"
     rate = f"at most {shown_rate(estimate.fps, 1)} images/s at {clock}"
-    say("rate", f"{rate} ({shown(estimate.bottleneck)}: {slowest.cycles:,} cycles)")
+    say("rate", f"{rate} ({shown(estimate.bottleneck)}: {counted(slowest.cycles, 'cycle')})")
     rate = shown_rate(estimate.rate(estimate.pessimistic))
     say("pessimistic", f"about {rate} images/s, pipelines filling anew for each")
     beats = f"{estimate.beats:,} of {estimate.word_bits} bits an image on {estimate.port}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.console.joins import show_joins
 from lutloom.console.terminal import say, show, shown
+from lutloom.core.counts import counted
 from lutloom.tables import Column, Kind
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def show_inspection(result: Inspection) -> None:
         say(f"on the host, behind{of}", ", ".join(map(step_name, out.tail)) or "nothing")
     say(
         "on the FPGA",
-        f"{result.weights:,} weights, {result.weight_bits:,} bits, {result.macs:,} MACs",
+        f"{counted(result.weights, 'weight')}, {counted(result.weight_bits, 'bit')},"
+        f" {counted(result.macs, 'MAC')}",
     )
     say_widest(result.widest_sum)
     say("model", f"{_ports(network.inputs)} to {_ports(network.outputs)}")
@@ -65,7 +67,7 @@ def show_inspection(result: Inspection) -> None:
 def say_widest(layer: Layer | None) -> None:
     """Print the layer with the widest sum, if any layer sums."""
     if layer is not None:
-        say("widest sum", f"{layer.accumulator_bits} bits, {shown(layer.name)}")
+        say("widest sum", f"{counted(layer.accumulator_bits, 'bit')}, {shown(layer.name)}")
 
 
 def _factors(layer: Layer) -> str:

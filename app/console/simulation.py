@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.console.terminal import console, plain
+from lutloom.core.counts import counted
 
 if TYPE_CHECKING:
     from lutloom.simulation import Simulation
@@ -18,9 +19,11 @@ def show_simulation(result: Simulation) -> None:
 
     images = result.images
     rate = images / result.seconds if result.seconds else 0.0
-    console.print(f"{images:,} images in {result.seconds:.2f} s ({rate:,.0f} a second)")
+    console.print(f"{counted(images, 'image')} in {result.seconds:.2f} s ({rate:,.0f} a second)")
     if result.scores is not None and result.accuracy is not None:
-        console.print(f"{result.correct:,} of {images:,} labels met ({result.accuracy:.2%})")
+        console.print(
+            f"{result.correct:,} of {counted(images, 'label')} met ({result.accuracy:.2%})"
+        )
         if result.classes > _FEW_CLASSES:
             within = result.scores.within(5)
             console.print(f"{within:,} among the five largest outputs ({within / images:.2%})")

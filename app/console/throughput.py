@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.console.fifos import say_fifos
 from lutloom.console.terminal import say, show, shown
+from lutloom.core.counts import counted
 from lutloom.tables import Column, Kind
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def show_throughput(result: Throughput) -> None:
     for what, cycles in (("ideal", result.ideal), ("pessimistic", result.pessimistic)):
         rate = f"{result.rate(cycles):,.1f} images/s at {result.clock_mhz:g} MHz"
         latency = f"latency {result.latency(cycles):,.3f} ms"
-        say(what, f"{rate}, {cycles.interval:,} cycles each, {latency}")
+        say(what, f"{rate}, {counted(cycles.interval, 'cycle')} each, {latency}")
     say("slowest", shown(result.ideal.bottleneck.name))
     say_fifos(result.fifos)
     if result.least is not None:
         before = sum(fifo.planned for fifo in result.least.fifos)
         after = sum(fifo.depth for fifo in result.least.fifos)
-        say("least FIFOs", f"{after:,} words instead of {before:,}, the same rate")
+        say("least FIFOs", f"{counted(after, 'word')} instead of {before:,}, the same rate")
         say("plan", f"{result.plan}: compile the model again with it, by --plan")

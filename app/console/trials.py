@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lutloom.console.terminal import say, show
+from lutloom.core.counts import counted
 from lutloom.tables import Column
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def show_overfitting(result: Overfitting) -> None:
     """Print whether one batch was learnt by heart."""
     first, last = result.history[0], result.history[-1]
-    say("one batch", f"{result.images} images, {len(result.history)} steps")
+    say("one batch", f"{counted(result.images, 'image')}, {counted(len(result.history), 'step')}")
     say("loss", f"{first.loss:.3f} at first, {last.loss:.3f} at last")
     say("right", f"{last.accuracy:.2%} of them")
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from lutloom.console.layers import show_layers
 from lutloom.console.terminal import console, plain, say, show, shown
+from lutloom.core.counts import counted
 from lutloom.tables import Column, Kind
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def show_verdict(result: Verification) -> None:
         console.print(said)
     failure = result.first_failure
     if failure is None:
-        console.print(f"[bold green]All stages agree on {result.samples:,} images.[/]")
+        console.print(f"[bold green]All stages agree on {counted(result.samples, 'image')}.[/]")
     else:
         subject, wrong = plain(shown(failure.subject)), failure.unexplained
         console.print(

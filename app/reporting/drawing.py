@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise, starmap
 from typing import TYPE_CHECKING
 
+from lutloom.core.counts import counted
 from lutloom.reporting.placement import Placement, place
 from lutloom.reporting.wording import shortened, shown, size
 
@@ -128,7 +129,9 @@ def _items(facts: Facts) -> tuple[list[_Item], list[_Edge]]:
             if stream.target == process.name and stream.source is None:
                 name = facts.input_names[stream.source_port]
                 add("in", stream.source_port, _port(name, "in", stream, process.unit))
-        title = f"{shown(process.name)}, {process.kernel}: {process.cycles:,} cycles an image"
+        title = (
+            f"{shown(process.name)}, {process.kernel}: {counted(process.cycles, 'cycle')} an image"
+        )
         add("process", process.name, _Item(process.unit, _lines(process), title, process, row))
         for stream in facts.streams:
             if stream.source == process.name and stream.target is None:
@@ -160,14 +163,14 @@ def _lines(process: ProcessFacts) -> tuple[str, ...]:
         result = f"{len(process.outputs)} × {result}"
     return (
         shortened(process.name, _NAME),
-        f"{process.kernel}{lanes} · {process.cycles:,} cycles",
+        f"{process.kernel}{lanes} · {counted(process.cycles, 'cycle')}",
         f"→ {result}",
     )
 
 
 def _tensor(tensor: TensorType) -> str:
     bits = tensor.element.bits
-    return f"{size(tensor.shape)} of {bits} bit{'s' if bits > 1 else ''}"
+    return f"{size(tensor.shape)} of {counted(bits, 'bit')}"
 
 
 def _cut(members: Sequence[int], edges: Sequence[_Edge]) -> list[Sequence[int]]:
@@ -358,10 +361,11 @@ def _curve(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 def _streamed(stream: StreamFacts) -> str:
     """Return what a stream carries, in a sentence."""
-    words = f"words of {stream.written_bits} bits"
+    words = f"words of {counted(stream.written_bits, 'bit')}"
     if stream.converter:
         words += f", {stream.converter} to {stream.read_bits}"
-    return f"{shown(stream.value)}: {_tensor(stream.tensor)}, {words}, FIFO of {stream.depth} words"
+    fifo = f"FIFO of {counted(stream.depth, 'word')}"
+    return f"{shown(stream.value)}: {_tensor(stream.tensor)}, {words}, {fifo}"
 
 
 def _note(stream: StreamFacts) -> str:

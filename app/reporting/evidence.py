@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lutloom.codegen.costs.resources import Resources
+from lutloom.core.counts import counted
 from lutloom.core.errors import LutloomError
 from lutloom.core.files import read_text, reason
 from lutloom.core.strict_json import excerpt, parse_json, quoted
@@ -178,8 +179,8 @@ def _measurement(entry: _Entry) -> Measurement:
     images, equal = entry.count("images"), entry.count("equal")
     if equal > images:
         raise EvidenceError(
-            f"{entry.path}: 'board.equal' is {equal:,} of {images:,} images: it should be some of"
-            " them"
+            f"{entry.path}: 'board.equal' is {equal:,} of {counted(images, 'image')}: it"
+            " should be some of them"
         )
     return Measurement(
         entry.text("name"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from lutloom.core.counts import counted
 from lutloom.reporting.charts import Chart, Curve, Mark, axes, curve
 from lutloom.reporting.rendering import RESOURCES, rendered
 from lutloom.reporting.versions import versions
@@ -68,7 +69,7 @@ def _chart(found: Exploration, resources: list[str]) -> Chart:
     text = (
         "No point fits the board."
         if fastest is None
-        else f"Up to {count(fastest.fps)} images a second fit the board."
+        else f"The board has room for up to {counted(count(fastest.fps), 'image')} a second."
     )
     return Chart(x, y, "images a second", "% of the board", tuple(curves()), marks, text)
 

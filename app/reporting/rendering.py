@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.resources import Confidence
+from lutloom.core.counts import counted
 from lutloom.reporting import charts
 from lutloom.reporting.wording import breakable, count, share, shortened, shown, size
 
@@ -40,6 +41,7 @@ def _environment() -> Environment:
         breakable=breakable,
         chart_size=(charts.WIDTH, charts.HEIGHT),
         count=count,
+        counted=counted,
         share=share,
         shortened=shortened,
         shown=shown,

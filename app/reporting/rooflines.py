@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lutloom.core.counts import counted
 from lutloom.reporting.charts import Chart, Curve, Mark, axes, curve
 from lutloom.reporting.wording import count
 
@@ -104,7 +105,8 @@ def roofline_chart(roof: Roofline) -> Chart:
         Mark(x.at(roof.intensity), y.at(roof.achieved), "this design", "point"),
     )
     text = (
-        f"{count(roof.achieved)}op/s at {count(roof.intensity)} operations a byte; the arithmetic"
+        f"{count(roof.achieved)}op/s at {counted(count(roof.intensity), 'operation')} a byte; the"
+        " arithmetic"
         f" allows {count(roof.peak)}op/s, the stream"
         f" {count(roof.intensity * roof.bandwidth)}op/s"
     )

@@ -31,6 +31,7 @@ from lutloom.codegen.kernels.places import ByPlace
 from lutloom.codegen.kernels.span import span_of
 from lutloom.codegen.kernels.sums import Sums, multipliers_of
 from lutloom.codegen.kernels.weights import weight_memory
+from lutloom.core.counts import counted
 from lutloom.core.plan import Folding
 from lutloom.core.types import Const
 
@@ -112,7 +113,8 @@ def _code(site: Site, folding: Folding) -> Code:
     taps, channels = sums.weights.shape
     tiles = sums.weight_codes(folding).reshape(taps, channels // pe, pe)
     words = tiles.swapaxes(0, 1).reshape(-1, pe * folding.simd)
-    content = f"The weights of {taps} taps of {channels} channels in words of {words.shape[1]}"
+    kernels = f"{counted(taps, 'tap')} of {counted(channels, 'channel')}"
+    content = f"The weights of {kernels} in words of {pe} x {folding.simd}"
     weights, entry_bits = weight_memory(words, sums.weight_bits(folding), folding.memory, content)
     is_whole = pools.is_whole(site, folding)
     windows = span_of(site, folding).windows if is_whole else 1

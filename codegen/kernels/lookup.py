@@ -15,6 +15,7 @@ from lutloom.codegen.kernels.kernel import (
     no_weights,
 )
 from lutloom.codegen.kernels.weights import word_memory
+from lutloom.core.counts import counted
 from lutloom.core.plan import Folding
 
 
@@ -43,7 +44,9 @@ def _code(site: Site, folding: Folding) -> Code:
     first, last = x.lo - op.first, x.hi - op.first
     rows = y.encode(op.table.int64[first : last + 1 : x.step])
     words = rows.reshape(-1, folding.pe)
-    note = f"Rows {first} to {last} of the table, in words of {folding.pe} x {y.bits} bits."
+    note = (
+        f"Rows {first} to {last} of the table, in words of {folding.pe} x {counted(y.bits, 'bit')}."
+    )
     table, entry_bits = word_memory("rows", words, y.bits, folding.memory, note)
     return Code(
         tables=(table,),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels.kernel import Table
 from lutloom.codegen.packing import RomLayout, to_bits
+from lutloom.core.counts import counted
 
 if TYPE_CHECKING:
     from lutloom.core.plan import Memory
@@ -18,7 +19,7 @@ def weight_memory(words: IntArray, bits: int, memory: Memory, content: str) -> t
     A code has ``bits``. ``content`` begins the table's note: what is in words of how many weights.
     """
     layout = RomLayout.of(words.shape[1] * bits)
-    note = f"{content} weights of {bits} bits, {layout.group} in an entry."
+    note = f"{content} weights of {counted(bits, 'bit')}, {layout.group} in an entry."
     return _table("weights", words, bits, layout, memory, note)
 
 

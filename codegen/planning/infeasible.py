@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.resources import Resources
 from lutloom.codegen.planning.budget import InfeasibleError, share_of
+from lutloom.core.counts import counted
 
 if TYPE_CHECKING:
     from lutloom.codegen.planning.budget import Planned
@@ -32,13 +33,13 @@ def infeasible(planner: Planner, cycles: int) -> InfeasibleError:
     """
     fastest = planner.fastest()
     nearest = None if fastest is None else fastest.cycles
-    counted = planner.counts[-1] if nearest is None else cycles
-    unlimited = _unlimited(planner, counted)
+    tried = planner.counts[-1] if nearest is None else cycles
+    unlimited = _unlimited(planner, tried)
     if unlimited is None:
         name, fewest = planner.formulation.fewest_cycles
         return InfeasibleError(
-            f"no plan takes {cycles} clock cycles an image: {name} takes {fewest} at least;"
-            f" {_nearest(nearest)}",
+            f"no plan takes {counted(cycles, 'clock cycle')} an image: {name} takes {fewest}"
+            f" at least; {_nearest(nearest)}",
             wanted=cycles,
             nearest=nearest,
             resource=None,
@@ -55,8 +56,8 @@ def infeasible(planner: Planner, cycles: int) -> InfeasibleError:
     process = max(of_each, key=lambda name: of_each[name])
     taken, limit = getattr(needed + budget.reserved, resource), getattr(budget.limits, resource)
     return InfeasibleError(
-        f"a plan for {counted} clock cycles an image takes {taken} {NAMES[resource]}, and there are"
-        f" {limit} in the budget: most are those of {process}, {of_each[process]};"
+        f"a plan for {counted(tried, 'clock cycle')} an image takes {taken} {NAMES[resource]}, and"
+        f" there are {limit} in the budget: most are those of {process}, {of_each[process]};"
         f" {_nearest(nearest)}",
         wanted=cycles,
         nearest=nearest,

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import lutloom
 from lutloom.build import Build
+from lutloom.core.counts import counted
 from lutloom.reporting import wording
 from lutloom.reporting.charts import Axis, bars
 from lutloom.reporting.drawing import Box, Column, stages_of
@@ -138,7 +139,7 @@ def test_every_stream_is_drawn_in_one_column_or_leaves_one_and_enters_another(
     assert set(lines.values()) <= {1, 2}
     for stream in streams:
         (title,) = (title for title in lines if title.startswith(f"{stream.value}: "))
-        assert f"words of {stream.written_bits} bits" in title
+        assert f"words of {counted(stream.written_bits, 'bit')}" in title
 
 
 def test_nothing_is_drawn_outside_or_on_something_else(branched: Build) -> None:

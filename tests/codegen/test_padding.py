@@ -202,7 +202,7 @@ def perceptron(inputs: TensorType, *, rows: int = 5, outputs: int = 10) -> Graph
         (
             (IntType(0, 255), (7,)),
             {"x": 9},
-            r"^channels: x has 7 of 8 bits, which the host has in 1 transfers of 64 bits; 9 don't"
+            r"^channels: x has 7 of 8 bits, which the host has in 1 transfer of 64 bits; 9 don't"
             r" fit: use at most 8$",
         ),
         (
