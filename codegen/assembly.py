@@ -40,6 +40,18 @@ def make_design(
     Raises ``PlanError`` where the plan does not fit the graph.
     """
     check_plan(graph, plan)
+    return design_of(graph, plan, name=name, unit_limit=unit_limit, port_names=port_names)
+
+
+def design_of(
+    graph: Graph,
+    plan: Plan,
+    *,
+    name: str,
+    unit_limit: int = MOST_PROCESSES,
+    port_names: Mapping[str, str] = MappingProxyType({}),
+) -> Design:
+    """Return what ``make_design`` does of a ``plan`` that is known to fit the ``graph``."""
     wiring = Wiring(*laid_out(graph, plan))
     stem = identifier(name)
     # The C library has functions named index, time, read, ...: no namespace can be called so.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.assembly import make_design
+from lutloom.codegen.assembly import design_of
 from lutloom.codegen.costs.processes import process_cost
 from lutloom.codegen.fifo_memory import BRAMS_A_URAM, LUTS_A_BRAM, ultra_rams
 from lutloom.codegen.folding import settled_plan
@@ -27,6 +27,7 @@ from lutloom.core.plan import FifoMemory, Memory, Multiplier
 if TYPE_CHECKING:
     from lutloom.boards.device import Device
     from lutloom.codegen.costs.resources import Resources
+    from lutloom.codegen.design import Design
     from lutloom.codegen.kernels import Legal, Site
     from lutloom.core.graph import Graph
     from lutloom.core.plan import Folding, Plan
@@ -57,7 +58,9 @@ def _on_device(graph: Graph, plan: Plan, device: Device) -> Plan:
                     f"{name}: memory is 'uram', but the device has {device.uram} UltraRAMs:"
                     f" use one of {legal}"
                 )
-    left = device.uram - taken - _of_named_fifos(graph, settled)
+    # What processes lie in, which is chosen yet, has no say in the FIFOs.
+    design = design_of(graph, settled, name="plan")
+    left = device.uram - taken - _of_named_fifos(design)
     foldings = {}
     for name, site in sites.items():
         folding = settled.foldings[name]
@@ -65,7 +68,7 @@ def _on_device(graph: Graph, plan: Plan, device: Device) -> Plan:
         if folding.memory is not foldings[name].memory is Memory.URAM:
             count = _figures(site, foldings[name], device).uram
             left, taken = left - count, taken + count
-    return in_ultra_rams(graph, replace(settled, foldings=foldings), device.uram, taken)
+    return in_ultra_rams(design, replace(settled, foldings=foldings), device.uram, taken)
 
 
 def decided(site: Site, folding: Folding, device: Device, *, urams: int) -> Folding:
@@ -96,13 +99,10 @@ def decided(site: Site, folding: Folding, device: Device, *, urams: int) -> Fold
     return choices[0] if len(choices) == 1 else min(choices, key=price)
 
 
-def _of_named_fifos(graph: Graph, plan: Plan) -> int:
+def _of_named_fifos(design: Design) -> int:
     """Return how many UltraRAMs the FIFOs take that the plan puts there."""
-    if FifoMemory.URAM not in plan.fifo_memories.values():
-        return 0
-    units = make_design(graph, plan, name="plan").units
-    fifos = (fifo for unit in units for fifo in unit.fifos if fifo.memory is FifoMemory.URAM)
-    return sum(ultra_rams(fifo.bits, fifo.depth) for fifo in fifos)
+    fifos = (fifo for unit in design.units for fifo in unit.fifos)
+    return sum(ultra_rams(f.bits, f.depth) for f in fifos if f.memory is FifoMemory.URAM)
 
 
 def _check_multiplier(name: str, site: Site, folding: Folding, device: Device) -> None:

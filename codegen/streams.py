@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.codegen.kernels.convert import Converter, converter
+from lutloom.codegen.kernels.kernel import Lanes
 from lutloom.core.ops import Reshape
 
 if TYPE_CHECKING:
@@ -110,7 +111,12 @@ class Wiring:
     def _bits(self, stream: Stream, process: str | None, port: int, *, writes: bool) -> int:
         if process is None:
             return self.plan.word_bits
-        node = self.processes[process]
-        kernel = KERNELS[node.op.name]
-        lanes = kernel.lanes(site_of(self.graph, node), self.plan.foldings[process])[writes]
-        return lanes[port] * stream.tensor.element.bits
+        return self._lanes[process][writes][port] * stream.tensor.element.bits
+
+    @cached_property
+    def _lanes(self) -> dict[str, Lanes]:
+        """The elements in the words of each process."""
+        return {
+            name: KERNELS[node.op.name].lanes(site_of(self.graph, node), self.plan.foldings[name])
+            for name, node in self.processes.items()
+        }

@@ -8,27 +8,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.assembly import make_design
 from lutloom.codegen.fifo_memory import best_memory, block_rams, ultra_rams
 from lutloom.codegen.folding import DEFAULT_DEPTH
 from lutloom.core.errors import PlanError
 from lutloom.core.plan import FifoMemory
 
 if TYPE_CHECKING:
-    from lutloom.codegen.design import Fifo
-    from lutloom.core.graph import Graph
+    from lutloom.codegen.design import Design, Fifo, Unit
     from lutloom.core.plan import Plan
 
 
-def in_ultra_rams(graph: Graph, plan: Plan, urams: int, taken: int = 0) -> Plan:
+def in_ultra_rams(design: Design, plan: Plan, urams: int, taken: int = 0) -> Plan:
     """Return ``plan`` with its largest FIFOs in the ``urams`` UltraRAMs that a device has.
 
-    Processes have ``taken`` some of them. FIFOs whose memory the plan names stay there. Raises
-    ``PlanError`` where it names UltraRAM and there are none, or fewer than it takes.
+    ``design`` is the one that the plan makes, whatever its processes lie in; those have ``taken``
+    some of the UltraRAMs. FIFOs whose memory the plan names stay there. Raises ``PlanError`` where
+    it names UltraRAM and there are none, or fewer than it takes.
     """
     others = f", of which processes take {taken}" if taken else ""
     fits: list[tuple[int, Fifo]] = []
-    for unit in make_design(graph, plan, name="plan").units:
+    for unit in design.units:
         for fifo in unit.fifos:
             count = ultra_rams(fifo.bits, fifo.depth)
             if fifo.memory is FifoMemory.URAM:
@@ -50,14 +49,14 @@ def in_ultra_rams(graph: Graph, plan: Plan, urams: int, taken: int = 0) -> Plan:
     return replace(plan, fifo_memories=memories)
 
 
-def without_block_rams(graph: Graph, plan: Plan, urams: int) -> Plan:
+def without_block_rams(design: Design, plan: Plan, urams: int) -> Plan:
     """Return ``plan`` with FIFOs moved from block RAMs to UltraRAMs, as many as there is room for.
 
-    For all its FIFOs there are ``urams`` of them. Those come first that spare most block RAMs for
-    each.
+    ``design`` is the one that the plan makes; for all its FIFOs there are ``urams`` of them. Those
+    come first that spare most block RAMs for each.
     """
     memories, places = dict(plan.fifo_memories), []
-    for unit in make_design(graph, plan, name="plan").units:
+    for unit in design.units:
         for fifo in unit.fifos:
             count = ultra_rams(fifo.bits, fifo.depth)
             if fifo.memory is FifoMemory.URAM:
@@ -69,3 +68,16 @@ def without_block_rams(graph: Graph, plan: Plan, urams: int) -> Plan:
             memories[value] = FifoMemory.URAM
             urams -= count
     return replace(plan, fifo_memories=memories)
+
+
+def with_memories(design: Design, plan: Plan) -> Design:
+    """Return ``design`` with FIFOs in the memories that ``plan`` names, which says them anew."""
+
+    def placed(fifo: Fifo) -> Fifo:
+        memory = plan.fifo_memories.get(fifo.value, fifo.memory)
+        return replace(fifo, memory=memory) if fifo.planned_bits else fifo
+
+    def rebuilt(unit: Unit) -> Unit:
+        return replace(unit, fifos=tuple(map(placed, unit.fifos)))
+
+    return replace(design, units=tuple(map(rebuilt, design.units)))

@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lutloom.codegen.assembly import make_design
+from lutloom.codegen.assembly import design_of
 from lutloom.codegen.costs.design import design_cost
 from lutloom.codegen.costs.resources import Resources
 from lutloom.codegen.fifos import fifo_depths
@@ -28,7 +28,7 @@ from lutloom.codegen.planning.formulation import Formulation
 from lutloom.codegen.planning.relaxation import Row
 from lutloom.codegen.planning.search import MOST_WORK, best, is_ruled_out
 from lutloom.codegen.streams import Wiring
-from lutloom.codegen.ultra_rams import in_ultra_rams, without_block_rams
+from lutloom.codegen.ultra_rams import in_ultra_rams, with_memories, without_block_rams
 from lutloom.core.plan import Plan
 from lutloom.core.text import graph_digest
 
@@ -197,11 +197,13 @@ class Planner:
         graph, device = self.formulation.graph, self.budget.device
         plan = replace(chosen.plan, fifos=fifo_depths(Wiring(*laid_out(graph, chosen.plan))))
         urams = self._urams_left(chosen)
-        plan = in_ultra_rams(graph, plan, urams)
-        cost = design_cost(make_design(graph, plan, name="plan"), device)
+        design = design_of(graph, plan, name="plan")
+        plan = in_ultra_rams(design, plan, urams)
+        design = with_memories(design, plan)
+        cost = design_cost(design, device)
         if urams and self.budget.exceeded(cost.total.resources):
-            plan = without_block_rams(graph, plan, urams)
-            cost = design_cost(make_design(graph, plan, name="plan"), device)
+            plan = without_block_rams(design, plan, urams)
+            cost = design_cost(with_memories(design, plan), device)
         share = self.budget.largest_share(chosen.counted)
         return Planned(plan, cost, cost.slowest.cycles, share, chosen.bound)
 

@@ -25,7 +25,7 @@ from lutloom.codegen.fifo_memory import (
 from lutloom.codegen.on_device import on_device
 from lutloom.codegen.planning import Budget, least_plan
 from lutloom.codegen.pragma_check import check_pragmas
-from lutloom.codegen.ultra_rams import in_ultra_rams, without_block_rams
+from lutloom.codegen.ultra_rams import in_ultra_rams, with_memories, without_block_rams
 from lutloom.core.errors import PlanError
 from lutloom.core.graph import Graph, Node
 from lutloom.core.ops import Add, Conv
@@ -33,7 +33,10 @@ from lutloom.core.plan import FifoMemory, Folding, Plan
 from lutloom.core.types import Const, IntType, TensorType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from lutloom.codegen.design import Design
 
 
 def skipping(size: int) -> Graph:
@@ -105,19 +108,31 @@ def test_the_plan_says_where_a_fifo_lies(memory: FifoMemory, tmp_path: Path) -> 
     assert check_pragmas(text, file="net_top.cpp") == []
 
 
+def placed(
+    place: Callable[[Design, Plan, int], Plan], graph: Graph, plan: Plan, urams: int
+) -> Plan:
+    """Return what ``place`` does, having checked that the design follows."""
+    design = make_design(graph, plan, name="net")
+    found = place(design, plan, urams)
+    assert with_memories(design, found) == make_design(graph, found, name="net")
+    return found
+
+
 def test_large_fifos_lie_in_the_ultra_rams_that_a_device_has() -> None:
     graph = skipping(128)
     plan = unfolded_plan(graph).with_folding("x/copy0", Folding(8))
     plan = replace(plan, fifos={"x/copy1": 40_000, "x/copy0": 60_000})
-    assert in_ultra_rams(graph, plan, 0) == plan
-    assert dict(in_ultra_rams(graph, plan, 100).fifo_memories) == {
+    assert placed(in_ultra_rams, graph, plan, 0) == plan
+    assert dict(placed(in_ultra_rams, graph, plan, 100).fifo_memories) == {
         "x/copy0": FifoMemory.URAM,
         "x/copy1": FifoMemory.URAM,
     }
     few = ultra_rams(64, 60_000)
-    assert dict(in_ultra_rams(graph, plan, few).fifo_memories) == {"x/copy0": FifoMemory.URAM}
+    assert dict(placed(in_ultra_rams, graph, plan, few).fifo_memories) == {
+        "x/copy0": FifoMemory.URAM
+    }
     bound = replace(plan, fifo_memories={"x/copy0": FifoMemory.BRAM})
-    assert dict(in_ultra_rams(graph, bound, 100).fifo_memories) == {
+    assert dict(placed(in_ultra_rams, graph, bound, 100).fifo_memories) == {
         "x/copy0": FifoMemory.BRAM,
         "x/copy1": FifoMemory.URAM,
     }
@@ -126,15 +141,17 @@ def test_large_fifos_lie_in_the_ultra_rams_that_a_device_has() -> None:
 def test_where_block_rams_run_out_smaller_fifos_lie_in_ultra_rams_too() -> None:
     graph = skipping(128)
     plan = replace(unfolded_plan(graph), fifos={"x/copy1": 4000, "x/copy0": 9000})
-    assert in_ultra_rams(graph, plan, 100) == plan
-    assert dict(without_block_rams(graph, plan, 4).fifo_memories) == {
+    assert placed(in_ultra_rams, graph, plan, 100) == plan
+    assert dict(placed(without_block_rams, graph, plan, 4).fifo_memories) == {
         "x/copy0": FifoMemory.URAM,
         "x/copy1": FifoMemory.URAM,
     }
-    assert dict(without_block_rams(graph, plan, 1).fifo_memories) == {"x/copy1": FifoMemory.URAM}
-    assert without_block_rams(graph, plan, 0) == plan
+    assert dict(placed(without_block_rams, graph, plan, 1).fifo_memories) == {
+        "x/copy1": FifoMemory.URAM
+    }
+    assert placed(without_block_rams, graph, plan, 0) == plan
     bound = replace(plan, fifo_memories={"x/copy0": FifoMemory.URAM, "x/copy1": FifoMemory.BRAM})
-    assert without_block_rams(graph, bound, 100) == bound
+    assert placed(without_block_rams, graph, bound, 100) == bound
 
 
 @pytest.mark.parametrize(("brams", "moved"), [(20, set()), (4, {"x/copy0", "x/copy1"})])
@@ -157,8 +174,8 @@ def test_ultra_rams_that_a_device_has_not_are_refused() -> None:
         r" \['auto', 'srl', 'lutram', 'bram'\]$"
     )
     with pytest.raises(PlanError, match=message):
-        in_ultra_rams(graph, plan, 0)
-    assert in_ultra_rams(graph, plan, 5).fifo_memories["x/copy1"] is FifoMemory.URAM
+        placed(in_ultra_rams, graph, plan, 0)
+    assert placed(in_ultra_rams, graph, plan, 5).fifo_memories["x/copy1"] is FifoMemory.URAM
 
 
 def test_a_memory_of_no_stream_is_refused() -> None:
