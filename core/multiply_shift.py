@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     """``x``, ``y`` and ``e`` of a lower corner of each channel, ``[3, channels]``, and of an upper
     one."""
 
-Touching: TypeAlias = "Callable[[Integers, Integers, int], Corners]"
+Touching: TypeAlias = "Callable[[Integers, Integers, Integers], Corners]"
 """``touching(channels, m, s)``: the lower corners with the largest ``y * 2^s + e - m * x``, and the
-upper ones with the smallest, for each of those channels."""
+upper ones with the smallest, for each of those channels, each with an ``m`` and an ``s``."""
 
 NARROW_SUM, WIDE_SUM = 62, 94
 """Bits of the magnitude of ``m * x + b``: in int64 with a margin, and in two digits of 32 bits
@@ -101,47 +101,46 @@ def fit(touching: Touching, channels: int, reach: int, height: int, bits: int) -
     # What is known: m * run[0] >= rise[0] * 2^s + more[0], and, where run[1] > 0,
     # m * run[1] <= rise[1] * 2^s - more[1].
     rise, run, more = np.zeros((3, 2, channels), dtype=integer)
+    one: Integers = np.ones((), dtype=integer)
     run[0] = more[0] = 1
+
+    least = np.zeros(channels, dtype=integer)
     left = np.arange(channels)
-    for shift in range(last_shift + 1):
-        unit = 1 << shift
-        done = np.zeros(channels, dtype=bool)
+    while left.size:
         trying = left
-        while True:
-            least_m = -(-(rise[0, trying] * unit + more[0, trying]) // run[0, trying])
-            beyond = least_m > most
-            beyond |= (run[1, trying] > 0) & (
-                np.minimum(least_m, most + 1) * run[1, trying]
-                > rise[1, trying] * unit - more[1, trying]
-            )
-            trying, m = trying[~beyond], least_m[~beyond]
-            if not trying.size:
-                break
-            lower, upper = (np.asarray(found, integer) for found in touching(trying, m, shift))
-            least_b = lower[1] * unit + lower[2] - m * lower[0]
-            fits = least_b < upper[1] * unit + upper[2] - m * upper[0]
-            found = trying[fits]
-            multipliers[found] = m[fits].astype(object)
-            biases[found], shifts[found] = least_b[fits].astype(object), shift
-            done[found] = True
-            trying = trying[~fits]
-            runs, rises, extra = (lower - upper)[:, ~fits]
-            if ((runs == 0) & (rises >= 0)).any():
+        while trying.size:
+            if (shifts[trying] > last_shift).any():
                 return None
-            ahead, behind = runs > 0, runs < 0
-            rise[0, trying[ahead]], rise[1, trying[behind]] = rises[ahead], -rises[behind]
-            run[0, trying[ahead]], run[1, trying[behind]] = runs[ahead], -runs[behind]
-            more[0, trying[ahead]], more[1, trying[behind]] = extra[ahead] + 1, extra[behind] + 1
-            trying = trying[ahead]
-        left = left[~done[left]]
-        if not left.size:
-            return _scaled(multipliers, biases, shifts)
+            unit = one << shifts[trying]
+            m = -(-(rise[0, trying] * unit + more[0, trying]) // run[0, trying])
+            least[trying] = m
+            beyond = m > most
+            beyond |= (run[1, trying] > 0) & (
+                np.minimum(m, most + 1) * run[1, trying] > rise[1, trying] * unit - more[1, trying]
+            )
+            trying = trying[beyond]
+            shifts[trying] += 1
+        m, unit = least[left], one << shifts[left]
+        lower, upper = (np.asarray(found, integer) for found in touching(left, m, shifts[left]))
+        least_b = lower[1] * unit + lower[2] - m * lower[0]
+        fits = least_b < upper[1] * unit + upper[2] - m * upper[0]
+        multipliers[left[fits]], biases[left[fits]] = m[fits], least_b[fits]
+        left = left[~fits]
+        runs, rises, extra = (lower - upper)[:, ~fits]
+        if ((runs == 0) & (rises >= 0)).any():
+            return None
+        for side, beside, sign in ((0, runs > 0, 1), (1, runs < 0, -1)):
+            channel = left[beside]
+            rise[side, channel], run[side, channel] = sign * rises[beside], sign * runs[beside]
+            more[side, channel] = extra[beside] + 1
+        # Only behind a lower corner there may be another m for the same shift.
+        shifts[left[runs <= 0]] += 1
         # The two bounds of m / 2^s have met, or crossed: they won't part with a larger shift.
         crossed = rise[0, left] * run[1, left] - rise[1, left] * run[0, left]
         met = (crossed == 0) & (more[0, left] + more[1, left] > 0)
         if ((run[1, left] > 0) & ((crossed > 0) | met)).any():
             return None
-    return None
+    return _scaled(multipliers, biases, shifts)
 
 
 def _scaled(multipliers: Integers, biases: Integers, shifts: NDArray[Any]) -> Slopes:
@@ -178,8 +177,8 @@ def listed_corners(low_x: Integers, low_y: Integers, up_x: Integers, up_y: Integ
     """
     import numpy as np
 
-    def touching(channels: Integers, m: Integers, shift: int) -> Corners:
-        slope = m.astype(np.int64)[:, np.newaxis]
+    def touching(channels: Integers, m: Integers, shifts: Integers) -> Corners:
+        slope, shift = m.astype(np.int64)[:, np.newaxis], shifts[:, np.newaxis]
         lower = (low_y[channels] << shift) - slope * low_x[channels]
         upper = (up_y[channels] << shift) - slope * up_x[channels]
         first = np.arange(len(channels))

@@ -204,13 +204,13 @@ def _fitted(lines: Sequence[_Line]) -> Slopes | None:
     """Return slopes through the corners of all lines, each in its own direction of ``x``."""
     import numpy as np
 
-    def touching(channels: Integers, m: Integers, shift: int) -> Corners:
+    def touching(channels: Integers, m: Integers, shifts: Integers) -> Corners:
         lower, upper = np.empty((2, 3, len(channels)), dtype=object)
-        unit = 1 << shift
-        for place, (channel, slope) in enumerate(zip(channels.tolist(), m.tolist(), strict=True)):
-            line = lines[channel]
+        asked = zip(channels.tolist(), m.tolist(), shifts.tolist(), strict=True)
+        for place, (channel, slope, shift) in enumerate(asked):
+            line, unit = lines[channel], 1 << shift
 
-            def above(corner: _Corner, slope: int = slope) -> int:
+            def above(corner: _Corner, slope: int = slope, unit: int = unit) -> int:
                 x, y, extra = corner
                 return unit * y + extra - slope * x
 

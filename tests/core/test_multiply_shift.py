@@ -50,11 +50,15 @@ def least_slope(lower: list[Corner], upper: list[Corner]) -> tuple[int, int] | N
 
 
 def touching_all(lower: list[Corner], upper: list[Corner]) -> Any:  # noqa: ANN401 - a callable
-    def touching(channels: Integers, m: Integers, shift: int) -> Corners:
+    def touching(channels: Integers, m: Integers, shifts: Integers) -> Corners:
         low, up = np.empty((2, 3, len(channels)), dtype=object)
-        for place, slope in enumerate(m.tolist()):
-            low[:, place] = max(lower, key=lambda c, s=slope: (c[1] << shift) + c[2] - s * c[0])  # type: ignore[misc]
-            up[:, place] = min(upper, key=lambda c, s=slope: (c[1] << shift) + c[2] - s * c[0])  # type: ignore[misc]
+        for place, (slope, shift) in enumerate(zip(m.tolist(), shifts.tolist(), strict=True)):
+
+            def above(corner: Corner, slope: int = slope, shift: int = shift) -> int:
+                x, y, e = corner
+                return (y << shift) + e - slope * x
+
+            low[:, place], up[:, place] = max(lower, key=above), min(upper, key=above)
         return low, up
 
     return touching
