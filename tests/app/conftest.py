@@ -14,6 +14,8 @@ from lutloom.cli import main
 from lutloom.verification_report import REPORT
 from tests.app.commands import Ended, Invoke, float_model, index_model, raw_model
 
+_PAGES = ("report.html", "report.json")
+
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,9 +32,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def float_build(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a build of the first model; only what C simulation keeps may be written there."""
+    """Return a build of the first model; verifying and C simulation may write there, none else."""
     directory = tmp_path_factory.mktemp("float") / "build"
     lutloom.compile(models / "float.onnx", directory)
+    for page in _PAGES:
+        shutil.copy(directory / page, directory.parent)
     return directory
 
 
@@ -40,10 +44,12 @@ def float_build(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(float_build: Path, tmp_path: Path) -> Path:
     """Return a copy of that build, to be damaged; with the C++ that was compiled so far.
 
-    It has no report: other tests may have verified the original.
+    It is not verified, as the original may be by other tests.
     """
     directory = tmp_path / "build"
     shutil.copytree(float_build, directory, ignore=shutil.ignore_patterns(REPORT))
+    for page in _PAGES:
+        shutil.copy(float_build.parent / page, directory)
     return directory
 
 
