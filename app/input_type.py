@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 from lutloom.core.errors import LutloomError
-from lutloom.core.types import BIPOLAR, IntType
+from lutloom.core.number_text import LONGEST_NUMBER, integers_of, rational_of
 
 if TYPE_CHECKING:
-    from lutloom.streamline.importer import RawInput
+    from lutloom.streamline.importer import FloatInput, RawInput
 
     ByInput: TypeAlias = str | Mapping[str, str] | None
 
-_MOST_BITS = 32
-_LONGEST_NUMBER = 100
-_BEYOND = Fraction(2**128)
-"""No float32 is as large as this."""
+FLOATS = "float"
+"""The type of an input that holds floats, whatever its file notes."""
 
 
 class InputTypeError(LutloomError, ValueError):
@@ -27,12 +24,13 @@ class InputTypeError(LutloomError, ValueError):
 
 def raw_input(
     input_type: ByInput, input_scale: ByInput, input_bias: ByInput
-) -> RawInput | dict[str, RawInput] | None:
+) -> RawInput | FloatInput | dict[str, RawInput | FloatInput] | None:
     """Return what the three options say together; None where none is given.
 
-    ``input_type`` is ``uint8``, ``int4``, ..., ``bipolar``, or a range: ``0..9``. Scale and
-    bias are exact rationals such as ``1/255`` or ``0.5``, or one a channel, with commas. Each may
-    be a mapping by the names of the model's inputs: what is returned is one then, too.
+    ``input_type`` is ``uint8``, ``int4``, ..., ``bipolar``, or a range: ``0..9``; or ``float``,
+    where the file notes integers that are not meant. Scale and bias are exact rationals such as
+    ``1/255`` or ``0.5``, or one a channel, with commas. Each may be a mapping by the names of the
+    model's inputs: what is returned is one then, too.
 
     Raises ``InputTypeError`` for anything else.
     """
@@ -88,56 +86,40 @@ def _by_name(option: str, given: ByInput, types: Mapping[str, str]) -> Mapping[s
 
 def _raw_input(
     input_type: str | None, input_scale: str | None, input_bias: str | None
-) -> RawInput | None:
+) -> RawInput | FloatInput | None:
     if input_type is None:
         if input_scale is not None or input_bias is not None:
             raise InputTypeError("--input-scale and --input-bias need --input-type, such as uint8")
         return None
-    from lutloom.streamline.importer import RawInput
+    from lutloom.streamline.importer import FloatInput, RawInput
 
+    if input_type == FLOATS:
+        if input_scale is not None or input_bias is not None:
+            raise InputTypeError(
+                "--input-scale and --input-bias need integers: floats are taken as they are"
+            )
+        return FloatInput()
+    type_ = integers_of(input_type)
+    if type_ is None:
+        raise InputTypeError(
+            f"--input-type is '{input_type}': use uint8, int8, uint1 to int32, bipolar, a range"
+            " such as 0..9, or float"
+        )
     return RawInput(
-        _type(input_type),
+        type_,
         _rationals("--input-scale", "1" if input_scale is None else input_scale),
         _rationals("--input-bias", "0" if input_bias is None else input_bias),
-    )
-
-
-def _type(name: str) -> IntType:
-    if name.lower() == "bipolar":
-        return BIPOLAR
-    if found := re.fullmatch(r"(u?)int([1-9][0-9]?)", name.lower()):
-        bits = int(found[2])
-        below = 0 if found[1] else 2 ** (bits - 1)
-        if bits <= _MOST_BITS:
-            return IntType(-below, 2**bits - 1 - below)
-    if found := re.fullmatch(r"(-?[0-9]{1,10})\.\.(-?[0-9]{1,10})", name):
-        lo, hi = int(found[1]), int(found[2])
-        if -(2 ** (_MOST_BITS - 1)) <= lo < hi < 2**_MOST_BITS:
-            return IntType(lo, hi)
-    raise InputTypeError(
-        f"--input-type is '{name}': use uint8, int8, uint1 to int32, bipolar, or a range such as"
-        " 0..9"
     )
 
 
 def _rationals(option: str, text: str) -> tuple[Fraction, ...]:
     numbers = []
     for part in text.split(","):
-        number = _rational(part.strip())
-        if number is None or abs(number) >= _BEYOND:
+        number = rational_of(part.strip())
+        if number is None:
             raise InputTypeError(
-                f"{option} is '{text[:_LONGEST_NUMBER]}': use a number such as 1/255 or 0.5, or one"
+                f"{option} is '{text[:LONGEST_NUMBER]}': use a number such as 1/255 or 0.5, or one"
                 " a channel, with commas"
             )
         numbers.append(number)
     return tuple(numbers)
-
-
-def _rational(text: str) -> Fraction | None:
-    # Exponents of many digits are numbers of as many more, all of which would be computed.
-    if len(text) > _LONGEST_NUMBER or re.search(r"[eE][+-]?[0-9_]{4}", text):
-        return None
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        return None

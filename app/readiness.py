@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from lutloom.build import Build
 from lutloom.core.errors import LutloomError
 from lutloom.estimation import estimate_of
-from lutloom.input_type import raw_input
 from lutloom.planning import UTILIZATION, make_plan, wish_of
 from lutloom.targets import target_of
 
@@ -52,8 +51,7 @@ def readiness_of(prepared: Prepared) -> Readiness:
     try:
         with TemporaryDirectory() as folder:
             model = export_untrained(prepared, Path(folder) / "untrained.onnx")
-            raw = raw_input("uint8", str(prepared.dataset.input_scale), None)
-            network = streamline(model, raw)
+            network = streamline(model)
         processes = lower(network.graph)
         if target is None:
             return Readiness(name, network, None)

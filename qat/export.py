@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lutloom.core.files import write_file
+from lutloom.core.input_note import BYTES, note_key, write_note
 from lutloom.qat.errors import TrainingError
 from lutloom.qat.exporters import Dynamo, Traced, weights_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "logits"
@@ -39,14 +41,16 @@ def export_qonnx(
     external_data: bool = False,
     dynamo: bool = False,
     outputs: tuple[str, ...] = (OUTPUT_NAME,),
+    input_scale: Fraction | None = None,
 ) -> Path:
     """Write ``model`` to the QONNX file ``path`` and return the path.
 
     ``input_shape`` is (C, H, W); the batch is the symbolic dimension ``batch``; the input is named
     ``pixels``, the output ``logits``; a model that returns several needs ``outputs``, a name for
-    each. The file holds its weights, unless ``external_data`` leaves
-    them in ``path`` + ``.data`` beside it. Files appear whole or not at all. The model keeps its
-    mode. Raises :class:`TrainingError` if the file can't be written.
+    each. Where pixels are ``input_scale`` times a byte, the file notes so, and hardware takes the
+    bytes (:mod:`lutloom.core.input_note`). The file holds its weights, unless ``external_data``
+    leaves them in ``path`` + ``.data`` beside it. Files appear whole or not at all. The model keeps
+    its mode. Raises :class:`TrainingError` if the file can't be written.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -55,6 +59,9 @@ def export_qonnx(
     # The shapes that exporters note between nodes are guesses at the custom operators' results.
     del proto.graph.value_info[:]
     _drop_aliases(proto.graph)
+    if input_scale is not None:
+        text = write_note(BYTES, input_scale)
+        proto.metadata_props.add(key=note_key(INPUT_NAME), value=text)
     if external_data:
         # the data first: a model is never there without its weights
         data_path = path.with_name(path.name + ".data")

@@ -242,7 +242,12 @@ def _exported(module: Classifier, dataset: Dataset, folder: Path, started: float
         best = _recalibrated(module, chosen, best)
     logits = run_model(module.model, dataset.pixels(dataset.test_x))
     correct = int((classify(logits) == dataset.test_y).sum())
-    onnx = export_qonnx(module.model, folder / f"{name}.onnx", dataset.input_shape)
+    onnx = export_qonnx(
+        module.model,
+        folder / f"{name}.onnx",
+        dataset.input_shape,
+        input_scale=dataset.input_scale,
+    )
     return TrainResult(
         model=name,
         dataset=dataset.name,

@@ -31,4 +31,4 @@ def export_untrained(prepared: Prepared, path: Path) -> Path:
         # scales that follow data have seen none yet
         model.train()(torch.from_numpy(pixels))
     calibrate(model, pixels)
-    return export_qonnx(model, path, dataset.input_shape)
+    return export_qonnx(model, path, dataset.input_shape, input_scale=dataset.input_scale)

@@ -1,6 +1,7 @@
 """What a file says of its tensors besides their numbers: ``finn_datatype``, as FINN writes it.
 
-The type of the model's input is taken at its word: its integers arrive as they are. The types of
+The type of the model's input is taken at its word: its integers arrive as they are. So is a note of
+our exporter, which gives them a scale, too (:mod:`lutloom.core.input_note`). The types of
 constants are checked, since whoever wrote them computed with what they say. The others follow
 from the model itself, and are not read.
 """
@@ -9,10 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lutloom.core.input_note import note_key, read_note
 from lutloom.streamline.errors import ModelError, show
 from lutloom.streamline.finn_datatypes import datatype_named
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import NDArray
 
     from lutloom.core.types import IntType
@@ -36,23 +40,45 @@ def annotated_input(source: Source, port: Port) -> IntType | None:
     return type_
 
 
-def check_input_type(source: Source, port: Port, given: IntType, *, is_scaled: bool) -> None:
+def noted_input(source: Source, port: Port) -> tuple[IntType, Fraction] | None:
+    """Return the integers that the file's metadata note for the input, and their scale.
+
+    Raises ``ModelError`` for a note that says nothing usable.
+    """
+    key = note_key(port.name)
+    if key not in source.notes:
+        return None
+    noted = read_note(source.notes[key])
+    if noted is None:
+        raise ModelError(
+            f"{source.path}: {show(key)} in its metadata is {show(source.notes[key])}, where it"
+            " should be as 'uint8 1/255'; correct it, or say what the input holds with --input-type"
+        )
+    return noted
+
+
+def check_input_type(
+    source: Source, port: Port, given: IntType | None, *, is_scaled: bool = False
+) -> None:
     """Raise ``ModelError`` if the input is annotated, and somebody says that it holds others.
 
-    ``is_scaled``: what is given stands for other numbers than its integers.
+    ``given`` is None for floats. ``is_scaled``: it stands for other numbers than its integers.
     """
     name = source.datatypes.get(port.name, "")
     annotated = datatype_named(name)
     if annotated is None:
         return
-    inside = annotated.lo <= given.lo and given.hi <= annotated.hi
-    fits = inside and given.step % annotated.step == 0
-    if is_scaled or not fits:
+    if is_scaled or given is None or not _is_within(given, annotated):
         raise ModelError(
             f"{source.path}: the input {show(port.name)} is annotated as {show(name)}: it holds"
             " such integers as they are, and --input-type, --input-scale or --input-bias say"
             " otherwise; leave them out, or correct the annotation"
         )
+
+
+def _is_within(given: IntType, annotated: IntType) -> bool:
+    inside = annotated.lo <= given.lo and given.hi <= annotated.hi
+    return inside and given.step % annotated.step == 0
 
 
 def check_constants(source: Source) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lutloom.core.errors import LutloomError
 from lutloom.core.graph import Graph
@@ -24,6 +24,7 @@ from lutloom.streamline.annotations import (
     annotated_input,
     check_constants,
     check_input_type,
+    noted_input,
 )
 from lutloom.streamline.builder import GraphBuilder
 from lutloom.streamline.context import Context, Entry
@@ -61,14 +62,23 @@ class RawInput:
     bias: tuple[Fraction, ...] = (Fraction(0),)
 
 
+@dataclass(frozen=True, slots=True)
+class FloatInput:
+    """The model's input holds floats, whatever its file notes."""
+
+
+InputForm: TypeAlias = RawInput | FloatInput
+"""What somebody says that an input holds."""
+
+
 def import_model(
-    source: Source, raw_input: RawInput | Mapping[str, RawInput] | None = None
+    source: Source, raw_input: InputForm | Mapping[str, InputForm] | None = None
 ) -> Network:
     """Return the network that ``source`` describes, not yet simplified.
 
-    ``raw_input`` says what integers the only input holds, or inputs by their names; without it, an
-    annotated datatype of the input is honoured, and else the host does what comes before the first
-    quantizer.
+    ``raw_input`` says what the only input holds, or inputs by their names; without it, an annotated
+    datatype of the input is honoured, and a note of our exporter, and else the host does what comes
+    before the first quantizer.
 
     Raises ``ModelError`` for whatever can't be lowered: the node, the reason and the remedy.
     """
@@ -76,7 +86,7 @@ def import_model(
     _check_ports(source)
     shapes = {port.name: _without_batch(source, port) for port in source.inputs}
     for port in source.inputs:
-        if port.dtype.kind != "f" and port.name not in given:
+        if port.dtype.kind != "f" and not isinstance(given.get(port.name), RawInput):
             raise ModelError(
                 f"{source.path}: the input {show(port.name)} holds {port.dtype}, not floats; say"
                 " what it stands for with --input-type and --input-scale"
@@ -117,8 +127,8 @@ def _check_ports(source: Source) -> None:
 
 
 def _by_name(
-    source: Source, raw_input: RawInput | Mapping[str, RawInput] | None
-) -> Mapping[str, RawInput]:
+    source: Source, raw_input: InputForm | Mapping[str, InputForm] | None
+) -> Mapping[str, InputForm]:
     """Return what is said of the inputs by their names."""
     names = [port.name for port in source.inputs]
     if not names:
@@ -126,7 +136,7 @@ def _by_name(
     if raw_input is None:
         return {}
     shown = ", ".join(map(show, names))
-    if isinstance(raw_input, RawInput):
+    if isinstance(raw_input, InputForm):
         if len(names) > 1:
             raise ModelError(
                 f"{source.path} has the inputs {shown}: say for which of them --input-type is meant"
@@ -178,11 +188,17 @@ def _live(source: Source) -> list[SourceNode]:
     return live[::-1]
 
 
-def _integers(source: Source, port: Port, given: RawInput | None) -> RawInput | None:
+def _integers(source: Source, port: Port, given: InputForm | None) -> RawInput | None:
     """Return what integers the input holds, as somebody says or the file; None for floats."""
     if given is None:
         annotated = annotated_input(source, port)
-        return None if annotated is None else RawInput(annotated)
+        if annotated is not None:
+            return RawInput(annotated)
+        noted = noted_input(source, port)
+        return None if noted is None else RawInput(noted[0], (noted[1],))
+    if isinstance(given, FloatInput):
+        check_input_type(source, port, None)
+        return None
     check_input_type(source, port, given.type, is_scaled=given != RawInput(given.type))
     return given
 

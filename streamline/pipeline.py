@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lutloom.core.graph import Graph
 from lutloom.streamline.importer import (
-    RawInput,
+    InputForm,
     import_model,
     passed_through,
     without_influence,
@@ -70,7 +70,7 @@ def run_passes(
     return graph
 
 
-def streamline(path: Path, raw_input: RawInput | Mapping[str, RawInput] | None = None) -> Network:
+def streamline(path: Path, raw_input: InputForm | Mapping[str, InputForm] | None = None) -> Network:
     """Return the integer network of the model at ``path``.
 
     Raises ``ModelFileError`` and ``ModelError``, as ``read_source`` and ``import_model`` do.

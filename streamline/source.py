@@ -143,6 +143,8 @@ class Source:
     constants: Mapping[str, Array]
     datatypes: Mapping[str, str]
     """Annotated datatypes (``finn_datatype``) by tensor."""
+    notes: Mapping[str, str]
+    """Metadata: texts by key."""
 
 
 def read_source(path: Path) -> Source:
@@ -185,6 +187,7 @@ def read_source(path: Path) -> Source:
             for pair in entry.quant_parameter_tensor_names
             if pair.key == "finn_datatype"
         },
+        notes={entry.key: entry.value for entry in model.metadata_props},
     )
 
 

@@ -14,8 +14,8 @@ BUILD = Annotated[Path, typer.Argument(help="The directory of a build.", show_de
 INPUT_TYPE = Annotated[
     list[str] | None,
     typer.Option(
-        help="The integers that the model's input holds: uint8, int4, bipolar, 0..9, ...;"
-        " of several inputs each: NAME=uint8."
+        help="The integers that the model's input holds: uint8, int4, bipolar, 0..9, ..., or"
+        " float; else what its file notes. Of several inputs each: NAME=uint8."
     ),
 ]
 

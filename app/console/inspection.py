@@ -11,6 +11,7 @@ from lutloom.core.counts import counted
 from lutloom.tables import Column, Kind
 
 if TYPE_CHECKING:
+    from lutloom.core.network import Network
     from lutloom.core.ports import InputPort, OutputPort
     from lutloom.inspection import Inspection, Layer
 
@@ -58,8 +59,7 @@ def show_inspection(result: Inspection) -> None:
     )
     say_widest(result.widest_sum)
     say("model", f"{_ports(network.inputs)} to {_ports(network.outputs)}")
-    integers = (str(network.graph.inputs[port.value].element) for port in network.inputs)
-    say("integers that go in", ", ".join(integers))
+    say("integers that go in", ", ".join(_integers(network, port) for port in network.inputs))
     if result.qonnx is not None:
         say("integer graph", str(result.qonnx))
 
@@ -68,6 +68,13 @@ def say_widest(layer: Layer | None) -> None:
     """Print the layer with the widest sum, if any layer sums."""
     if layer is not None:
         say("widest sum", f"{counted(layer.accumulator_bits, 'bit')}, {shown(layer.name)}")
+
+
+def _integers(network: Network, port: InputPort) -> str:
+    """Return the integers that go in, and what one step of them stands for if that is one thing."""
+    integers, meaning = network.graph.inputs[port.value].element, network.meaning[port.value]
+    is_plain = not port.is_raw or len(meaning.scale) > 1 or meaning.scale[0] == 1
+    return f"{integers}" if is_plain else f"{integers} times {meaning.scale[0]}"
 
 
 def _factors(layer: Layer) -> str:

@@ -299,6 +299,7 @@ def test_options_name_the_inputs_they_are_for() -> None:
         (("uint8", {"a": "1"}, None), r"^--input-scale names inputs, and --input-type does not: "),
         (({"a": "uint8"}, {"b": "1"}, None), r"^--input-scale should be NAME=NUMBER, for .* \['a'"),
         (({"a": "uint8"}, None, "1"), r"^--input-bias should be NAME=NUMBER, for inputs that "),
+        (("float", "1", None), r"^--input-scale and --input-bias need integers: floats are taken"),
         (({"a": "uint99"}, None, None), r"^--input-type is 'uint99': use uint8, int8"),
     ],
 )

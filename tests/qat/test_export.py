@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from lutloom.qat.models.detector import Detector
 from lutloom.qat.quantization import of_bits
 from lutloom.qat.run import classify, run_model, trace_outputs
 from lutloom.streamline.executor import prepare
+from lutloom.streamline.source import read_source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -219,3 +221,10 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     message = rf"^{path} can't be written: there is no folder {path.parent}$"
     with pytest.raises(TrainingError, match=message):
         export_qonnx(build_model("TFC_1W1A", SHAPE, 10), path, SHAPE)
+
+
+def test_a_file_notes_the_bytes_that_its_pixels_were(tmp_path: Path) -> None:
+    model = random_model("TFC_1W1A", seed=0)
+    for scale, expected in ((Fraction(1, 16), {"lutloom.input.pixels": "uint8 1/16"}), (None, {})):
+        path = export_qonnx(model, tmp_path / "model.onnx", SHAPE, input_scale=scale)
+        assert read_source(path).notes == expected

@@ -135,8 +135,6 @@ def test_a_model_is_quantized_without_training_and_becomes_hardware(
     build = lutloom.compile(
         result.onnx,
         tmp_path / "build",
-        input_type="uint8",
-        input_scale=str(digits.input_scale),
         data=digits.test_x[:32],
     )
     assert lutloom.verify(build, digits.test_x[:32], samples=8, csim=False).passed

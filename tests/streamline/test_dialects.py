@@ -19,7 +19,7 @@ from lutloom.sim.reference import run
 from lutloom.streamline.comparison import compare as compare_with_executor
 from lutloom.streamline.errors import ModelError
 from lutloom.streamline.executor import execute
-from lutloom.streamline.importer import RawInput
+from lutloom.streamline.importer import FloatInput, InputForm, RawInput
 from lutloom.streamline.pipeline import streamline
 from lutloom.streamline.source import read_source
 from tests.dialects import DIALECTS, jet_tagging
@@ -356,11 +356,12 @@ def test_annotations_that_weights_meet_are_passed_over(datatype: str, tmp_path: 
         ("x", "UINT8", RAW, r"the input 'x' is annotated as 'UINT8': it holds such integers as t"),
         ("x", "BIPOLAR", RAW, r"the input 'x' is annotated as 'BIPOLAR': it holds such integers "),
         ("x", "INT4", RawInput(IntType(0, 3), (Fraction(1, 2),)), r"--input-scale or --input-bia"),
+        ("x", "INT4", FloatInput(), r"the input 'x' is annotated as 'INT4': it holds such integer"),
         ("x", "FIXED<8,4>", None, r"annotated as 'FIXED<8,4>', which is no integer type known he"),
     ],
 )
 def test_contradictions_of_annotations_are_refused(
-    tensor: str, datatype: str, raw: RawInput | None, message: str, tmp_path: Path
+    tensor: str, datatype: str, raw: InputForm | None, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match=message):
         streamline(write(annotated(tensor, datatype), tmp_path), raw)
