@@ -279,11 +279,16 @@ def over_limit(site: Site, folding: Folding, widest: int = WIDEST_WORD) -> str |
             bits = count * tensor.element.bits
             if bits > widest:
                 return f"{what} of {bits} bits, more than {widest}"
-    if kernel.weight_bits(site, folding) > WIDEST_WORD:
-        bits = kernel.weight_bits(site, folding)
+    return over_limit_inside(site, folding)
+
+
+def over_limit_inside(site: Site, folding: Folding) -> str | None:
+    """Return what ``over_limit`` does, whatever the words in streams are."""
+    kernel = KERNELS[site.op.name]
+    bits, count = kernel.weight_bits(site, folding), kernel.operators(site, folding)
+    if bits > WIDEST_WORD:
         return f"reads weights in words of {bits} bits, more than {WIDEST_WORD}"
-    if kernel.operators(site, folding) > MOST_OPERATORS:
-        count = kernel.operators(site, folding)
+    if count > MOST_OPERATORS:
         return f"has {count} operators at work in one cycle, more than {MOST_OPERATORS}"
     return None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from lutloom.codegen.kernels.kernel import Kernel, Legal, Site, divisors
 from lutloom.codegen.kernels.places import by_pixel, column_sets
@@ -24,10 +24,8 @@ from lutloom.core.ops import (
     Requantize,
     Threshold,
 )
+from lutloom.core.plan import Comparison, Folding
 from lutloom.core.types import Const, TensorType
-
-if TYPE_CHECKING:
-    from lutloom.core.plan import Folding
 
 _T = TypeVar("_T")
 Widening: TypeAlias = "Callable[[Site, Folding], tuple[Site, Folding]]"
@@ -51,17 +49,25 @@ def in_wide_pixels(kernel: Kernel, counted: Widening | None = None) -> Kernel:
     """Return ``kernel``, of a process that works channel by channel, for several pixels too.
 
     All but the C++ is that of the process that ``counted`` returns: ``side_by_side``, for one that
-    needs nothing but sizes and what every pixel's constants are alike in.
+    needs nothing but sizes and what every pixel's constants are alike in. What is legal for it may
+    depend on the form of a folding, on its lanes it doesn't.
     """
     widening = side_by_side if counted is None else counted
+
+    # Planners ask for it with each of a hundred foldings.
+    @lru_cache(maxsize=1024)
+    def legal_in(site: Site, form: Comparison, several: tuple[int, ...]) -> Legal:
+        return with_pixels(kernel.legal(site, Folding(comparison=form)), several)
 
     def legal(site: Site, folding: Folding) -> Legal:
         channels = site.inputs[0].channels
         pixels = pixels_in_a_row(site) if folding.pe == channels else (1,)
         if folding.pixels not in pixels or folding.pixels == 1:
             alone = folding if folding.pixels == 1 else replace(folding, pixels=1)
-            return with_pixels(kernel.legal(site, alone), pixels)
-        return replace(kernel.legal(*widening(site, folding)), pe=(channels,), pixels=pixels)
+            return legal_in(site, kernel.settled(site, alone).comparison, pixels)
+        wide, alone = widening(site, folding)
+        found = legal_in(wide, kernel.settled(wide, alone).comparison, pixels)
+        return replace(found, pe=(channels,))
 
     def settled(site: Site, folding: Folding) -> Folding:
         wide = kernel.settled(*widening(site, folding))

@@ -82,6 +82,17 @@ def staircases(site: Site) -> int:
     return 1 if site.op.thresholds.shape[0] == 1 else site.inputs[0].channels
 
 
+def steps_of(site: Site) -> int:
+    """Return the most steps that a channel has."""
+    return _steps(site.op, site.inputs[0].element, site.outputs[0].element)
+
+
+# Kept where the tables are not.
+@lru_cache(maxsize=1024)
+def _steps(op: Threshold, x: IntType, y: IntType) -> int:
+    return stairs_between(op, x, y).steps
+
+
 def stairs_of(site: Site) -> Stairs:
     """Return the staircases of a threshold process, of one pixel of those that stand in a word."""
     return stairs_between(site.op, site.inputs[0].element, site.outputs[0].element)

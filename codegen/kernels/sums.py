@@ -175,8 +175,9 @@ class Sums:
     def counted(self, axis: int, totals: IntArray, folding: Folding) -> IntArray:
         """Return what sums of products along ``axis`` have too much of.
 
-        ``totals`` are the sums of weights along it. Where products are ``xnor``, agreeing lanes already count every weight that is -1. Where
-        they share slices, codes are what they are above the least one.
+        ``totals`` are the sums of weights along it. Where products are ``xnor``, agreeing lanes
+        already count every weight that is -1. Where they share slices, codes are what they are
+        above the least one.
         """
         import numpy as np
 

@@ -10,7 +10,6 @@ and a clamp; it exists only where such a product gives every level (``slopes``).
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.kernels import level_table, requantize
@@ -34,7 +33,7 @@ from lutloom.codegen.kernels.kernel import (
 )
 from lutloom.codegen.kernels.pixels import in_wide_pixels
 from lutloom.codegen.kernels.slopes import slope_of
-from lutloom.codegen.kernels.stairs import staircases, stairs_of
+from lutloom.codegen.kernels.stairs import staircases, stairs_of, steps_of
 from lutloom.core.plan import Comparison, Folding, Memory, Multiplier
 from lutloom.core.types import IntType
 
@@ -64,7 +63,7 @@ def form_of(site: Site, folding: Folding) -> Comparison:
     if folding.comparison is not Comparison.AUTO:
         return folding.comparison
     forms = [Comparison.PARALLEL]
-    if stairs_of(site).steps > MOST_PARALLEL:
+    if steps_of(site) > MOST_PARALLEL:
         forms = [Comparison.SEARCH]
         if slope_of(site) is not None:
             forms.append(Comparison.MULTIPLY)
@@ -79,13 +78,13 @@ def look_up_tables(site: Site, folding: Folding) -> int:
     A comparison or sum is one for each bit, constants are ``64`` bits each, and of a product the
     cheaper of look-up tables and DSP slices counts. It has not been held against Vitis.
     """
-    stairs = stairs_of(site)
+    steps = steps_of(site)
     rows, bits, pe = staircases(site), site.inputs[0].element.bits, folding.pe
     match form_of(site, folding):
         case Comparison.PARALLEL:
-            return stairs.steps * (bits * pe + bits * rows // _LUT_BITS)
+            return steps * (bits * pe + bits * rows // _LUT_BITS)
         case Comparison.SEARCH:
-            stages = max(stairs.steps.bit_length(), 1)
+            stages = max(steps.bit_length(), 1)
             # Lanes look in different places, so that each has a table of its own.
             copies = pe if rows == 1 else rows
             return stages * bits * pe + (bits * copies << stages) // _LUT_BITS
@@ -102,12 +101,7 @@ def look_up_tables(site: Site, folding: Folding) -> int:
 
 
 def _legal(site: Site, folding: Folding) -> Legal:
-    return _legal_in(site, form_of(site, folding))
-
-
-# Planners ask for it with each of a hundred foldings.
-@lru_cache(maxsize=1024)
-def _legal_in(site: Site, form: Comparison) -> Legal:
+    form = form_of(site, folding)
     because: dict[object, str] = {**NO_CONTENTS}
     if slope_of(site) is None:
         because[Comparison.MULTIPLY] = NO_SLOPE
@@ -135,7 +129,7 @@ def _cycles(site: Site, folding: Folding) -> int:
 
 
 def _operators(site: Site, folding: Folding) -> int:
-    steps = stairs_of(site).steps
+    steps = steps_of(site)
     match form_of(site, folding):
         case Comparison.PARALLEL:
             return folding.pe * max(steps, 1)

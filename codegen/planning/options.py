@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from lutloom.codegen.costs.processes import process_cost
-from lutloom.codegen.folding import over_limit
+from lutloom.codegen.folding import over_limit_inside
 from lutloom.codegen.kernels import KERNELS
 from lutloom.codegen.kernels.kernel import WIDEST_WORD
 from lutloom.codegen.kernels.packed import packed_multiplier
@@ -55,8 +55,10 @@ def _shapes(site: Site) -> Iterator[tuple[Folding, tuple[int, ...], int]]:
                 if max(widths) > WIDEST_WORD:
                     continue
                 legal = of_one if pixels == 1 else kernel.legal(site, folding)
-                forms = (replace(folding, comparison=form) for form in legal.comparison)
-                if any(over_limit(site, form) is None for form in forms):
+                forms = (
+                    Folding(pe, simd, comparison=form, pixels=pixels) for form in legal.comparison
+                )
+                if any(over_limit_inside(site, form) is None for form in forms):
                     yield folding, widths, kernel.cycles(site, folding)
 
 
@@ -84,18 +86,22 @@ def _known(_site: Site, _family: Family) -> dict[Folding, tuple[Option, ...]]:
 
 
 def _forms(site: Site, device: Device, shape: Folding) -> Iterator[Folding]:
-    """Yield ``shape`` in each form within limits on ``device``, with nothing left open."""
+    """Yield ``shape`` in each form within limits on ``device``, with nothing left open.
+
+    Its words are within them.
+    """
     kernel = KERNELS[site.op.name]
     packed = {Multiplier.PACKED, Multiplier.PACKED_25} - {packed_multiplier(device.dsp_type)}
+    pe, simd, pixels = shape.pe, shape.simd, shape.pixels
     for comparison in _decided(kernel.legal(site, shape).comparison, Comparison.AUTO):
-        folding = replace(shape, comparison=comparison)
-        legal = kernel.legal(site, folding)
+        legal = kernel.legal(site, Folding(pe, simd, comparison=comparison, pixels=pixels))
+        memories = _decided(legal.memory, Memory.AUTO)
         for multiplier in _decided(legal.multiplier, Multiplier.AUTO):
-            form = replace(folding, multiplier=multiplier)
-            if multiplier in packed or over_limit(site, form) is not None:
+            form = Folding(pe, simd, Memory.AUTO, multiplier, comparison, pixels)
+            if multiplier in packed or over_limit_inside(site, form) is not None:
                 continue
-            for memory in _decided(legal.memory, Memory.AUTO):
-                yield Folding(shape.pe, shape.simd, memory, multiplier, comparison, shape.pixels)
+            for memory in memories:
+                yield Folding(pe, simd, memory, multiplier, comparison, pixels)
 
 
 def _decided(choices: tuple[_T, ...], left_open: _T) -> tuple[_T, ...]:
