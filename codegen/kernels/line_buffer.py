@@ -178,17 +178,62 @@ class WalkSchedule:
 def schedule(walk: Walk) -> WalkSchedule:
     """Return when the loop takes words ``[words]`` and gives taps ``[taps]``, from beat 0.
 
-    Words behind the image, which no input fills, are among them.
+    Words behind the image, which no input fills, are among them. Found from fewer rows where the
+    others repeat them.
     """
+    cut = _shortened(walk)
+    if cut is not None:
+        found = _lengthened(walk, cut)
+        if found is not None:
+            return found
+    runs = _Runs(walk)
+    return WalkSchedule(_taken(runs.freed(walk.depth)), runs.taps, walk.beats)
+
+
+def _taken(freed: IntArray) -> IntArray:
+    """Return when words are taken, of which each waits until its place is ``freed``."""
     import numpy as np
 
-    runs = _Runs(walk)
-    words = np.arange(walk.words, dtype=np.int64)
-    # Word m waits for the first beat in which word m - depth is no longer needed.
-    free = runs.released(words - walk.depth)
-    takes = words + np.maximum.accumulate(np.maximum(free - words, 0))
-    gives = (runs.gives[:, None] + np.arange(runs.length, dtype=np.int64)).reshape(-1)
-    return WalkSchedule(takes, gives, walk.beats)
+    words = np.arange(len(freed))
+    taken: IntArray = words + np.maximum.accumulate(np.maximum(freed - words, 0))
+    return taken
+
+
+def _lengthened(walk: Walk, cut: _Cut) -> WalkSchedule | None:
+    """Return the schedule of ``walk`` by that of the shorter ``cut``; None if it can't be told.
+
+    Taps of a cycle of lines are given so many beats behind those of the one before: then so are
+    those of any more, for their waits differ by as much from line to line. If also places of words
+    are freed, and words taken, that many beats later from then on, the same is true of them.
+    """
+    runs, line = _Runs(cut.walk), cut.line // 2
+    taps, words = walk.columns.results * walk.window_taps, cut.words
+    cycle, tap = cut.cycle * taps, line * taps
+    beats, turns = max(cycle, words), (walk.rows.results - cut.walk.rows.results) // cut.cycle
+    # The first word in the place of one that is needed in that line.
+    word = int(runs.low[tap // runs.length]) + walk.depth
+    freed = runs.freed(walk.depth)
+    given, taken = runs.taps, _taken(freed)
+    cycles = (given, tap, cycle), (freed, word, words), (taken, word, words)
+    if word + 2 * words > cut.walk.words or not all(_repeats(*c, beats) for c in cycles):
+        return None
+    takes = _with_turns(taken, word, words, turns, beats)
+    return WalkSchedule(takes, _with_turns(given, tap, cycle, turns, beats), walk.beats)
+
+
+def _repeats(times: IntArray, start: int, count: int, beats: int) -> bool:
+    """Return whether ``count`` times from ``start`` on are ``beats`` before as many others."""
+    end = start + count
+    return bool((times[start:end] + beats == times[end : end + count]).all())
+
+
+def _with_turns(times: IntArray, start: int, count: int, turns: int, beats: int) -> IntArray:
+    """Return ``times`` with ``count`` of them, from ``start`` on, so many ``turns`` more."""
+    import numpy as np
+
+    end = start + count
+    repeated = times[start:end] + beats * np.arange(turns + 1)[:, None]
+    return np.concatenate([times[:start], repeated.reshape(-1), times[end:] + beats * turns])
 
 
 @lru_cache(maxsize=4096)
@@ -341,6 +386,20 @@ class _Runs:
         floors[:, 0] = np.where(row >= 0, line + first, first)
         flat: IntArray = np.maximum.accumulate(floors.reshape(-1))
         return flat
+
+    @property
+    def taps(self) -> IntArray:
+        """The beats in which taps are given."""
+        import numpy as np
+
+        taps: IntArray = (self.gives[:, None] + np.arange(self.length, dtype=np.int64)).reshape(-1)
+        return taps
+
+    def freed(self, depth: int) -> IntArray:
+        """Return the first beat in which the place of the word ``depth`` before each is free."""
+        import numpy as np
+
+        return self.released(np.arange(self.walk.words, dtype=np.int64) - depth)
 
     def first_uses(self) -> tuple[IntArray, IntArray]:
         """Return the words that are needed, and how much later than its number each may come."""

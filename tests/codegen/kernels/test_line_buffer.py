@@ -156,6 +156,18 @@ def test_rows_that_repeat_themselves_need_not_be_counted(walk: Walk) -> None:
         assert line_buffer.least_depth(walk) == line_buffer.WalkTiming(walk).depth
 
 
+@settings(max_examples=200, deadline=None)
+@given(TALL)
+def test_rows_that_repeat_themselves_are_scheduled_as_all_rows_are(walk: Walk) -> None:
+    steps = schedule(walk)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_buffer, "_shortened", lambda _walk: None)
+        whole = schedule(walk)
+    assert steps.takes.tolist() == whole.takes.tolist()
+    assert steps.gives.tolist() == whole.gives.tolist()
+    assert steps.beats == whole.beats
+
+
 K3, SAME, NONE = (3, 3), (1, 1, 1, 1), (0, 0, 0, 0)
 
 
