@@ -239,6 +239,10 @@ def _with_turns(times: IntArray, start: int, count: int, turns: int, beats: int)
 @lru_cache(maxsize=4096)
 def least_depth(walk: Walk) -> int:
     """Return the least depth that loses no beat: from fewer rows where the others repeat them."""
+    if walk.group_words == 1 and walk.folds > 1:
+        from lutloom.codegen.kernels.channel_walks import channel_depth  # it builds on walks
+
+        return channel_depth(walk)
     cut = _shortened(walk) if walk.words + walk.taps // walk.group_words > MANY else None
     if cut is not None:
         shorter = WalkTiming(cut.walk)
@@ -247,7 +251,7 @@ def least_depth(walk: Walk) -> int:
     return WalkTiming(walk).depth
 
 
-MANY = 1 << 17
+MANY = 1 << 12
 """Words and runs of taps of a walk that is worth shortening."""
 
 
@@ -325,6 +329,26 @@ class WalkTiming:
         return bool(given.all() and taken.all()) and is_tight
 
 
+def floors_of(walk: Walk) -> IntArray:
+    """Return below which word neither each window nor a later one sees anything."""
+    import numpy as np
+
+    row, row_phase = walk.rows.starts
+    column, column_phase = walk.columns.starts
+    row_words = walk.columns.size * walk.folds
+    line = (row + (row_phase > 0)) * row_words
+    place = (column + (column_phase > 0)) * walk.folds
+    first = max(int(place[0]), 0)
+    next_phase = row_phase + walk.rows.stride
+    is_freeing = (row >= 0) & ((row_phase == 0) | (next_phase > walk.rows.spacing))
+    is_inside = (column >= 0) & (column < walk.columns.size)
+    moves = is_freeing[:, None] & is_inside[None, :]
+    floors = np.where(moves, line[:, None] + place[None, :], 0)
+    floors[:, 0] = np.where(row >= 0, line + first, first)
+    flat: IntArray = np.maximum.accumulate(floors.reshape(-1))
+    return flat
+
+
 class _Runs:
     """The taps of a walk in runs: one kernel tap of one group, ``length`` words on end.
 
@@ -354,7 +378,7 @@ class _Runs:
         waits = np.where(self.is_there, self.words + DISTANCE - first, 0)
         self.gives = first + np.maximum.accumulate(np.maximum(waits, 0))
 
-        floors = np.append(self._floors(), walk.words)
+        floors = np.append(floors_of(walk), walk.words)
         taps = rows.kernel * columns.kernel
         # Below `bound` what comes behind a run's group needs nothing, and behind the last run ...
         last = np.arange(walk.groups) == walk.groups - 1
@@ -366,26 +390,6 @@ class _Runs:
         starts = np.repeat(floors[:-1], walk.groups)
         low = np.concatenate([starts[:, None], np.maximum(low[:, :-1], starts[:, None])], axis=1)
         self.low = np.append(low.reshape(-1), walk.words)
-
-    def _floors(self) -> IntArray:
-        """Return below which word neither each window nor a later one sees anything."""
-        import numpy as np
-
-        walk = self.walk
-        row, row_phase = walk.rows.starts
-        column, column_phase = walk.columns.starts
-        row_words = walk.columns.size * walk.folds
-        line = (row + (row_phase > 0)) * row_words
-        place = (column + (column_phase > 0)) * walk.folds
-        first = max(int(place[0]), 0)
-        next_phase = row_phase + walk.rows.stride
-        is_freeing = (row >= 0) & ((row_phase == 0) | (next_phase > walk.rows.spacing))
-        is_inside = (column >= 0) & (column < walk.columns.size)
-        moves = is_freeing[:, None] & is_inside[None, :]
-        floors = np.where(moves, line[:, None] + place[None, :], 0)
-        floors[:, 0] = np.where(row >= 0, line + first, first)
-        flat: IntArray = np.maximum.accumulate(floors.reshape(-1))
-        return flat
 
     @property
     def taps(self) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import lutloom.hls_templates
 from lutloom.codegen.kernels import line_buffer
+from lutloom.codegen.kernels.channel_walks import channel_depth
 from lutloom.codegen.kernels.line_buffer import Axis, Walk, axes_of, schedule
 from lutloom.core.windows import Windows
 from lutloom.sim.toolchain import find_ap_headers
@@ -137,6 +139,13 @@ def test_the_depth_is_the_least_that_loses_no_beat(walk: Walk) -> None:
     assert Loop(walk, walk.depth, walk.beats).is_done
     # One word there always is, even if none is seen.
     assert walk.depth == 1 or not Loop(walk, walk.depth - 1, walk.beats).is_done
+
+
+@settings(max_examples=300, deadline=None)
+@given(WALKS, st.integers(2, 40))
+def test_words_that_are_groups_of_their_own_are_counted_by_pixel(walk: Walk, words: int) -> None:
+    alone = replace(walk, folds=words, groups=words)
+    assert channel_depth(alone) == line_buffer.WalkTiming(alone).depth
 
 
 @settings(max_examples=300, deadline=None)
