@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -110,18 +111,12 @@ class Windows:
 
         Raises ``TypeError`` where they are cut off in more ways than anything could tell apart.
         """
-        results = self.results(image)
-        axes = [self._borders(size, axis, results[axis]) for axis, size in enumerate(image)]
-        kinds = prod(len(patterns) for _, patterns in axes)
-        if kinds * self.taps > _MOST_TAPS:
-            raise TypeError(
-                f"windows of {list(self.kernel)} taps are cut off in {kinds} ways by the pads"
-                f" {list(self.pads)}: use a smaller kernel, or less padding"
-            )
-        return Borders(tuple(classes for classes, _ in axes), tuple(masks for _, masks in axes))
+        return _borders(self, image)
 
-    def _borders(self, size: int, axis: int, results: int) -> tuple[IntArray, NDArray[np.bool_]]:
-        """Return the class of each of the ``results``, and ``[classes, kernel]`` patterns.
+    def along(self, size: int, axis: int, results: int) -> tuple[IntArray, NDArray[np.bool_]]:
+        """Return the class of each of the ``results`` along an axis, and their patterns.
+
+        ``[results]`` and ``[classes, kernel]``.
 
         A pattern follows from its first tap within the image, from the first one behind it, and
         from where between two pixels it begins: no table of all taps of all results is made.
@@ -147,6 +142,22 @@ class Windows:
         index = [numbers.setdefault(row.tobytes(), len(numbers)) for row in is_there]
         patterns = np.array([is_there[index.index(number)] for number in numbers.values()])
         return np.array(index)[kind], patterns
+
+
+# Planners ask for those of the same few windows a hundred times.
+@lru_cache(maxsize=256)
+def _borders(windows: Windows, image: tuple[int, ...]) -> Borders:
+    results = windows.results(image)
+    axes = [windows.along(size, axis, results[axis]) for axis, size in enumerate(image)]
+    kinds = prod(len(patterns) for _, patterns in axes)
+    if kinds * windows.taps > _MOST_TAPS:
+        raise TypeError(
+            f"windows of {list(windows.kernel)} taps are cut off in {kinds} ways by the pads"
+            f" {list(windows.pads)}: use a smaller kernel, or less padding"
+        )
+    for array in (array for pair in axes for array in pair):
+        array.setflags(write=False)
+    return Borders(tuple(classes for classes, _ in axes), tuple(masks for _, masks in axes))
 
 
 @dataclass(frozen=True, eq=False)

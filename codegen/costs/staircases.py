@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.costs.loops import constants, spanning_bits
@@ -13,6 +14,7 @@ from lutloom.codegen.costs.parts import (
     Adder,
     AdderTree,
     Comparator,
+    Group,
     Parts,
     Popcount,
     Registers,
@@ -102,14 +104,10 @@ class Staircases:
         """
         stages = max(self.steps.bit_length(), 1)
         words = 1 if self.is_shared else folds
-        parts: Parts = ()
-        for stage in range(stages):
-            size = words << stage
-            table = constants(pe, size, self.limit_bits, memory_of(memory, size))
-            # A number, and what was found of its level, wait for the next stage.
-            waiting = Registers(self.in_bits + stage + 1)
-            compare = Comparator(self.limit_bits, is_constant=size == 1)
-            parts = (*parts, *table, (pe, compare), (pe, waiting))
+        parts: Parts = (
+            (pe, _stages(stages, self.in_bits, self.limit_bits, words == 1)),
+            (pe, _limits(stages, words, self.limit_bits, memory)),
+        )
         if not self.counts_either_way:
             size = words << stages
             return (*parts, *constants(pe, size, self.out_bits, memory_of(memory, size)))
@@ -120,3 +118,27 @@ class Staircases:
         if self.base != 0 or self.has_falls:
             parts = (*parts, (pe, Adder(self.out_bits)))
         return parts
+
+
+@lru_cache(maxsize=1024)
+def _stages(
+    stages: int,
+    in_bits: int,
+    limit_bits: int,
+    is_constant: bool,  # noqa: FBT001 - a key
+) -> Group:
+    """Return what compares in a lane; the first stage may do that with a constant."""
+    first, other = (
+        Comparator(limit_bits, is_constant=constant) for constant in (is_constant, False)
+    )
+    # A number, and what was found of its level, wait for the next stage.
+    waiting = (Registers(in_bits + stage) for stage in range(1, stages + 1))
+    return Group(((1, first), (stages - 1, other), *((1, registers) for registers in waiting)))
+
+
+@lru_cache(maxsize=4096)
+def _limits(stages: int, words: int, bits: int, memory: Memory) -> Group:
+    """Return the tables of a lane: each stage has twice as many words as the one before."""
+    sizes = (words << stage for stage in range(stages))
+    tables = (constants(1, size, bits, memory_of(memory, size)) for size in sizes)
+    return Group(tuple(part for table in tables for part in table))

@@ -82,6 +82,8 @@ def _distinct(values: IntArray, classes: IntArray, *, axis: int) -> tuple[IntArr
     """Return ``values`` of different classes that occur, and their ``classes`` anew."""
     import numpy as np
 
+    if values.shape[axis] == 1:
+        return values, np.zeros(1, np.int64)
     used, classes = np.unique(classes, return_inverse=True)
     values = values.take(used, axis=axis)
     # There are few, of many numbers each.

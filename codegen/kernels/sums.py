@@ -169,8 +169,11 @@ class Sums:
 
         offset, unit = coding(self.y)
         # In Python's integers: what is in between may be wider than the results.
-        values = totals.astype(object) * self.base + border.astype(object) - offset
-        return np.asarray(values // unit).astype(np.int64)
+        values = border.astype(object) - offset
+        if self.base:
+            values = values + totals.astype(object) * self.base
+        starts = np.asarray(values // unit).astype(np.int64)
+        return np.broadcast_to(starts, np.broadcast_shapes(totals.shape, border.shape))
 
     def counted(self, axis: int, totals: IntArray, folding: Folding) -> IntArray:
         """Return what sums of products along ``axis`` have too much of.
