@@ -181,22 +181,26 @@ def schedule(walk: Walk) -> WalkSchedule:
     Words behind the image, which no input fills, are among them. Found from fewer rows where the
     others repeat them.
     """
+    if walk.group_words == 1 and walk.folds > 1:
+        from lutloom.codegen.kernels.channel_walks import channel_schedule  # it builds on walks
+
+        return channel_schedule(walk)
     cut = _shortened(walk)
     if cut is not None:
         found = _lengthened(walk, cut)
         if found is not None:
             return found
     runs = _Runs(walk)
-    return WalkSchedule(_taken(runs.freed(walk.depth)), runs.taps, walk.beats)
+    return WalkSchedule(taken(runs.freed(walk.depth)), runs.taps, walk.beats)
 
 
-def _taken(freed: IntArray) -> IntArray:
+def taken(freed: IntArray) -> IntArray:
     """Return when words are taken, of which each waits until its place is ``freed``."""
     import numpy as np
 
     words = np.arange(len(freed))
-    taken: IntArray = words + np.maximum.accumulate(np.maximum(freed - words, 0))
-    return taken
+    times: IntArray = words + np.maximum.accumulate(np.maximum(freed - words, 0))
+    return times
 
 
 def _lengthened(walk: Walk, cut: _Cut) -> WalkSchedule | None:
@@ -213,11 +217,11 @@ def _lengthened(walk: Walk, cut: _Cut) -> WalkSchedule | None:
     # The first word in the place of one that is needed in that line.
     word = int(runs.low[tap // runs.length]) + walk.depth
     freed = runs.freed(walk.depth)
-    given, taken = runs.taps, _taken(freed)
-    cycles = (given, tap, cycle), (freed, word, words), (taken, word, words)
+    given, takes = runs.taps, taken(freed)
+    cycles = (given, tap, cycle), (freed, word, words), (takes, word, words)
     if word + 2 * words > cut.walk.words or not all(_repeats(*c, beats) for c in cycles):
         return None
-    takes = _with_turns(taken, word, words, turns, beats)
+    takes = _with_turns(takes, word, words, turns, beats)
     return WalkSchedule(takes, _with_turns(given, tap, cycle, turns, beats), walk.beats)
 
 
