@@ -174,12 +174,16 @@ class _Loop:
 
     @cached_property
     def _has_a_word_in_each(self) -> bool:
-        """Whether a port has a word in all iterations."""
-        return any(map(self._is_in_each, (*self.taken, *self.given)))
+        """Whether a port has a word in all iterations; of a window and a product that is unknown.
+
+        Theirs may be given behind the last iteration.
+        """
+        ports = (*self.taken, *self.given)
+        return self.wanted is self.taken and any(map(self._is_in_each, ports))
 
     def _is_in_each(self, places: IntArray) -> bool:
-        """Return whether all iterations of a period, and no others, are among ``places``."""
-        return len(places) == self.period > int(places[-1])
+        """Return whether all iterations of a period are among ``places``."""
+        return len(places) == self.period
 
     def repeated(self, iterations: IntArray) -> IntArray:
         """Return those of a frame for ``iterations`` of a period."""
@@ -197,10 +201,9 @@ class _Loop:
             span = max(span, min(interval * _SPREAD[0] // _SPREAD[1], interval - self.rest))
         if self._has_a_word_in_each:
             begun = self._begun(span, interval, arrivals)
-            ended = self._shifted(begun)
             reads = [self._picked(begun, taken) for taken in self.taken]
             firsts = [self._picked(begun, given) for given in self.given]
-            lasts = [self._picked(ended, given) for given in self.given]
+            lasts = [self._ended(begun, given) for given in self.given]
         else:
             late = self._late(span, interval, arrivals)
             reads = [self._at(port, span, late) for port in self.reads]
@@ -212,8 +215,8 @@ class _Loop:
         """Return when each iteration of a frame begins."""
         import numpy as np
 
-        is_word_by_word = self.wanted is self.taken and all(map(self._is_in_each, self.taken))
-        if not arrivals or not is_word_by_word or span != self.iterations:
+        is_word_by_word = span == self.iterations and all(map(self._is_in_each, self.taken))
+        if not arrivals or not is_word_by_word:
             return self._at(self.each, span, self._late(span, interval, arrivals))
         # No two words come at once: what begins when they come is never behind its pace.
         begun = arrivals[0]
@@ -224,17 +227,24 @@ class _Loop:
             begun = np.maximum(begun, np.arange(start, start + span))
         return begun
 
-    def _shifted(self, begun: IntArray) -> IntArray:
-        """Return when what each iteration writes is there, if they have ``begun`` then."""
+    def _ended(self, begun: IntArray, places: IntArray) -> IntArray:
+        """Return when words of ``places`` of each period, behind a pipeline, can be read."""
         import numpy as np
 
-        count = len(begun)
-        kept = max(count - self.stages, 0)
-        there = np.empty_like(begun)
-        np.add(begun[count - kept :], _TRANSIT, out=there[:kept])
+        count, stages = self.iterations, self.stages
         # What comes behind the last iteration keeps its distance to that.
-        behind = int(begun[-1]) + self.stages - count + 1 + _TRANSIT
-        there[kept:] = np.arange(behind + kept, behind + count)
+        if not self._is_in_each(places):
+            later = self.repeated(places) + stages
+            kept = np.minimum(later, count - 1)
+            later -= kept
+            later += begun[kept]
+            later += _TRANSIT
+            return later
+        within = max(count - stages, 0)
+        there = np.empty_like(begun)
+        np.add(begun[count - within :], _TRANSIT, out=there[:within])
+        last = int(begun[-1]) + _TRANSIT
+        there[within:] = last + np.arange(within + stages - count, stages) + 1
         return there
 
     def _picked(self, times: IntArray, places: IntArray) -> IntArray:
