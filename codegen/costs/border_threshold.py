@@ -10,6 +10,7 @@ from lutloom.codegen.costs.parts import Parts
 from lutloom.codegen.costs.staircases import Staircases
 from lutloom.codegen.costs.starts import place_parts
 from lutloom.codegen.kernels import border_threshold
+from lutloom.codegen.kernels.stairs import Outline
 from lutloom.core.plan import Comparison, Folding
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def _facts(site: Site) -> tuple[Staircases, tuple[int, int, int], Comparison, bo
     open_form = border_threshold.form_of(site, Folding())
     is_shared = rows_of_table != site.inputs[0].channels
     # Classes are words of the tables, whether or not channels share them.
-    stairs_parts = Staircases.of(site, stairs, is_shared=False)
+    stairs_parts = Staircases.of(site, Outline.of(stairs), is_shared=False)
     return stairs_parts, places, open_form, is_shared
 
 

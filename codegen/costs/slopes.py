@@ -47,16 +47,16 @@ class Clamped:
     def of(cls, site: Site, slope: Slope) -> Clamped:
         """Return the widths of ``slope`` in the process ``site``."""
         x, line = site.inputs[0], slope.line
-        biases = [int(bias) for bias in line.biases]
+        ends = [(int(n.min()), int(n.max())) for n in (line.multipliers, line.biases)]
         return cls(
             x.element.bits,
             requantize.factor_bits(line)[0],
-            spanning_bits(min(biases), max(biases)),
+            spanning_bits(*ends[1]),
             requantize.sum_bits(site, slope),
             line.shift,
             site.outputs[0].element.bits,
             line.rounding is ShiftRounding.DOWN,
-            len(set(line.multipliers.tolist())) == len(set(biases)) == 1,
+            all(lo == hi for lo, hi in ends),
             len(slope.lowest) == len(slope.highest) == 1,
         )
 

@@ -24,7 +24,7 @@ from lutloom.core.plan import Memory
 
 if TYPE_CHECKING:
     from lutloom.codegen.kernels import Site
-    from lutloom.codegen.kernels.stairs import Stairs
+    from lutloom.codegen.kernels.stairs import Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +48,23 @@ class Staircases:
     counts_either_way: bool
 
     @classmethod
-    def of(cls, site: Site, stairs: Stairs, *, is_shared: bool) -> Staircases:
-        """Return what there is of ``stairs`` in the process ``site``."""
-        import numpy as np
-
+    def of(cls, site: Site, outline: Outline, *, is_shared: bool) -> Staircases:
+        """Return what there is of staircases in the process ``site``."""
         x, y = site.inputs[0].element, site.outputs[0].element
-        levels = stairs.levels
-        heights = np.diff(levels, axis=1)
-        ends = (int(heights.min()), int(heights.max())) if heights.size else (0, 0)
-        lowest = levels[:, 0]
-        is_one = bool((lowest == lowest[0]).all())
         # The limit that no code reaches lies one above the largest.
-        limit = spanning_bits(x.lo if x.is_signed else 0, stairs.final + 1)
+        limit = spanning_bits(x.lo if x.is_signed else 0, outline.final + 1)
         return cls(
-            stairs.steps,
+            outline.steps,
             is_shared,
             x.bits,
             limit,
             y.bits,
-            min(spanning_bits(*ends), y.bits),
-            int(lowest[0]) if is_one else None,
-            not bool(stairs.falls.all()),
-            bool(stairs.falls.any()),
-            stairs.counts_up,
-            stairs.counts_either_way,
+            min(spanning_bits(*outline.heights), y.bits),
+            outline.lowest,
+            outline.has_rises,
+            outline.has_falls,
+            outline.counts_up,
+            outline.counts_either_way,
         )
 
     def parallel(self, pe: int, folds: int, lanes: int) -> Parts:

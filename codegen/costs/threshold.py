@@ -12,7 +12,7 @@ from lutloom.codegen.costs.staircases import Staircases
 from lutloom.codegen.kernels import threshold
 from lutloom.codegen.kernels.kernel import memory_of
 from lutloom.codegen.kernels.slopes import slope_of
-from lutloom.codegen.kernels.stairs import staircases, stairs_of
+from lutloom.codegen.kernels.stairs import outline_of, staircases
 from lutloom.core.plan import Comparison
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1024)
 def _stairs(site: Site) -> Staircases:
-    return Staircases.of(site, stairs_of(site), is_shared=staircases(site) == 1)
+    return Staircases.of(site, outline_of(site), is_shared=staircases(site) == 1)
 
 
 @lru_cache(maxsize=1024)

@@ -58,8 +58,8 @@ def _operators(_site: Site, folding: Folding) -> int:
 
 def factor_bits(line: Slopes) -> tuple[int, bool]:
     """Return the bits of what codes are multiplied with, and whether that is signed."""
-    is_signed = min(line.multipliers) < 0
-    widest = max(int(m) if m >= 0 else ~int(m) for m in line.multipliers)
+    lo, hi = int(line.multipliers.min()), int(line.multipliers.max())
+    is_signed, widest = lo < 0, max(hi, ~lo)
     return max(widest.bit_length() + is_signed, 1), is_signed
 
 

@@ -77,6 +77,41 @@ class Stairs:
         return self.final < INT64_MAX and bool((rising[self.live] == 1).all())
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Staircases without their tables: what they take follows from it.
+
+    ``heights`` are the least and the largest height of a step, ``lowest`` the code that all begin
+    with, if they do; some channels may have steps up, some down. The rest is as in ``Stairs``.
+    """
+
+    steps: int
+    final: int
+    heights: tuple[int, int]
+    lowest: int | None
+    has_rises: bool
+    has_falls: bool
+    counts_up: bool
+    counts_either_way: bool
+
+    @classmethod
+    def of(cls, stairs: Stairs) -> Outline:
+        """Return the outline of ``stairs``."""
+        import numpy as np
+
+        heights, lowest, falls = np.diff(stairs.levels, axis=1), stairs.levels[:, 0], stairs.falls
+        return cls(
+            stairs.steps,
+            stairs.final,
+            (int(heights.min()), int(heights.max())) if heights.size else (0, 0),
+            int(lowest[0]) if (lowest == lowest[0]).all() else None,
+            not bool(falls.all()),
+            bool(falls.any()),
+            stairs.counts_up,
+            stairs.counts_either_way,
+        )
+
+
 def staircases(site: Site) -> int:
     """Return how many staircases there are: one, or one for each channel of wide pixels, too."""
     return 1 if site.op.thresholds.shape[0] == 1 else site.inputs[0].channels
@@ -84,13 +119,18 @@ def staircases(site: Site) -> int:
 
 def steps_of(site: Site) -> int:
     """Return the most steps that a channel has."""
-    return _steps(site.op, site.inputs[0].element, site.outputs[0].element)
+    return outline_of(site).steps
+
+
+def outline_of(site: Site) -> Outline:
+    """Return what is known of a threshold process without its tables."""
+    return _outline(site.op, site.inputs[0].element, site.outputs[0].element)
 
 
 # Kept where the tables are not.
 @lru_cache(maxsize=1024)
-def _steps(op: Threshold, x: IntType, y: IntType) -> int:
-    return stairs_between(op, x, y).steps
+def _outline(op: Threshold, x: IntType, y: IntType) -> Outline:
+    return Outline.of(stairs_between(op, x, y))
 
 
 def stairs_of(site: Site) -> Stairs:
