@@ -163,6 +163,8 @@ def clamps_once(
 
     for x in (first, final):
         sums = slopes.multipliers * x + slopes.biases
+        if sums.size and int(abs(sums).max()).bit_length() <= NARROW_SUM:
+            sums = sums.astype(np.int64)
         levels = shifted(sums, slopes.shift, slopes.rounding)
         own = np.clip(levels, lowest, highest)
         if (np.clip(levels, lowest.min(), highest.max()) != own).any():

@@ -209,15 +209,16 @@ class Formulation:
 
     def _frame(self, stream: Stream, written: Word, read: Word) -> int | None:
         """Return the bits of an image on ``stream``; None if its ends don't agree on that."""
-        bits, size = stream.tensor.element.bits, stream.tensor.size
-        counts = {word.channels for word in (written, read) if word.channels is not None}
-        if len(counts) > 1:
+        bits = stream.tensor.element.bits
+        count = read.channels if written.channels is None else written.channels
+        if read.channels is not None and read.channels != count:
             return None
-        wide = sum(self._size(stream, count) for count in counts)
+        wide = 0 if count is None else self._size(stream, count)
         for word in (written, read):
-            is_port = word.channels is None
-            if is_port and transfers(wide, bits, word.bits) > transfers(size, bits, word.bits):
-                return None
+            if word.channels is None:
+                size = stream.tensor.size
+                if transfers(wide, bits, word.bits) > transfers(size, bits, word.bits):
+                    return None
         return wide * bits
 
     def pool(self, name: str, cycles: int) -> Pool:
