@@ -12,7 +12,8 @@ import pytest
 
 from lutloom.boards.loader import load_board
 from lutloom.codegen.assembly import make_design
-from lutloom.codegen.costs import parts
+from lutloom.codegen.costs import parts, total
+from lutloom.codegen.costs.formulas import part_cost
 from lutloom.codegen.costs.processes import PARTS, parts_of, process_cost
 from lutloom.codegen.design import Process
 from lutloom.codegen.kernels import KERNELS, Site
@@ -94,6 +95,15 @@ def test_memories_that_are_written_are_as_deep_as_the_cpp_says(kind: str) -> Non
             depth = int(str(facts.get("depth", facts.get("entries", 0))))
         if kind != "window" or facts["form"] != "whole":
             assert depth <= 1 or depth in depths
+
+
+@pytest.mark.parametrize("kind", sorted(KERNELS))
+def test_parts_take_together_what_they_take_one_by_one(kind: str) -> None:
+    for process in random_processes(kind):
+        alone = parts_of(process.site, process.folding, DEVICE)
+        assert not any(isinstance(part, parts.Group) for _, part in alone)
+        wanted = total(part_cost(part, DEVICE) * count for count, part in alone if count)
+        assert process_cost(process.site, process.folding, DEVICE) == wanted
 
 
 def products_at_work(process: Process) -> int:
