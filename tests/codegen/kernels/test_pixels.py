@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lutloom.boards.loader import load_board
 from lutloom.codegen import lower
+from lutloom.codegen.costs.processes import process_cost
 from lutloom.codegen.folding import check_folding, legal_choices, unfolded_plan
 from lutloom.codegen.kernels import KERNELS, Site
 from lutloom.codegen.kernels.matvec import starts_of
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lutloom.core.graph import Graph
+
+
+DEVICE = load_board("pynq_z1").device
 
 
 def random_border_threshold(rng: np.random.Generator, x: TensorType) -> BorderThreshold:
@@ -82,6 +87,28 @@ def test_a_wide_pixel_says_what_its_pixels_say(seed: int) -> None:
     there = [v.reshape(3, *t.shape) for v, t in zip(values, wide.inputs, strict=True)]
     for y, wanted in zip(wide.op.reference(*there), expected, strict=True):
         assert (y.reshape(wanted.shape) == wanted).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_counted_of_several_pixels_is_that_of_a_wide_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(size) for size in rng.integers(1, 7, 3))
+    x = TensorType(IntType(-8, 7), shape)
+    op = random_elementwise(rng, x)
+    ins = (x,) * (2 if isinstance(op, Add | Multiply) else 1)
+    found, kernel = Site(op, ins, op.infer(*ins)), KERNELS[op.name]
+    pixels = int(rng.choice([n for n in range(1, shape[1] + 1) if shape[1] % n == 0]))
+    for form in kernel.legal(found, Folding(x.channels, pixels=pixels)).comparison:
+        several = Folding(x.channels, comparison=form, pixels=pixels)
+        wide, one = widened(found, several)
+        for fact in (kernel.lanes, kernel.cycles, kernel.operators, kernel.weight_bits):
+            assert fact(found, several) == fact(wide, one)
+        settled = kernel.settled(wide, one)
+        assert kernel.settled(found, several).comparison is settled.comparison
+        legal, alone = kernel.legal(found, several), kernel.legal(wide, one)
+        for what in ("memory", "multiplier", "comparison"):
+            assert getattr(legal, what) == getattr(alone, what)
+        assert process_cost(found, several, DEVICE) == process_cost(wide, one, DEVICE)
 
 
 def elementwise(seed: int) -> Graph:
