@@ -79,6 +79,7 @@ def open_data(
     Raises ``DataFileError`` if it is no such thing, or holds fewer than ``least`` samples, and
     ``RangeError`` if it does not fit the inputs of ``network``.
     """
+    _check_pixels(source, pixels)
     if isinstance(source, str | Path) and Path(source).suffix == ".npz":
         parts = {
             name: DataSet({name: rows}) for name, rows in npz_rows(Path(source), "data").items()
@@ -101,6 +102,17 @@ def open_data(
     order = network.named({name: rows.blank for name, rows in inputs.items()})
     told = next((part for part in parts.values() if part.labels is not None), DataSet({}))
     return DataSet({name: inputs[name] for name in order}, told.labels, told.class_names)
+
+
+def _check_pixels(source: DataSource, pixels: Pixels | None) -> None:
+    """Raise ``DataFileError`` if something is said of images, and there are none."""
+    entries = source.values() if isinstance(source, Mapping) else (source,)
+    has_images = any(isinstance(entry, str | Path) and _is_folder(Path(entry)) for entry in entries)
+    if pixels not in {None, Pixels()} and not has_images:
+        raise DataFileError(
+            "white, mean and std say what the bytes of images stand for, and the data are no folder"
+            " of images: leave them out, and save the numbers that the model takes"
+        )
 
 
 def _open(

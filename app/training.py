@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lutloom.extras import require
-from lutloom.readiness import Readiness, readiness_of
+from lutloom.readiness import Readiness, ReadinessError, readiness_of
 
 if TYPE_CHECKING:
     from lutloom.qat.recipe import Recipe
@@ -114,7 +114,16 @@ def check_recipe(
         "board.target_fps": target_fps,
         "board.clock_mhz": clock_mhz,
     }
-    return readiness_of(_prepared(recipe, changes, settings, download=download))
+    prepared = _prepared(recipe, changes, settings, download=download)
+    from lutloom.qat.models import is_float
+
+    name = prepared.run.recipe.model.name
+    if is_float(name):
+        raise ReadinessError(
+            f"{name} is a model in floats, which teaches another or starts one: there is nothing to"
+            " build of it; check a quantized one"
+        )
+    return readiness_of(prepared)
 
 
 def overfit_batch(

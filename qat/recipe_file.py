@@ -50,7 +50,8 @@ def find_recipe(
     values by their dotted keys. Raises :class:`RecipeError` for what is no recipe.
     """
     name = str(name_or_path)
-    if is_path(name_or_path) or name in recipe_names() or "data.name" not in changes:
+    is_model = name and "data.name" in changes and name not in recipe_names()
+    if is_path(name_or_path) or not is_model:
         return read_recipe(name_or_path, changes)
     return parse_recipe(f"[model]\nname = {_value(name)}\n", name, changes)
 

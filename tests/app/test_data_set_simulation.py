@@ -333,3 +333,12 @@ def test_reading_ahead_keeps_order_and_passes_errors_on() -> None:
     assert next(items) == 1
     with pytest.raises(RuntimeError, match=r"^broken$"):
         next(items)
+
+
+@pytest.mark.parametrize("option", [("--white", "255"), ("--mean", "0.5"), ("--std", "0.5,0.4")])
+def test_numbers_of_images_are_refused_where_there_are_none(
+    invoke: Invoke, float_build: Path, models: Path, option: tuple[str, str]
+) -> None:
+    ended = invoke("simulate", float_build, "--data", models / "float.npy", *option)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("lutloom: white, mean and std say what the bytes of images stand ")

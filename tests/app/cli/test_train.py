@@ -39,6 +39,18 @@ def test_options_without_a_use_are_refused(
     )
 
 
+def test_a_model_in_floats_has_nothing_to_check(invoke: Invoke) -> None:
+    ended = invoke("train", "TFC_FLOAT", "--data", "digits", "--check-only")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("lutloom: TFC_FLOAT is a model in floats, which teaches another ")
+
+
+def test_a_recipe_has_a_name(invoke: Invoke, tmp_path: Path) -> None:
+    ended = invoke("train", "", "--data", "digits", "-o", tmp_path / "out")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("lutloom: there is no recipe '': use one of ")
+
+
 def test_what_is_used_of_several_trials_is_not_refused(invoke: Invoke, tmp_path: Path) -> None:
     ended = invoke(
         *("train", "TFC_1W1A", "--data", "digits", "--check-only", "--find-lr", "--check"),
