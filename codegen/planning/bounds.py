@@ -29,10 +29,14 @@ NEVER = 1 << 52
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """The least sums of a problem at ``prices [rows, resources]``, each row for itself."""
+    """The least sums of a problem at ``prices [rows, resources]``, each row for itself.
+
+    Plans are those of the options that are ``open``, by their place in a row; None: of all.
+    """
 
     problem: Problem
     prices: IntArray
+    open: NDArray[np.bool_] | None = None
 
     @property
     def _layout(self) -> Layout:
@@ -59,8 +63,10 @@ class Bounds:
         """The least sum of a whole plan, ``[rows]``."""
         return self.tables[-1]
 
-    def cheapest(self, row: int) -> tuple[int, ...]:
+    def cheapest(self, row: int) -> IntArray:
         """Return the options of a plan of the least sum at the prices of ``row``."""
+        import numpy as np
+
         local, _ = self._local
         chosen: dict[int, int] = {}
         values: dict[int, int] = {}
@@ -81,7 +87,7 @@ class Bounds:
             prices = local[row, place.options][first : first + count]
             chosen[place.step.variable] = first + int(prices.argmin())
             values.update({h: int(v[best]) for h, v in variable.distinct.items()})
-        return tuple(chosen[v] for v in range(len(self.problem.variables)))
+        return np.array([chosen[v] for v in range(len(self.problem.variables))])
 
     @cached_property
     def rest(self) -> tuple[IntArray, ...]:
@@ -104,11 +110,6 @@ class Bounds:
                         sums = sums + _seen(self.tables[other.place], other)
                 rest[met.place] = _over(sums, met)
         return tuple(rest)
-
-    @cached_property
-    def options(self) -> tuple[IntArray, ...]:
-        """Of each step, what a plan with each option of its variable costs, ``[rows, options]``."""
-        return tuple(self._options[:, place.options] for place in self._layout.places[:-1])
 
     @cached_property
     def _options(self) -> IntArray:
@@ -149,6 +150,8 @@ class Bounds:
         import numpy as np
 
         local = self.prices @ self._layout.costs.T
+        if self.open is not None:
+            local[:, :-1][:, ~self.open] = NEVER
         return local, np.minimum.reduceat(local, self._layout.starts, axis=1)
 
     @cached_property
@@ -166,13 +169,13 @@ class Bounds:
             found.append(sums)
         return tuple(found)
 
-    def kept(self, limits: IntArray) -> tuple[NDArray[np.bool_], ...]:
+    def kept(self, limits: IntArray) -> NDArray[np.bool_]:
         """Return which options are in a plan whose sums may be within ``limits [rows]``."""
         import numpy as np
 
-        within = np.logical_and.reduce(self._options <= limits[:, np.newaxis], axis=0)
-        found = {place.step.variable: within[place.options] for place in self._layout.places}
-        return tuple(found[v] for v in range(len(self.problem.variables)))
+        is_within = self._options[:, :-1] <= limits[:, np.newaxis]
+        kept: NDArray[np.bool_] = np.logical_and.reduce(is_within, axis=0)
+        return kept if self.open is None else np.logical_and(kept, self.open)
 
 
 def _sum(tables: list[IntArray]) -> IntArray:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lutloom.codegen.planning.problem import Problem, Step
     from lutloom.core.types import IntArray
 
-_FEW = 100
 _PIVOTS, _COMPARISONS = 64, 1 << 19
 """Parts of plans that all others are compared with: those that cost least."""
 
@@ -60,8 +59,10 @@ class Enumeration:
         """What each plan takes, ``[plans, resources]``."""
         return self.labels[-1].costs
 
-    def plan(self, index: int) -> tuple[int, ...]:
+    def plan(self, index: int) -> IntArray:
         """Return the options of the plan ``index``."""
+        import numpy as np
+
         steps, chosen = self.problem.steps, {}
         places = {len(steps) - 1: index}
         for place in reversed(range(len(steps))):
@@ -70,22 +71,23 @@ class Enumeration:
                 chosen[step.variable] = int(labels.options[label])
             for child, origin in zip(step.children, labels.origins, strict=True):
                 places[child] = int(origin[label])
-        return tuple(chosen[v] for v in range(len(self.problem.variables)))
+        return np.array([chosen[v] for v in range(len(self.problem.variables))])
 
 
 def plans_within(
-    bounds: Bounds, limits: IntArray, resources: Sequence[int], most: int
+    bounds: Bounds, limits: IntArray, resources: Sequence[int], most: int, few: int
 ) -> Enumeration:
     """Return the plans whose sums at the prices of ``bounds`` are within ``limits [rows]``.
 
-    All that matters is what they take of ``resources``: for each of those plans there is one here
-    that takes no more of them. But where more than ``most`` parts of plans end at some process, a
-    few of them are gone on with, the most promising ones, and plans may be missing.
+    All that matters is what they take of ``resources``, among them all that there may be too
+    little of: for each of those plans there is one here that takes no more of them. But where more
+    than ``most`` parts of plans end at some process, a ``few`` of them are gone on with, the most
+    promising ones, and plans may be missing.
     """
     labels: list[Labels] = []
     is_complete, work = True, 0
     for place, step in enumerate(bounds.problem.steps):
-        rows = _Rows.of(bounds.problem, step)
+        rows = _Rows.of(bounds, step)
         for child in step.children:
             rows = rows.joined(labels[child])
         work += len(rows.costs)
@@ -94,9 +96,9 @@ def plans_within(
         found = _within(rows.labels(step.scope), bounds, place, limits)
         found = _undominated(found, bounds, list(resources))
         if len(found.costs) > most:
-            is_complete, most = False, min(most, _FEW)
+            is_complete, most = False, min(most, few)
         labels.append(_most_promising(found, bounds, place, limits, most))
-        if not len(found.costs):
+        if not len(labels[-1].costs):
             # What no plan gets past: no whole one is there either.
             break
     return Enumeration(bounds.problem, tuple(labels), is_complete, work)
@@ -113,15 +115,20 @@ class _Rows:
     origins: tuple[IntArray, ...]
 
     @staticmethod
-    def of(problem: Problem, step: Step) -> _Rows:
+    def of(bounds: Bounds, step: Step) -> _Rows:
+        """Return a row for each option of the step's variable that is open."""
         import numpy as np
 
-        if step.variable is None:
-            resources = problem.variables[0].costs.shape[1]
-            return _Rows(problem, {}, np.zeros((1, resources), np.int64), np.zeros(1, np.int64), ())
-        variable = problem.variables[step.variable]
-        options = np.arange(len(variable.costs), dtype=np.int64)
-        return _Rows(problem, dict(variable.handles), variable.costs, options, ())
+        problem, number = bounds.problem, step.variable
+        if number is None:
+            nothing = np.zeros((1, problem.costs.shape[1]), np.int64)
+            return _Rows(problem, {}, nothing, np.zeros(1, np.int64), ())
+        variable = problem.variables[number]
+        options = np.arange(len(variable.costs))
+        if bounds.open is not None:
+            options = np.flatnonzero(bounds.open[slice(*problem.first[number : number + 2])])
+        columns = {handle: values[options] for handle, values in variable.handles.items()}
+        return _Rows(problem, columns, variable.costs[options], options, ())
 
     def joined(self, child: Labels) -> _Rows:
         """Return every row with every label of ``child`` that goes with it."""
@@ -151,8 +158,8 @@ class _Rows:
         step, ahead = self.problem.steps[place], bounds.ahead(place)
         sets = np.zeros(1, np.int64)
         if step.variable is not None:
-            variable = self.problem.variables[step.variable]
-            sets = np.searchsorted(variable.starts, np.arange(len(variable.costs)), "right") - 1
+            sets = self.problem.sets[slice(*self.problem.first[step.variable : step.variable + 2])]
+            sets = sets - sets[0]
 
         def rest(row: slice, labels: IntArray) -> IntArray:
             found: IntArray = ahead[row][:, sets[self.options[labels]]]

@@ -58,8 +58,9 @@ class Place:
 class Layout:
     """The places of all steps, and what stands there, of which prices make sums.
 
-    ``costs [options, resources]``; ``starts`` of sets of options and how many ``counts`` they
-    have; ``linked [entries, resources]`` and whether they are not ``legal [entries]``.
+    ``costs [options, resources]``, as in the problem, and nothing for the last step; ``starts`` of
+    sets of options and how many ``counts`` they have; ``linked [entries, resources]`` and whether
+    they are not legal, ``illegal [entries]``.
     """
 
     places: tuple[Place, ...]
@@ -74,39 +75,34 @@ class Layout:
         """Return the layout of ``problem``."""
         import numpy as np
 
-        nothing = np.zeros((1, problem.variables[0].costs.shape[1]), np.int64)
-        costs, starts = [], []
+        nothing = np.zeros((1, problem.costs.shape[1]), np.int64)
+        first, end = problem.first.tolist(), len(problem.costs)
+        starts = [begin + v.starts for begin, v in zip(first, problem.variables, strict=False)]
+        sets = np.cumsum([0, *map(len, starts)]).tolist()
         linked, illegal = [nothing[:0]], [np.zeros(0, np.bool_)]
         places = []
-        options = sets = entries = 0
+        entries = 0
         for step in problem.steps:
-            links = []
             if step.variable is None:
-                costs.append(nothing)
-                starts.append(np.array([options]))
-                children: tuple[Met, ...] = ()
-            else:
-                variable = problem.variables[step.variable]
-                costs.append(variable.costs)
-                starts.append(variable.starts + options)
-                for link in step.links:
-                    ends = link.first, link.second
-                    index = _index(variable, ends, problem.sizes, step.scope)
-                    linked.append(link.costs.reshape(-1, nothing.shape[1])[index.reshape(-1)])
-                    illegal.append(~link.legal.reshape(-1)[index.reshape(-1)])
-                    links.append((slice(entries, entries + index.size), index.shape))
-                    entries += index.size
-                children = tuple(_met(problem, step, variable, child) for child in step.children)
-            ends = options + len(costs[-1]), sets + len(starts[-1])
-            own = slice(options, ends[0]), slice(sets, ends[1])
-            places.append(Place(step, *own, tuple(links), children))
-            options, sets = ends
-        begins = np.concatenate(starts)
+                places.append(Place(step, slice(end, end + 1), slice(sets[-1], None), (), ()))
+                continue
+            variable, links = problem.variables[step.variable], []
+            for link in step.links:
+                scope = link.first, link.second
+                index = _index(variable, scope, problem.sizes, step.scope)
+                linked.append(link.costs.reshape(-1, nothing.shape[1])[index.reshape(-1)])
+                illegal.append(~link.legal.reshape(-1)[index.reshape(-1)])
+                links.append((slice(entries, entries + index.size), index.shape))
+                entries += index.size
+            children = tuple(_met(problem, step, variable, child) for child in step.children)
+            own, of_sets = (slice(*at[step.variable : step.variable + 2]) for at in (first, sets))
+            places.append(Place(step, own, of_sets, tuple(links), children))
+        begins = np.concatenate([*starts, [end]])
         return Layout(
             tuple(places),
-            np.concatenate(costs),
+            np.concatenate([problem.costs, nothing]),
             begins,
-            np.diff(begins, append=options),
+            np.diff(begins, append=end + 1),
             np.concatenate(linked),
             np.concatenate(illegal),
         )

@@ -5,7 +5,6 @@ What is found is a plan, and no more is claimed: how good one can be, bounds say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.planning.problem import total_of
@@ -23,87 +22,72 @@ if TYPE_CHECKING:
 _MOST_STEPS = 100
 
 
-def improved(problem: Problem, options: Sequence[int], rows: Sequence[Row]) -> tuple[int, ...]:
+def improved(
+    problem: Problem, is_open: NDArray[np.bool_], options: IntArray, rows: Sequence[Row]
+) -> IntArray:
     """Return a plan from which no one or two changes lead to a lower ``z`` of ``rows``.
 
-    A plan that exceeds a row without a scale stays as it is, unless two changes are enough.
+    They lead to options that are open: ``is_open [options]``, in a row. A plan that exceeds a row
+    without a scale stays as it is, unless two changes are enough.
     """
     import numpy as np
 
-    made = np.array(options)
+    made = problem.first[:-1] + options
     total = total_of(problem, options)
-    all_options = _Options.of(problem)
     for _ in range(_MOST_STEPS):
-        variables, choices, deltas = all_options.changes(made)
-        if not len(variables):
+        changes, deltas = _changes(problem, is_open, made)
+        if not len(changes):
             break
-        pairs = total + deltas[:, None] + deltas
-        # A change twice is that change.
-        same = np.arange(len(variables))
-        pairs[same, same] = total + deltas
-        values = _values(pairs, rows)
+        values = _values(total, deltas, rows)
+        variables = problem.owners[changes]
         is_one_process = variables[:, None] == variables
-        is_one_process[same, same] = False
+        np.fill_diagonal(is_one_process, val=False)
         values[is_one_process] = np.inf
         first, second = np.unravel_index(int(values.argmin()), values.shape)
-        if values[first, second] >= _values(total, rows):
+        if values[first, second] >= _value(total, rows):
             break
-        for change in (first, second):
-            made[variables[change]] = choices[change]
-        total = pairs[first, second]
-    return tuple(made.tolist())
+        for change in {int(first), int(second)}:
+            made[variables[change]] = changes[change]
+            total = total + deltas[change]
+    return made - problem.first[:-1]
 
 
-@dataclass(frozen=True, eq=False)
-class _Options:
-    """The options of all variables: of which each is, its number there, and what it takes.
+def _changes(
+    problem: Problem, is_open: NDArray[np.bool_], made: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return options for others with the same values in ``made``, and what they take more.
 
-    Options with the same number in ``sets`` have the same values; ``first`` is where the options
-    of each variable begin.
+    ``[changes]``, numbered in a row, and ``[changes, resources]``.
     """
-
-    variables: IntArray
-    numbers: IntArray
-    costs: IntArray
-    sets: IntArray
-    first: IntArray
-
-    @staticmethod
-    def of(problem: Problem) -> _Options:
-        import numpy as np
-
-        counts = np.array([len(variable.costs) for variable in problem.variables])
-        first = counts.cumsum() - counts
-        variables = np.repeat(np.arange(len(counts)), counts)
-        begins = np.zeros(len(variables), np.int64)
-        pairs = zip(first.tolist(), problem.variables, strict=True)
-        begins[np.concatenate([start + variable.starts for start, variable in pairs])] = 1
-        costs = np.concatenate([variable.costs for variable in problem.variables])
-        numbers = np.arange(len(variables)) - first[variables]
-        return _Options(variables, numbers, costs, begins.cumsum(), first)
-
-    def changes(self, made: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Return variables ``[changes]``, other options than those ``made``, what they take more.
-
-        ``[changes, resources]``.
-        """
-        import numpy as np
-
-        places = (self.first + made)[self.variables]
-        is_other = np.flatnonzero(
-            (self.sets == self.sets[places]) & (self.numbers != made[self.variables])
-        )
-        more = self.costs[is_other] - self.costs[places[is_other]]
-        return self.variables[is_other], self.numbers[is_other], more
-
-
-def _values(totals: IntArray, rows: Sequence[Row]) -> NDArray[np.float64]:
-    """Return ``z`` of each of ``totals [..., resources]``, infinite where a row is exceeded."""
     import numpy as np
 
-    values = np.full(totals.shape[:-1], -np.inf)
+    there = made[problem.owners]
+    is_other = is_open & (problem.sets == problem.sets[there])
+    is_other[made] = False
+    found = np.flatnonzero(is_other)
+    return found, problem.costs[found] - problem.costs[there[found]]
+
+
+def _values(total: IntArray, deltas: IntArray, rows: Sequence[Row]) -> NDArray[np.float64]:
+    """Return ``z`` of ``total`` with any two of ``deltas [changes, resources]``, or one twice.
+
+    A change twice is that change. ``[changes, changes]``, infinite where a row is exceeded.
+    """
+    import numpy as np
+
+    values = np.full((len(deltas), len(deltas)), -np.inf)
     for row in rows:
-        taken = totals[..., row.resource] - row.limit
+        more = np.ascontiguousarray(deltas[:, row.resource])
+        taken = more[:, None] + (more + total[row.resource] - row.limit)
+        np.fill_diagonal(taken, more + total[row.resource] - row.limit)
         value = taken / row.scale if row.scale else np.where(taken > 0, np.inf, -np.inf)
-        values = np.maximum(values, value)
+        np.maximum(values, value, out=values)
     return values
+
+
+def _value(total: IntArray, rows: Sequence[Row]) -> float:
+    """Return ``z`` of ``total``, infinite where a row is exceeded."""
+    import numpy as np
+
+    nothing = np.zeros((1, len(total)), np.int64)
+    return float(_values(total, nothing, rows)[0, 0])

@@ -110,6 +110,50 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
+class Ends:
+    """The links of a problem in a row: the entries of all their tables, ``costs [entries, ...]``.
+
+    Where a plan's entry is, both ends of a link say: with option ``o`` of its variable, one of
+    ``owners [links, 2]``, the end adds entry ``first [links, 2] + o`` of ``places``. All links
+    together take ``most [resources]`` or less.
+    """
+
+    costs: IntArray
+    most: IntArray
+    owners: IntArray
+    first: IntArray
+    places: IntArray
+
+    @staticmethod
+    def of(problem: Problem) -> Ends:
+        """Return the links of ``problem``."""
+        import numpy as np
+
+        costs, most = [problem.costs[:0]], 0 * problem.costs[0]
+        owners, first = [], []
+        places = [np.zeros(0, np.int64)]
+        entries = count = 0
+        for link in problem.links:
+            pair = problem.owner[link.first], problem.owner[link.second]
+            rows = problem.variables[pair[0]].handles[link.first] * link.legal.shape[1] + entries
+            columns = problem.variables[pair[1]].handles[link.second]
+            owners.append(pair)
+            first.append((count, count + len(rows)))
+            places += [rows, columns]
+            costs.append(link.costs.reshape(-1, problem.costs.shape[1]))
+            most = most + costs[-1].max(axis=0)
+            entries, count = entries + len(costs[-1]), count + len(rows) + len(columns)
+        shape = len(problem.links), 2
+        return Ends(
+            np.concatenate(costs),
+            most,
+            np.array(owners, np.int64).reshape(shape),
+            np.array(first, np.int64).reshape(shape),
+            np.concatenate(places),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
     """Variables, links between them, and how many values each handle has."""
 
@@ -121,6 +165,42 @@ class Problem:
     def owner(self) -> Mapping[int, int]:
         """The variable of each handle."""
         return {h: v for v, variable in enumerate(self.variables) for h in variable.handles}
+
+    @cached_property
+    def first(self) -> IntArray:
+        """Where options of each variable begin if all stand in a row; the last entry is the end."""
+        import numpy as np
+
+        return np.cumsum([0, *(len(variable.costs) for variable in self.variables)])
+
+    @cached_property
+    def costs(self) -> IntArray:
+        """What all options take, in a row, ``[options, resources]``."""
+        import numpy as np
+
+        return np.concatenate([variable.costs for variable in self.variables])
+
+    @cached_property
+    def owners(self) -> IntArray:
+        """The variable of each option, ``[options]``."""
+        import numpy as np
+
+        return np.repeat(np.arange(len(self.variables)), np.diff(self.first))
+
+    @cached_property
+    def sets(self) -> IntArray:
+        """A number for each option that all of its variable with the same values share."""
+        import numpy as np
+
+        starts = np.zeros(len(self.costs), np.int64)
+        pairs = zip(self.first.tolist(), self.variables, strict=False)
+        starts[np.concatenate([begin + variable.starts for begin, variable in pairs])] = 1
+        return starts.cumsum()
+
+    @cached_property
+    def ends(self) -> Ends:
+        """What links take, in a row."""
+        return Ends.of(self)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -140,6 +220,11 @@ class Problem:
         from lutloom.codegen.planning.dominance import needed
 
         return needed(self)
+
+    @cached_property
+    def lean(self) -> Problem:
+        """The problem with needed options alone, in the same order."""
+        return self.restricted(self.needed)
 
     def restricted(self, kept: Sequence[NDArray[np.bool_]]) -> Problem:
         """Return the problem with those options alone that are ``kept``, in the same order.
@@ -231,23 +316,19 @@ def steps_of(problem: Problem, order: Sequence[int]) -> tuple[Step, ...]:
     return (*steps, Step(None, tuple(tables), (), ()))
 
 
-def total_of(problem: Problem, options: Sequence[int]) -> IntArray:
+def total_of(problem: Problem, options: IntArray) -> IntArray:
     """Return what a plan takes in all, ``[resources]``."""
-    values: dict[int, int] = {}
-    total: IntArray = 0 * problem.variables[0].costs[0]
-    for variable, option in zip(problem.variables, options, strict=True):
-        total = total + variable.costs[option]
-        values.update({h: int(v[option]) for h, v in variable.handles.items()})
-    for link in problem.links:
-        total = total + link.costs[values[link.first], values[link.second]]
+    ends = problem.ends
+    entries = ends.places[ends.first + options[ends.owners]].sum(axis=1)
+    own = problem.costs[problem.first[:-1] + options].sum(axis=0)
+    total: IntArray = own + ends.costs[entries].sum(axis=0)
     return total
 
 
-def largest_total(problem: Problem) -> IntArray:
-    """Return more than any plan takes, ``[resources]``."""
-    total: IntArray = 0 * problem.variables[0].costs[0]
-    for variable in problem.variables:
-        total = total + variable.costs.max(axis=0)
-    for link in problem.links:
-        total = total + link.costs.max(axis=(0, 1))
-    return total
+def largest_total(problem: Problem, is_open: NDArray[np.bool_] | None = None) -> IntArray:
+    """Return more than any plan of the options that are open takes, ``[resources]``."""
+    import numpy as np
+
+    costs = problem.costs if is_open is None else problem.costs * is_open[:, np.newaxis]
+    largest: IntArray = np.maximum.reduceat(costs, problem.first[:-1]).sum(axis=0)
+    return largest + problem.ends.most

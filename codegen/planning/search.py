@@ -13,7 +13,7 @@ halves have better bounds. A part whose bound is no better than a plan that is k
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from lutloom.codegen.planning.problem import Problem, largest_total, total_of
 from lutloom.codegen.planning.relaxation import Relaxation, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
 _LARGEST_SUM = 1 << 50
-_FIRST_ROUNDS, _MOST_ROUNDS = 4, 200
-_MOST_LABELS = 2000
+_MOST_ROUNDS = 200
+_MOST_PRICES = 32
+_MOST_LABELS, _FEW = 1000, 100
 _MOST_PARTS = 1000
 MOST_WORK = 800_000
 """Parts of plans that are looked at before the best plan so far has to do."""
@@ -73,14 +74,18 @@ def best(
     ``enough`` any plan will do whose ``z`` is no more; then None says that there is none, or that
     ``most_work`` parts of plans did not show one.
     """
+    import numpy as np
+
     search = _Search(tuple(rows), enough, largest_total(problem), most_work)
     if start is not None:
-        search.offer(start.options, start.total)
-    bound = search.run(_Part.whole(problem).where(problem.needed))
+        search.offer(_Part.whole(problem), np.array(start.options), start.total)
+    whole = _Part.needed(problem)
+    bound = search.run(whole)
     found = search.found
     if found is None or (enough is not None and found.z > enough):
         return None
-    return replace(found, bound=min(bound, found.z))
+    # Where any plan will do, the rest was not looked at.
+    return replace(found, bound=min(bound if enough is None else whole.bound, found.z))
 
 
 def is_ruled_out(problem: Problem, rows: Sequence[Row]) -> bool:
@@ -89,69 +94,92 @@ def is_ruled_out(problem: Problem, rows: Sequence[Row]) -> bool:
     All ``rows`` have a scale.
     """
     search = _Search(tuple(rows), 1, largest_total(problem), MOST_WORK)
-    whole = _Part.whole(problem).where(problem.needed)
+    whole = _Part.needed(problem)
     search.raise_bound(whole)
     return whole.bound > 1
 
 
 @dataclass(eq=False)
 class _Part:
-    """Some of all plans: those of ``problem``, whose variables are ``members`` of the whole one.
+    """Some of all plans: those of ``problem`` with the options that are ``open``, in a row.
 
-    Their options have ``numbers`` there, and ``single`` are those of all other variables. No plan
-    has a ``z`` below ``bound``. ``prices`` of rows say so, the best ones last.
+    Its variables are ``members`` of the whole one, where their options have ``numbers``, and those
+    that are no longer in it have the options ``fixed [variables of the whole]``. No plan has a
+    ``z`` below ``bound``. ``prices`` of rows say so, the best ones last, and ``known`` are plans
+    that were the cheapest at some, with what they take.
     """
 
     problem: Problem
-    members: tuple[int, ...]
-    numbers: tuple[IntArray, ...]
-    single: Mapping[int, int] = field(default_factory=dict)
+    open: NDArray[np.bool_]
+    members: IntArray
+    numbers: IntArray
+    fixed: IntArray
     bound: Fraction = Fraction(0)
-    prices: list[tuple[int, ...]] = field(default_factory=list)
+    prices: tuple[tuple[int, ...], ...] = ()
+    known: tuple[tuple[IntArray, IntArray], ...] = ()
 
     @staticmethod
     def whole(problem: Problem) -> _Part:
+        """Return the part that all plans of ``problem`` are in."""
         import numpy as np
 
-        numbers = tuple(np.arange(len(v.costs), dtype=np.int64) for v in problem.variables)
-        return _Part(problem, tuple(range(len(numbers))), numbers)
+        members, count = np.arange(len(problem.variables)), len(problem.costs)
+        numbers = np.arange(count) - problem.first[problem.owners]
+        return _Part(problem, np.ones(count, np.bool_), members, numbers, 0 * members)
 
-    def where(self, kept: Sequence[NDArray[np.bool_]]) -> _Part:
-        """Return the part with the options ``kept`` alone."""
-        numbers = tuple(n[mask] for n, mask in zip(self.numbers, kept, strict=True))
-        problem = self.problem.restricted(kept)
-        return self._with(problem, self.members, numbers, self.single)
-
-    def merged(self) -> _Part:
-        """Return the part with those variables alone that are open still."""
-        problem, left = merged(self.problem)
-        gone = {*range(len(self.members))} - {*left}
-        single = {**self.single, **{self.members[v]: int(self.numbers[v][0]) for v in gone}}
-        members = tuple(self.members[v] for v in left)
-        return self._with(problem, members, tuple(self.numbers[v] for v in left), single)
-
-    def _with(
-        self,
-        problem: Problem,
-        members: tuple[int, ...],
-        numbers: tuple[IntArray, ...],
-        single: Mapping[int, int],
-    ) -> _Part:
-        return _Part(problem, members, numbers, single, self.bound, self.prices[-1:])
-
-    def divided(self, variable: int, kept: NDArray[np.bool_]) -> _Part:
-        """Return the part with the options ``kept`` of one variable alone."""
+    @staticmethod
+    def needed(problem: Problem) -> _Part:
+        """Return the part of the plans whose options are all needed."""
         import numpy as np
 
-        masks = [np.ones(len(n), np.bool_) for n in self.numbers]
-        masks[variable] = kept
-        return self.where(masks)
+        whole, needed = _Part.whole(problem), np.concatenate(problem.needed)
+        return replace(
+            whole, problem=problem.lean, open=needed[needed], numbers=whole.numbers[needed]
+        )
 
-    def numbered(self, options: tuple[int, ...]) -> tuple[int, ...]:
+    def is_possible(self, kept: NDArray[np.bool_]) -> bool:
+        """Return whether each variable has an option that is ``kept``."""
+        import numpy as np
+
+        return bool(np.logical_or.reduceat(kept, self.problem.first[:-1]).all())
+
+    def where(self, kept: NDArray[np.bool_]) -> _Part:
+        """Return the part with the options ``kept`` alone; if few are, of a smaller problem."""
+        import numpy as np
+
+        first = self.problem.first[:-1]
+        known = tuple((o, total) for o, total in self.known if kept[first + o].all())
+        part = replace(self, open=kept, known=known)
+        return part.compact() if 2 * np.count_nonzero(kept) <= len(kept) else part
+
+    def compact(self) -> _Part:
+        """Return the same part, of a problem of those options and variables that are open."""
+        import numpy as np
+
+        smaller = self.problem.restricted(np.split(self.open, self.problem.first[1:-1]))
+        problem, left = merged(smaller)
+        numbers, first = self.numbers[self.open], smaller.first[:-1]
+        gone = np.setdiff1d(np.arange(len(first)), left)
+        fixed = self.fixed.copy()
+        fixed[self.members[gone]] = numbers[first[gone]]
+        places = self.open.cumsum() - 1
+        kept = [places[self.problem.first[:-1] + options] - first for options, _ in self.known]
+        known = tuple((o[[*left]], total) for o, (_, total) in zip(kept, self.known, strict=True))
+        return replace(
+            self,
+            problem=problem,
+            open=np.ones(len(problem.costs), np.bool_),
+            members=self.members[[*left]],
+            numbers=numbers[np.isin(smaller.owners, left)],
+            fixed=fixed,
+            known=known,
+        )
+
+    def numbered(self, options: IntArray) -> tuple[int, ...]:
         """Return ``options`` as the whole problem numbers them."""
-        chosen = zip(self.members, self.numbers, options, strict=True)
-        found = {**self.single, **{v: int(numbers[o]) for v, numbers, o in chosen}}
-        return tuple(found[variable] for variable in range(len(found)))
+        found = self.fixed.copy()
+        found[self.members] = self.numbers[self.problem.first[:-1] + options]
+        return tuple(found.tolist())
 
 
 @dataclass(eq=False)
@@ -164,11 +192,11 @@ class _Search:
     most_work: int
     found: Found | None = None
     work: int = 0
+    has_dived: bool = False
 
     def run(self, whole: _Part) -> Fraction:
         """Search ``whole``, the part with the lowest bound first; return what is no better plan."""
-        first = self._without_hopeless(whole)
-        parts: list[tuple[Fraction, int, _Part]] = [(first.bound, 0, first)]
+        parts: list[tuple[Fraction, int, _Part]] = [(whole.bound, 0, whole)]
         for count in range(0, 2 * _MOST_PARTS, 2):
             if not parts or self.is_over(parts[0][0]) or self.work > self.most_work:
                 break
@@ -183,90 +211,111 @@ class _Search:
             return bound > self.enough or (self.found is not None and self.found.z <= self.enough)
         return self.found is not None and bound >= self.found.z
 
-    def offer(self, options: tuple[int, ...], total: IntArray) -> None:
-        """Take a plan, numbered as in the whole problem, if it is the best so far."""
+    def offer(self, part: _Part, options: IntArray, total: IntArray) -> None:
+        """Take a plan of ``part``, if it is the best so far."""
         if any(row.scale == 0 and total[row.resource] > row.limit for row in self.rows):
             return
-        found = Found(options, total, _value(total, self.rows))
+        found = Found((), total, _value(total, self.rows))
         if self.found is None or _rank(found) < _rank(self.found):
-            self.found = found
+            self.found = replace(found, options=part.numbered(options))
 
     def _halves(self, part: _Part) -> Iterator[_Part]:
         """Yield the parts of ``part`` in which there still may be a better plan: two, or none."""
-        weights = self.raise_bound(part)
+        shares = self.raise_bound(part)
         if self.found is None or self.is_over(part.bound):
             return
-        smaller = self._promising(part)
-        if smaller is None or self._enumerate(smaller):
+        rows = [*self._directions(part.prices[-1]), *part.prices[:-1][-_MOST_PRICES:]]
+        bounds = Bounds(part.problem, self._of_resources(rows), part.open)
+        if self._enumerate(part, bounds, rows):
             return
-        variable, resource, limit = _division(part.problem, weights)
-        is_below = smaller.problem.variables[variable].costs[:, resource] <= limit
+        kept = bounds.kept(self._limits(rows, self._top()))
+        if not part.is_possible(kept):
+            return
+        variable, resource, limit = _division(part.problem, kept, shares)
+        is_below = part.problem.costs[:, resource] <= limit
+        is_other = part.problem.owners != variable
         for mask in (is_below, ~is_below):
-            if mask.any():
-                yield smaller.divided(variable, mask).merged()
-
-    def _without_hopeless(self, whole: _Part) -> _Part:
-        """Return ``whole`` without the options that a first plan and few prices rule out."""
-        self.raise_bound(whole, _FIRST_ROUNDS)
-        if self.found is None or self.is_over(whole.bound):
-            return whole
-        smaller = self._promising(whole)
-        return whole if smaller is None else smaller.merged()
+            half = kept & (mask | is_other)
+            if part.is_possible(half):
+                yield part.where(half)
 
     def _top(self) -> Fraction:
         """Return up to where a plan is wanted."""
         assert self.found is not None
         return self.found.z if self.enough is None else min(self.found.z, Fraction(self.enough))
 
-    def raise_bound(self, part: _Part, rounds: int = _MOST_ROUNDS) -> dict[tuple[int, ...], float]:
+    def raise_bound(self, part: _Part) -> list[tuple[IntArray, float]]:
         """Raise the bound of ``part`` as far as prices can; return plans with their shares in it.
 
         Plans are offered on the way, and those near the last ones. If there is none, the bound of
         ``part`` is beyond all.
         """
-        relaxation = Relaxation(self.rows)
-        known: list[tuple[int, ...]] = []
-        if any(row.scale == 0 for row in self.rows):
-            # With it the program has a solution; what prices bound does not depend on it.
-            assert self.found is not None
-            relaxation.add(self.found.total)
-            known.append(())
+        relaxation, plans = self._program(part)
         prices = part.prices[-1] if part.prices else self._even()
-        shares: dict[tuple[int, ...], float] = {}
-        for _ in range(rounds):
-            options = self._cheapest(part, prices)
-            if options is None or self.is_over(part.bound):
+        if len(part.known) > 1:
+            prices = self._integers(relaxation.solve()[1].tolist())
+        shares: list[tuple[IntArray, float]] = []
+        reached = Fraction(0)
+        for _ in range(_MOST_ROUNDS):
+            cheapest = self._cheapest(part, prices)
+            if cheapest is None or self.is_over(part.bound):
                 break
-            is_new = relaxation.add(total_of(part.problem, options))
+            options, total, bound = cheapest
+            reached = max(reached, bound)
+            is_new = relaxation.add(total)
             if is_new:
-                known.append(options)
+                plans.append(options)
+                part.known = (*part.known, (options, total))
             z, duals, solution = relaxation.solve()
-            shares = {known[k]: share for k, share in solution.items() if known[k]}
-            if not is_new or float(part.bound) >= z * (1 - _CLOSE):
+            numbered = ((plans[number], share) for number, share in solution.items())
+            shares = [(options, share) for options, share in numbered if options is not None]
+            if not is_new or float(reached) >= z * (1 - _CLOSE):
                 break
             prices = self._integers(duals.tolist())
-        for near in shares:
-            better = improved(part.problem, near, self.rows)
-            self.offer(part.numbered(better), total_of(part.problem, better))
+        for near, _ in shares:
+            better = improved(part.problem, part.open, near, self.rows)
+            self.offer(part, better, total_of(part.problem, better))
         return shares
 
-    def _cheapest(self, part: _Part, prices: tuple[int, ...]) -> tuple[int, ...] | None:
-        """Return the cheapest plan of ``part`` at ``prices``, and raise its bound; None if none."""
-        part.prices.append(prices)
-        bounds = Bounds(part.problem, self._of_resources([prices]))
+    def _program(self, part: _Part) -> tuple[Relaxation, list[IntArray | None]]:
+        """Return the program of the plans that are known of ``part``, and these in its order."""
+        relaxation = Relaxation(self.rows)
+        plans: list[IntArray | None] = []
+        if any(row.scale == 0 for row in self.rows):
+            # With one that takes all there is, the program has a solution.
+            assert self.found is not None
+            total = self.largest.copy()
+            for row in self.rows:
+                end = math.floor(row.scale * self.found.z + row.limit)
+                total[row.resource] = min(total[row.resource], end)
+            relaxation.add(total)
+            plans.append(None)
+        plans += [options for options, total in part.known if relaxation.add(total)]
+        return relaxation, plans
+
+    def _cheapest(
+        self, part: _Part, prices: tuple[int, ...]
+    ) -> tuple[IntArray, IntArray, Fraction] | None:
+        """Return the cheapest plan of ``part`` at ``prices``, what it takes, and what that proves.
+
+        The bound of ``part`` is raised to that. None if there is no plan.
+        """
+        part.prices = (*part.prices, prices)
+        bounds = Bounds(part.problem, self._of_resources([prices]), part.open)
         least = int(bounds.least[0])
         scales = sum(p * row.scale for p, row in zip(prices, self.rows, strict=True))
         limits = sum(p * row.limit for p, row in zip(prices, self.rows, strict=True))
         if least >= NEVER:
             part.bound = _BEYOND
             return None
-        if scales:
-            part.bound = max(part.bound, Fraction(least - limits, scales))
+        bound = Fraction(least - limits, scales) if scales else Fraction(0)
+        part.bound = max(part.bound, bound)
         options = bounds.cheapest(0)
-        self.offer(part.numbered(options), total_of(part.problem, options))
+        total = total_of(part.problem, options)
+        self.offer(part, options, total)
         if self.found is not None and least > self._most_of_better(prices):
             part.bound = max(part.bound, self.found.z)
-        return options
+        return options, total, bound
 
     def _most_of_better(self, prices: tuple[int, ...]) -> int:
         """Return what a better plan than the best so far costs at most, at ``prices`` of rows."""
@@ -285,22 +334,16 @@ class _Search:
         pairs = zip(self.rows, ends, strict=True)
         return [math.ceil(end) - 1 if row.scale else math.floor(end) for row, end in pairs]
 
-    def _promising(self, part: _Part) -> _Part | None:
-        """Return ``part`` without the options that no wanted plan has; None if none is left."""
-        rows = [part.prices[-1]]
-        bounds = Bounds(part.problem, self._of_resources(rows))
-        kept = bounds.kept(self._limits(rows, self._top()))
-        return part.where(kept) if all(mask.any() for mask in kept) else None
+    def _enumerate(self, part: _Part, bounds: Bounds, rows: list[tuple[int, ...]]) -> bool:
+        """Look for wanted plans of ``part`` in slices; return whether all of them were seen.
 
-    def _enumerate(self, part: _Part) -> bool:
-        """Look for wanted plans of ``part`` in slices; return whether all of them were seen."""
-        parts, open_ = _THINNEST, part.merged()
-        rows = self._directions(part.prices[-1])
-        bounds = Bounds(open_.problem, self._of_resources(rows))
+        ``bounds`` of ``part`` are at prices ``rows``.
+        """
+        parts = _THINNEST
         while not self.is_over(part.bound):
             top = self._top()
             height = part.bound + (top - part.bound) / parts
-            is_found, is_complete = self._look_below(open_, bounds, rows, height)
+            is_found, is_complete = self._look_below(part, bounds, rows, height)
             if not is_complete:
                 return False
             if is_found or height == top:
@@ -315,21 +358,25 @@ class _Search:
         """Offer the best plan of ``part``, with its ``bounds`` at prices of rows, up to ``top``.
 
         Return whether there is one, and whether all that might be better ones were seen. First,
-        only those resources matter that prices put a price on. A plan that is best then, and no
-        worse with all rows, is the best one; else what it takes too much of matters, too.
+        only those resources matter that prices put a price on, and those that there may be too
+        little of. A plan that is best then, and no worse with all rows, is the best one; else what
+        it takes too much of matters, too.
         """
-        matters = set(bounds.prices[0].nonzero()[0].tolist())
-        limits = self._limits(rows, top)
-        kept = bounds.kept(limits)
-        if not all(mask.any() for mask in kept):
+        kept = bounds.kept(self._limits(rows, top))
+        if not part.is_possible(kept):
             return False, True
-        smaller = part.where(kept).merged()
-        bounds = Bounds(smaller.problem, bounds.prices)
-        if (bounds.least > limits).any():
+        smaller, directions = part.where(kept), self._directions(part.prices[-1])
+        limits = self._limits(directions, top)
+        within = Bounds(smaller.problem, self._of_resources(directions), smaller.open)
+        if (within.least > limits).any():
             return False, True
+        matters = set(bounds.prices[0].nonzero()[0].tolist()) | self._scarce(smaller, top)
         while True:
-            plans = plans_within(bounds, limits, sorted(matters), _MOST_LABELS)
+            # A few are gone on with once, for a plan; what there is no end of is divided.
+            few = 0 if self.has_dived else _FEW
+            plans = plans_within(within, limits, sorted(matters), _MOST_LABELS, few)
             self.work += plans.work
+            self.has_dived |= not plans.is_complete
             found = _least(plans.totals, [r for r in self.rows if r.resource in matters], top)
             if found is None:
                 return False, plans.is_complete
@@ -337,6 +384,15 @@ class _Search:
             if not over:
                 return True, plans.is_complete
             matters |= over
+
+    def _scarce(self, part: _Part, top: Fraction) -> set[int]:
+        """Return of which resources a plan of ``part`` may take more than one of ``top`` does.
+
+        What takes too much of them is left out, so what takes least of others only may be, too.
+        """
+        largest = largest_total(part.problem, part.open)
+        pairs = zip(self.rows, self._ends(top), strict=True)
+        return {row.resource for row, end in pairs if largest[row.resource] > end}
 
     def _offer_first(
         self, part: _Part, plans: Enumeration, z: Fraction, indices: list[int]
@@ -348,7 +404,7 @@ class _Search:
         over: set[int] = set()
         for index in indices:
             total = plans.totals[index]
-            self.offer(part.numbered(plans.plan(index)), total)
+            self.offer(part, plans.plan(index), total)
             missed = {r.resource for r in self.rows if total[r.resource] > r.scale * z + r.limit}
             if not missed:
                 return set()
@@ -397,26 +453,29 @@ class _Search:
         return np.array([min(limit, most) for limit in limits], np.int64)
 
 
-def _division(problem: Problem, shares: Mapping[tuple[int, ...], float]) -> tuple[int, int, int]:
+def _division(
+    problem: Problem, kept: NDArray[np.bool_], shares: list[tuple[IntArray, float]]
+) -> tuple[int, int, int]:
     """Return a variable, a resource and a number: options that take more of it are divided off.
 
-    It is where the bound mixes what differs most: in shares of what all plans of it take.
+    It is where the bound mixes what differs most: in shares of what all plans of it take. Where it
+    mixes nothing, it is where options differ most that are ``kept``.
     """
     import numpy as np
 
-    plans = list(shares)
-    weights = np.array([shares[plan] for plan in plans])
-    largest = np.maximum(largest_total(problem), 1)
-    most, division = -1.0, (0, 0, 0)
-    for number, variable in enumerate(problem.variables):
-        costs = variable.costs if not plans else variable.costs[[plan[number] for plan in plans]]
-        mean = costs.mean(axis=0) if not plans else weights @ costs / weights.sum()
-        spread = np.abs(costs - mean).max(axis=0) / largest
-        spread[costs.min(axis=0) == costs.max(axis=0)] = -1
-        resource = int(spread.argmax())
-        if spread[resource] > most:
-            most, division = float(spread[resource]), (number, resource, int(mean[resource]))
-    return division
+    first, largest = problem.first[:-1], np.maximum(largest_total(problem), 1)
+    if len(shares) > 1:
+        costs = np.array([problem.costs[first + options] for options, _ in shares])
+        weights = np.array([share for _, share in shares])
+        mean = np.tensordot(weights / weights.sum(), costs, 1)
+        spread = np.abs(costs - mean).max(axis=0) * (costs.min(axis=0) != costs.max(axis=0))
+    else:
+        there = kept[:, np.newaxis]
+        most = np.maximum.reduceat(np.where(there, problem.costs, -NEVER), first)
+        least = np.minimum.reduceat(np.where(there, problem.costs, NEVER), first)
+        mean, spread = (most + least) / 2, most - least
+    variable, resource = np.unravel_index(int((spread / largest).argmax()), spread.shape)
+    return int(variable), int(resource), math.floor(mean[variable, resource])
 
 
 def _least(

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutloom.codegen.planning import search
-from lutloom.codegen.planning.bounds import Bounds
+from lutloom.codegen.planning.bounds import NEVER, Bounds
+from lutloom.codegen.planning.labels import plans_within
 from lutloom.codegen.planning.merging import merged
 from lutloom.codegen.planning.moves import improved
-from lutloom.codegen.planning.problem import Link, Problem, Variable, total_of
+from lutloom.codegen.planning.problem import Link, Problem, Variable, largest_total, total_of
 from lutloom.codegen.planning.relaxation import Relaxation, Row
 from lutloom.codegen.planning.search import best
 
@@ -70,8 +71,11 @@ def legal_plans(problem: Problem) -> Iterator[tuple[tuple[int, ...], IntArray]]:
             for variable, option in zip(problem.variables, options, strict=True)
             for handle, column in variable.handles.items()
         }
-        if all(link.legal[values[link.first], values[link.second]] for link in problem.links):
-            yield options, total_of(problem, options)
+        ends = [(values[link.first], values[link.second]) for link in problem.links]
+        if all(link.legal[pair] for link, pair in zip(problem.links, ends, strict=True)):
+            own = [v.costs[option] for v, option in zip(problem.variables, options, strict=True)]
+            linked = [link.costs[pair] for link, pair in zip(problem.links, ends, strict=True)]
+            yield options, np.sum([*own, *linked], axis=0)
 
 
 def value(total: IntArray, rows: tuple[Row, ...]) -> Fraction:
@@ -95,7 +99,7 @@ def test_the_plan_is_the_best_of_all_plans(seed: int, links: tuple[tuple[int, in
         assert found is None
         return
     assert found is not None
-    assert found.total.tolist() == total_of(problem, found.options).tolist()
+    assert found.total.tolist() == total_of(problem, np.array(found.options)).tolist()
     assert found.options in [options for options, _ in legal_plans(problem)]
     assert found.z == found.bound == value(found.total, SHARES) == min(values)
 
@@ -145,7 +149,7 @@ def test_parts_that_are_divided_have_the_same_best_plan(
         # Hardly anything is enumerated, so that options are divided until one is left of each.
         patch.setattr(search, "_MOST_LABELS", 1)
         patch.setattr(search, "_MOST_PARTS", 10_000)
-        patch.setattr(search, "improved", lambda _problem, options, _rows: options)
+        patch.setattr(search, "improved", lambda _problem, _open, options, _rows: options)
         found = best(problem, SHARES)
     values = [value(total, SHARES) for _, total in legal_plans(problem)]
     assert (found is None) == (not values)
@@ -165,6 +169,7 @@ def test_limits_are_kept_where_that_can_be(
     assert (start is not None) == bool(within)
     if start is None:
         return
+    assert start.bound <= min(value(total, limits) for _, total in legal_plans(problem))
     rows = (*SHARES, *fixed)
     found = best(problem, rows, start)
     assert found is not None
@@ -189,12 +194,50 @@ def test_bounds_are_the_least_sums(seed: int, links: tuple[tuple[int, int], ...]
         total = total_of(problem, bounds.cheapest(row))
         assert int(prices[row] @ total) == bounds.least[row]
     limits = sums.min(axis=0) + 30
-    kept = bounds.kept(limits)
-    for number, mask in enumerate(kept):
+    for number, mask in enumerate(np.split(bounds.kept(limits), problem.first[1:-1])):
         for option in range(len(mask)):
             with_it = [s for (o, _), s in zip(plans, sums, strict=True) if o[number] == option]
             each = [min((int(s[row]) for s in with_it), default=1 << 40) for row in range(3)]
             assert mask[option] == all(e <= limit for e, limit in zip(each, limits, strict=True))
+
+
+@given(seeds, shapes)
+def test_bounds_of_open_options_are_those_of_a_problem_without_the_others(
+    seed: int, links: tuple[tuple[int, int], ...]
+) -> None:
+    problem = random_problem(seed, links)
+    rng = np.random.default_rng(seed)
+    is_open = rng.random(len(problem.costs)) < 0.7
+    is_open[problem.first[:-1]] = True
+    smaller = problem.restricted(np.split(is_open, problem.first[1:-1]))
+    prices = rng.integers(0, 9, (3, RESOURCES))
+    masked, alone = Bounds(problem, prices, is_open), Bounds(smaller, prices)
+    assert masked.least.tolist() == alone.least.tolist()
+    if (alone.least < NEVER).all():
+        limits = alone.least + 30
+        kept = masked.kept(limits)
+        assert not kept[~is_open].any()
+        assert kept[is_open].tolist() == alone.kept(limits).tolist()
+        totals = [total_of(p, b.cheapest(0)) for p, b in ((problem, masked), (smaller, alone))]
+        assert prices[0] @ totals[0] == prices[0] @ totals[1] == alone.least[0]
+
+
+@given(seeds, shapes)
+def test_beside_each_plan_within_limits_one_is_seen_that_takes_no_more_of_what_is_scarce(
+    seed: int, links: tuple[tuple[int, int], ...]
+) -> None:
+    problem = random_problem(seed, links)
+    plans = [total for _, total in legal_plans(problem)]
+    if not plans:
+        return
+    limits = np.quantile(np.array(plans), 0.6, axis=0).astype(np.int64)
+    bounds = Bounds(problem, np.eye(RESOURCES, dtype=np.int64))
+    scarce = np.flatnonzero(largest_total(problem) > limits).tolist() or [0]
+    seen = plans_within(bounds, limits, scarce, 10_000, 0)
+    assert seen.is_complete
+    within = [total for total in plans if (total <= limits).all()]
+    for total in within:
+        assert any((known[scarce] <= total[scarce]).all() for known in seen.totals)
 
 
 @given(seeds, shapes)
@@ -204,7 +247,8 @@ def test_changes_lead_to_legal_plans_that_are_no_worse(
     problem = random_problem(seed, links)
     plans = dict(legal_plans(problem))
     for options, total in list(plans.items())[:3]:
-        better = improved(problem, options, SHARES)
+        everything = np.ones(len(problem.costs), np.bool_)
+        better = tuple(improved(problem, everything, np.array(options), SHARES).tolist())
         assert better in plans
         assert value(plans[better], SHARES) <= value(total, SHARES)
 
