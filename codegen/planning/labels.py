@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PIVOTS, _COMPARISONS = 64, 1 << 19
 """Parts of plans that all others are compared with: those that cost least."""
+_MOST_ROWS = 1 << 20
+"""Parts of plans that are made at once: of 1,000 each where two branches meet there were 10^8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +84,18 @@ def plans_within(
     All that matters is what they take of ``resources``, among them all that there may be too
     little of: for each of those plans there is one here that takes no more of them. But where more
     than ``most`` parts of plans end at some process, a ``few`` of them are gone on with, the most
-    promising ones, and plans may be missing.
+    promising ones, and plans may be missing; and where ``_MOST_ROWS`` would be made of those of
+    branches that meet, so many as make fewer.
     """
     labels: list[Labels] = []
     is_complete, work = True, 0
     for place, step in enumerate(bounds.problem.steps):
         rows = _Rows.of(bounds, step)
         for child in step.children:
+            while (count := int(rows.matches(labels[child]).counts.sum())) > _MOST_ROWS:
+                is_complete, most = False, min(most, few)
+                left = len(labels[child].costs) * _MOST_ROWS // count
+                labels[child] = _most_promising(labels[child], bounds, child, limits, left)
             rows = rows.joined(labels[child])
         work += len(rows.costs)
         rows = rows.within(bounds, place, limits).linked(step)
@@ -102,6 +109,15 @@ def plans_within(
             # What no plan gets past: no whole one is there either.
             break
     return Enumeration(bounds.problem, tuple(labels), is_complete, work)
+
+
+@dataclass(frozen=True, eq=False)
+class _Matches:
+    """Labels in an ``order`` in which those of a row are ``counts`` ones from ``first`` on."""
+
+    order: IntArray
+    first: IntArray
+    counts: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,21 +146,29 @@ class _Rows:
         columns = {handle: values[options] for handle, values in variable.handles.items()}
         return _Rows(problem, columns, variable.costs[options], options, ())
 
-    def joined(self, child: Labels) -> _Rows:
-        """Return every row with every label of ``child`` that goes with it."""
+    def matches(self, child: Labels) -> _Matches:
+        """Return which labels of ``child`` go with each row."""
         import numpy as np
 
         shared = [h for h in child.scope if h in self.columns]
         sizes = [self.problem.sizes[h] for h in shared]
-        theirs = {h: child.values[:, i] for i, h in enumerate(child.scope)}
-        keys = _keys([theirs[h] for h in shared], sizes, len(child.costs))
+        theirs = [child.values[:, child.scope.index(h)] for h in shared]
+        keys = _keys(theirs, sizes, len(child.costs))
         order = np.argsort(keys, kind="stable")
         mine = _keys([self.columns[h] for h in shared], sizes, len(self.costs))
         first = np.searchsorted(keys[order], mine, side="left")
-        counts = np.searchsorted(keys[order], mine, side="right") - first
-        rows = np.repeat(np.arange(len(mine)), counts)
+        return _Matches(order, first, np.searchsorted(keys[order], mine, side="right") - first)
+
+    def joined(self, child: Labels) -> _Rows:
+        """Return every row with every label of ``child`` that goes with it."""
+        import numpy as np
+
+        found = self.matches(child)
+        counts = found.counts
+        rows = np.repeat(np.arange(len(counts)), counts)
         within = np.arange(len(rows)) - np.repeat(counts.cumsum() - counts, counts)
-        labels = order[first[rows] + within]
+        labels = found.order[found.first[rows] + within]
+        theirs = {h: child.values[:, i] for i, h in enumerate(child.scope)}
         columns = {h: values[rows] for h, values in self.columns.items()}
         columns |= {h: values[labels] for h, values in theirs.items() if h not in columns}
         costs = self.costs[rows] + child.costs[labels]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lutloom.codegen.planning import search
+from lutloom.codegen.planning import labels, search
 from lutloom.codegen.planning.bounds import NEVER, Bounds
 from lutloom.codegen.planning.labels import plans_within
 from lutloom.codegen.planning.merging import merged
@@ -140,14 +140,14 @@ def test_plans_stay_the_same_without_variables_of_a_single_option(
         assert bounds.least.tolist() == np.min(list(expected.values()), axis=0).tolist()
 
 
-@given(seeds, shapes)
+@given(seeds, shapes, st.sampled_from(["_MOST_LABELS", "_MOST_ROWS"]))
 def test_parts_that_are_divided_have_the_same_best_plan(
-    seed: int, links: tuple[tuple[int, int], ...]
+    seed: int, links: tuple[tuple[int, int], ...], least: str
 ) -> None:
     problem = random_problem(seed, links)
     with pytest.MonkeyPatch.context() as patch:
         # Hardly anything is enumerated, so that options are divided until one is left of each.
-        patch.setattr(search, "_MOST_LABELS", 1)
+        patch.setattr(search if least == "_MOST_LABELS" else labels, least, 1)
         patch.setattr(search, "_MOST_PARTS", 10_000)
         patch.setattr(search, "improved", lambda _problem, _open, options, _rows: options)
         found = best(problem, SHARES)
