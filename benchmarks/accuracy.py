@@ -69,7 +69,7 @@ def test(run: Path, dataset: Dataset) -> Tested:
     logits = np.concatenate([exported.run(pixels[at : at + _BATCH])[port.name] for at in parts])
     with tempfile.TemporaryDirectory() as place:
         build = lutloom.compile(model, Path(place) / "build")
-        simulated = lutloom.simulate(build, dataset.test_x)
+        simulated = lutloom.simulate(build, pixels)
     classes = [classify(values) for values in (trained, logits, simulated.outputs)]
     return Tested(model.stem, classes[0], classes[1], classes[2], dataset.test_y)
 
