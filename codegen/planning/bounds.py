@@ -42,21 +42,26 @@ class Bounds:
     def _layout(self) -> Layout:
         return self.problem.layout
 
-    @cached_property
+    @property
     def tables(self) -> tuple[IntArray, ...]:
         """Of each step, what it and those before it cost at least: ``[rows, *scope]``."""
+        return self._made[1]
+
+    @cached_property
+    def _made(self) -> tuple[tuple[IntArray, ...], tuple[IntArray, ...]]:
+        """Sums ``[rows, sets, *scope]`` of each step but the last one, and the ``tables``."""
         import numpy as np
 
+        made: list[IntArray] = []
         tables: list[IntArray] = []
-        for place in self._layout.places:
-            if place.step.variable is None:
-                tables.append(_sum([tables[child] for child in place.step.children]))
-                continue
-            sums = self._own[len(tables)]
+        for place, own in zip(self._layout.places[:-1], self._own, strict=False):
+            sums = own
             for met in place.children:
                 sums = sums + _seen(tables[met.place], met)
-            tables.append(np.minimum(sums.min(axis=1), NEVER))
-        return tuple(tables)
+            made.append(sums)
+            tables.append(np.minimum(np.minimum.reduce(sums, axis=1), NEVER))
+        tables.append(_sum([tables[child] for child in self._layout.places[-1].step.children]))
+        return tuple(made), tuple(tables)
 
     @property
     def least(self) -> IntArray:
@@ -67,27 +72,22 @@ class Bounds:
         """Return the options of a plan of the least sum at the prices of ``row``."""
         import numpy as np
 
-        local, _ = self._local
-        chosen: dict[int, int] = {}
+        local, least = (sums[row] for sums in self._local)
+        sets = np.zeros(len(self.problem.variables), np.int64)
         values: dict[int, int] = {}
         for number in reversed(range(len(self._layout.places) - 1)):
-            place, own = self._layout.places[number], self._own[number]
+            place, sums = self._layout.places[number], self._made[0][number]
             assert place.step.variable is not None
-            variable = self.problem.variables[place.step.variable]
-            behind = [values[h] for h in place.step.scope]
-            there = zip(behind, own.shape[2:], strict=True)
-            sums = own[row][:, *(v if size > 1 else 0 for v, size in there)]
-            for met in place.children:
-                shape = zip(behind, met.index.shape[1:], strict=True)
-                index = met.index.T[tuple(v if size > 1 else 0 for v, size in shape)[::-1]]
-                sums = sums + self.tables[met.place][row].reshape(-1)[index]
-            best = int(sums.argmin())
-            first = int(variable.starts[best])
-            count = int(self._layout.counts[place.sets][best])
-            prices = local[row, place.options][first : first + count]
-            chosen[place.step.variable] = first + int(prices.argmin())
-            values.update({h: int(v[best]) for h, v in variable.distinct.items()})
-        return np.array([chosen[v] for v in range(len(self.problem.variables))])
+            behind = tuple(values[h] for h in place.step.scope)
+            best = int(sums[row][:, *behind].argmin())
+            sets[place.step.variable] = place.sets.start + best
+            for handle, mine in self.problem.variables[place.step.variable].distinct.items():
+                values[handle] = int(mine[best])
+        # Of each set, the first one of the least price.
+        is_least = np.flatnonzero(local == np.repeat(least, self._layout.counts))
+        chosen = is_least[np.searchsorted(is_least, self._layout.starts[sets])]
+        options: IntArray = chosen - self.problem.first[:-1]
+        return options
 
     @cached_property
     def rest(self) -> tuple[IntArray, ...]:
@@ -119,9 +119,7 @@ class Bounds:
         local, least = self._local
         more = np.zeros_like(least)
         for number, place in enumerate(self._layout.places[:-1]):
-            sums = self._own[number] + self.rest[number][:, np.newaxis]
-            for met in place.children:
-                sums = sums + _seen(self.tables[met.place], met)
+            sums = self._made[0][number] + self.rest[number][:, np.newaxis]
             more[:, place.sets] = sums.reshape(*sums.shape[:2], -1).min(axis=2)
         more -= least
         found: IntArray = local + np.repeat(more, self._layout.counts, axis=1)
@@ -157,17 +155,11 @@ class Bounds:
     @cached_property
     def _own(self) -> tuple[IntArray, ...]:
         """Of each step, sums without its children: ``[rows, values of its handles, *scope]``."""
-        rows, (_, least) = len(self.prices), self._local
-        linked = self.prices @ self._layout.linked.T
-        linked[:, self._layout.illegal] = NEVER
-        found = []
-        for place in self._layout.places:
-            sums = least[:, place.sets]
-            sums = sums.reshape(*sums.shape, *[1] * len(place.step.scope))
-            for entries, shape in place.links:
-                sums = sums + linked[:, entries].reshape(rows, *shape)
-            found.append(sums)
-        return tuple(found)
+        rows, layout = len(self.prices), self._layout
+        sums = self.prices @ layout.linked.T
+        sums[:, layout.illegal] = NEVER
+        sums += self._local[1][:, layout.linked_sets]
+        return tuple(sums[:, place.links].reshape(rows, *place.shape) for place in layout.places)
 
     def kept(self, limits: IntArray) -> NDArray[np.bool_]:
         """Return which options are in a plan whose sums may be within ``limits [rows]``."""

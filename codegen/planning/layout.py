@@ -44,13 +44,15 @@ class Met:
 class Place:
     """A step: where its options, its sets of options of the same values, and its links stand.
 
-    ``links`` are slices of the costs of links, and the shapes ``[sets, *scope]`` that they have.
+    What all of its links take together has the shape ``[sets, *scope]``, with one entry along axes
+    of handles that no link is over.
     """
 
     step: Step
     options: slice
     sets: slice
-    links: tuple[tuple[slice, tuple[int, ...]], ...]
+    links: slice
+    shape: tuple[int, ...]
     children: tuple[Met, ...]
 
 
@@ -59,8 +61,8 @@ class Layout:
     """The places of all steps, and what stands there, of which prices make sums.
 
     ``costs [options, resources]``, as in the problem, and nothing for the last step; ``starts`` of
-    sets of options and how many ``counts`` they have; ``linked [entries, resources]`` and whether
-    they are not legal, ``illegal [entries]``.
+    sets of options and how many ``counts`` they have; ``linked [entries, resources]`` of links, of
+    which set each entry is, ``linked_sets [entries]``, and which are not legal, by number.
     """
 
     places: tuple[Place, ...]
@@ -68,7 +70,8 @@ class Layout:
     starts: IntArray
     counts: IntArray
     linked: IntArray
-    illegal: NDArray[np.bool_]
+    linked_sets: IntArray
+    illegal: IntArray
 
     @staticmethod
     def of(problem: Problem) -> Layout:
@@ -79,24 +82,27 @@ class Layout:
         first, end = problem.first.tolist(), len(problem.costs)
         starts = [begin + v.starts for begin, v in zip(first, problem.variables, strict=False)]
         sets = np.cumsum([0, *map(len, starts)]).tolist()
-        linked, illegal = [nothing[:0]], [np.zeros(0, np.bool_)]
+        linked, linked_sets, illegal = [], [], []
         places = []
         entries = 0
         for step in problem.steps:
-            if step.variable is None:
-                places.append(Place(step, slice(end, end + 1), slice(sets[-1], None), (), ()))
-                continue
-            variable, links = problem.variables[step.variable], []
-            for link in step.links:
-                scope = link.first, link.second
-                index = _index(variable, scope, problem.sizes, step.scope)
-                linked.append(link.costs.reshape(-1, nothing.shape[1])[index.reshape(-1)])
-                illegal.append(~link.legal.reshape(-1)[index.reshape(-1)])
-                links.append((slice(entries, entries + index.size), index.shape))
-                entries += index.size
-            children = tuple(_met(problem, step, variable, child) for child in step.children)
-            own, of_sets = (slice(*at[step.variable : step.variable + 2]) for at in (first, sets))
-            places.append(Place(step, own, of_sets, tuple(links), children))
+            own, of_sets = slice(end, end + 1), slice(sets[-1], sets[-1] + 1)
+            if step.variable is not None:
+                at = slice(step.variable, step.variable + 2)
+                own, of_sets = slice(*first[at]), slice(*sets[at])
+            costs, is_illegal = _linked(problem, step, of_sets.stop - of_sets.start)
+            shape = is_illegal.shape
+            there = np.arange(of_sets.start, of_sets.stop)
+            linked.append(costs.reshape(-1, nothing.shape[1]))
+            linked_sets.append(np.repeat(there, is_illegal.size // len(there)))
+            illegal.append(is_illegal.reshape(-1))
+            links = slice(entries, entries + is_illegal.size)
+            entries = links.stop
+            children: tuple[Met, ...] = ()
+            if step.variable is not None:
+                variable = problem.variables[step.variable]
+                children = tuple(_met(problem, step, variable, child) for child in step.children)
+            places.append(Place(step, own, of_sets, links, shape, children))
         begins = np.concatenate([*starts, [end]])
         return Layout(
             tuple(places),
@@ -104,8 +110,29 @@ class Layout:
             begins,
             np.diff(begins, append=end + 1),
             np.concatenate(linked),
-            np.concatenate(illegal),
+            np.concatenate(linked_sets),
+            np.flatnonzero(np.concatenate(illegal)),
         )
+
+
+def _linked(problem: Problem, step: Step, count: int) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return what all links of a step with ``count`` sets take, and which entries are not legal.
+
+    ``[sets, *scope, resources]`` and ``[sets, *scope]``.
+    """
+    import numpy as np
+
+    shape = count, *[1] * len(step.scope)
+    costs = np.zeros((*shape, problem.costs.shape[1]), np.int64)
+    illegal = np.zeros(shape, np.bool_)
+    if step.variable is None:
+        return costs, illegal
+    variable = problem.variables[step.variable]
+    for link in step.links:
+        index = _index(variable, (link.first, link.second), problem.sizes, step.scope)
+        costs = costs + link.costs.reshape(-1, costs.shape[-1])[index]
+        illegal = illegal | ~link.legal.reshape(-1)[index]
+    return costs, illegal
 
 
 def _index(

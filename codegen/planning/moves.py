@@ -5,6 +5,7 @@ What is found is a plan, and no more is claimed: how good one can be, bounds say
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.planning.problem import total_of
@@ -36,16 +37,20 @@ def improved(
     total = total_of(problem, options)
     for _ in range(_MOST_STEPS):
         changes, deltas = _changes(problem, is_open, made)
-        if not len(changes):
+        value, deciding = max((_value(total, row), place) for place, row in enumerate(rows))
+        # One of two changes, at least, has to take less of what is most of ``z``.
+        less = np.flatnonzero(deltas[:, rows[deciding].resource] < 0)
+        if not len(less):
             break
-        values = _values(total, deltas, rows)
+        values = _values(total, deltas, less, rows)
         variables = problem.owners[changes]
-        is_one_process = variables[:, None] == variables
-        np.fill_diagonal(is_one_process, val=False)
+        is_one_process = variables[less, np.newaxis] == variables
+        is_one_process[np.arange(len(less)), less] = False
         values[is_one_process] = np.inf
-        first, second = np.unravel_index(int(values.argmin()), values.shape)
-        if values[first, second] >= _value(total, rows):
+        place, second = np.unravel_index(int(values.argmin()), values.shape)
+        if values[place, second] >= value:
             break
+        first = less[place]
         for change in {int(first), int(second)}:
             made[variables[change]] = changes[change]
             total = total + deltas[change]
@@ -68,26 +73,29 @@ def _changes(
     return found, problem.costs[found] - problem.costs[there[found]]
 
 
-def _values(total: IntArray, deltas: IntArray, rows: Sequence[Row]) -> NDArray[np.float64]:
-    """Return ``z`` of ``total`` with any two of ``deltas [changes, resources]``, or one twice.
+def _values(
+    total: IntArray, deltas: IntArray, first: IntArray, rows: Sequence[Row]
+) -> NDArray[np.float64]:
+    """Return ``z`` of ``total`` with one of ``first`` and any of ``deltas [changes, resources]``.
 
-    A change twice is that change. ``[changes, changes]``, infinite where a row is exceeded.
+    A change twice is that change. ``[first, changes]``, infinite where a row is exceeded.
     """
     import numpy as np
 
-    values = np.full((len(deltas), len(deltas)), -np.inf)
+    values = np.full((len(first), len(deltas)), -np.inf)
     for row in rows:
         more = np.ascontiguousarray(deltas[:, row.resource])
-        taken = more[:, None] + (more + total[row.resource] - row.limit)
-        np.fill_diagonal(taken, more + total[row.resource] - row.limit)
+        alone = more + total[row.resource] - row.limit
+        taken = more[first, np.newaxis] + alone
+        taken[np.arange(len(first)), first] = alone[first]
         value = taken / row.scale if row.scale else np.where(taken > 0, np.inf, -np.inf)
         np.maximum(values, value, out=values)
     return values
 
 
-def _value(total: IntArray, rows: Sequence[Row]) -> float:
-    """Return ``z`` of ``total``, infinite where a row is exceeded."""
-    import numpy as np
-
-    nothing = np.zeros((1, len(total)), np.int64)
-    return float(_values(total, nothing, rows)[0, 0])
+def _value(total: IntArray, row: Row) -> float:
+    """Return the least ``z`` with which ``total`` keeps ``row``, infinite if none does."""
+    taken = int(total[row.resource]) - row.limit
+    if row.scale:
+        return taken / row.scale
+    return math.inf if taken > 0 else -math.inf
