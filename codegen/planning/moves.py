@@ -47,11 +47,13 @@ def improved(
         is_one_process = variables[less, np.newaxis] == variables
         is_one_process[np.arange(len(less)), less] = False
         values[is_one_process] = np.inf
-        place, second = np.unravel_index(int(values.argmin()), values.shape)
-        if values[place, second] >= value:
+        least = values.min()
+        if least >= value:
             break
-        first = less[place]
-        for change in {int(first), int(second)}:
+        places, others = np.nonzero(values == least)
+        # Of as good ones, those that come first: whichever of the two takes less.
+        pairs = zip(less[places].tolist(), others.tolist(), strict=True)
+        for change in set(min(sorted(pair) for pair in pairs)):
             made[variables[change]] = changes[change]
             total = total + deltas[change]
     return made - problem.first[:-1]
