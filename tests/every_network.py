@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from lutloom.core.network import Network
-    from lutloom.streamline.importer import RawInput
+    from lutloom.streamline.importer import InputForm
 
-    Raw: TypeAlias = RawInput | Mapping[str, RawInput] | None
+    Raw: TypeAlias = InputForm | Mapping[str, InputForm] | None
 
 _MOST_IMAGES = 70
 _NUMBERS = 2**22

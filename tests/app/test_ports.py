@@ -289,8 +289,9 @@ def test_options_name_the_inputs_they_are_for() -> None:
     assert by_input(["a=b=uint8", "c=int4"]) == {"a=b": "uint8", "c": "int4"}
     found = raw_input({"a": "uint8", "b": "int4"}, {"a": "1/255"}, {"b": "1"})
     assert isinstance(found, dict)
-    assert [str(raw.scale[0]) for raw in found.values()] == ["1/255", "1"]
-    assert [str(raw.bias[0]) for raw in found.values()] == ["0", "1"]
+    raw = [form for form in found.values() if isinstance(form, RawInput)]
+    assert [str(form.scale[0]) for form in raw] == ["1/255", "1"]
+    assert [str(form.bias[0]) for form in raw] == ["0", "1"]
 
 
 @pytest.mark.parametrize(
