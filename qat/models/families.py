@@ -43,6 +43,7 @@ _WIDTH = Range(1, 4096)
 _PERCEPTRON = {
     "hidden": Range(1, 65536),
     "dropout": Range(0, 1, is_open=True),
+    "input_dropout": Range(0, 1, is_open=True),
     "input_bits": Range(0, 8),
     "signed_input": SWITCH,
 }

@@ -32,7 +32,8 @@ class FullyConnected(nn.Module):
     """(N, ...) floats in [0, 1], flattened, to (N, classes) logits.
 
     ``hidden`` are the neurons of each hidden layer. ``dropout`` is the probability that a value
-    between two layers is zero in a training step; it leaves no trace in the trained net. The input
+    between two layers is zero in a training step, ``input_dropout`` that one of the quantized input
+    is; they leave no trace in the trained net. The input
     has ``input_bits``, in fixed point, or its sign if it is one; 0 is as many as an activation,
     symmetric around zero. With ``signed_input`` it is in [-1, 1) from the start.
     """
@@ -45,6 +46,7 @@ class FullyConnected(nn.Module):
         *,
         hidden: tuple[int, ...] = (64, 64, 64),
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
         input_bits: int = 0,
         signed_input: bool = False,
     ) -> None:
@@ -58,6 +60,8 @@ class FullyConnected(nn.Module):
         else:
             self.quantize_input = signed(quantization.at("quantize_input").activations)
         self.layers = nn.Sequential()
+        if input_dropout > 0:
+            self.layers.add_module("input_dropout", nn.Dropout(input_dropout))
         within = quantization.at("layers")
         width = prod(input_shape)
         for number, neurons in enumerate(hidden):

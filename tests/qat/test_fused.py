@@ -67,7 +67,7 @@ def test_networks_train_to_the_same_bits(name: str) -> None:
 @pytest.mark.parametrize("name", ["TFC_1W2A", "SFC_1W1A", "SFC_2W2A"])
 def test_fully_connected_nets_with_dropout_train_to_the_same_bits(name: str) -> None:
     images = torch.rand(10, 1, 28, 28)
-    assert compare(lambda: build_model(name, (1, 28, 28), 10), images) == ()
+    assert compare(lambda: build_model(name, (1, 28, 28), 10, input_dropout=0.2), images) == ()
 
 
 @pytest.mark.parametrize("name", ["BIREAL18", "LBCNN"])

@@ -136,9 +136,9 @@ def test_a_shape_that_a_family_cannot_take_is_refused(
 
 
 def test_options_change_a_family() -> None:
-    model = build_model("TFC", (1, 2, 2), 3, hidden="5-4", dropout=0.5)
+    model = build_model("TFC", (1, 2, 2), 3, hidden="5-4", dropout=0.5, input_dropout=0.2)
     assert [tuple(weight.shape) for weight, _ in clipped_weights(model)] == [(5, 4), (4, 5), (3, 4)]
-    assert sum(isinstance(module, torch.nn.Dropout) for module in model.modules()) == 2
+    assert sum(isinstance(module, torch.nn.Dropout) for module in model.modules()) == 3
     listed = build_model("TFC", (1, 2, 2), 3, hidden=[5, 4])
     assert [tuple(weight.shape) for weight, _ in clipped_weights(listed)] == [
         (5, 4),
