@@ -17,12 +17,12 @@ from lutloom.codegen import project
 from tests.app.commands import Invoke, contents, float_model, start
 
 
-def test_two_runs_write_equal_bytes(float_build: Path, models: Path, tmp_path: Path) -> None:
+def test_two_runs_write_equal_bytes(build: Path, models: Path, tmp_path: Path) -> None:
     process = start(
         "compile", models / "float.onnx", "-o", "b", cwd=tmp_path, PYTHONHASHSEED="7", LC_ALL="C"
     )
     assert process.communicate()[1] == ""
-    assert contents(tmp_path / "b") == contents(float_build)
+    assert contents(tmp_path / "b") == contents(build)
 
 
 def test_nothing_in_a_build_tells_where_it_was_made(float_build: Path, models: Path) -> None:

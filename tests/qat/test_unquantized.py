@@ -68,7 +68,7 @@ def test_a_model_in_floats_is_trained_and_can_teach_and_is_no_hardware(tmp_path:
     assert teacher.accuracy > 0.93
     with pytest.raises(LutloomError, match="its weights are not quantized; train the l"):
         lutloom.compile(teacher.onnx, tmp_path / "build", input_type="uint8", input_scale="1/16")
-    message = r"^SFC_FLOAT is not trained, as it can't be built: .*its weights are not quantized"
+    message = r"^SFC_FLOAT is a model in floats, which teaches another or starts one: there is "
     with pytest.raises(ReadinessError, match=message):
         lutloom.check_recipe("SFC_FLOAT", data="digits")
     student = lutloom.train(
