@@ -6,7 +6,9 @@ import multiprocessing
 import random
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,7 +24,12 @@ from lutloom.qat.checkpoint import read_checkpoint
 from lutloom.qat.recipe import DataSection, ModelSection, Recipe, TrainingSection
 from lutloom.qat.trainer import train
 
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
 KILLS = 20
+# Of some 120 that a run writes: 20 kills come before its end.
+MOST_CHECKPOINTS = 6
 # Dropout, varied images, a schedule, momentum and clipped gradients: all that could be forgotten.
 RECIPE = Recipe(
     ModelSection("SFC_1W2A"),
@@ -41,6 +48,23 @@ RECIPE = Recipe(
 )
 
 
+def wait_for_checkpoints(count: int, path: Path, run: BaseProcess) -> None:
+    """Wait until ``run`` has written so many checkpoints to ``path``, each a new file, or ended."""
+    seen = inode(path)
+    while count and run.is_alive():
+        time.sleep(0.001)
+        now = inode(path)
+        count -= now != seen
+        seen = now
+
+
+def inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_no_bit(tmp_path: Path) -> None:
     context = multiprocessing.get_context("forkserver")
@@ -54,7 +78,9 @@ def test_twenty_kills_at_random_moments_change_no_bit(tmp_path: Path) -> None:
             target=train, args=(RECIPE,), kwargs=dict(output=output, resume=True, progress=False)
         )
         run.start()
-        run.join(drawn.uniform(0.1, 1.5))
+        # counted in checkpoints, as a fast machine would be done in any time that suits a slow one
+        wait_for_checkpoints(drawn.randrange(MOST_CHECKPOINTS), last, run)
+        run.join(drawn.uniform(0, 0.1))
         run.kill()
         run.join()
         assert run.exitcode == -signal.SIGKILL, "it ended by itself: more epochs are due"
