@@ -92,11 +92,13 @@ def plans_within(
     for place, step in enumerate(bounds.problem.steps):
         rows = _Rows.of(bounds, step)
         for child in step.children:
-            while (count := int(rows.matches(labels[child]).counts.sum())) > _MOST_ROWS:
+            matches = rows.matches(labels[child])
+            while (count := int(matches.counts.sum())) > _MOST_ROWS:
                 is_complete, most = False, min(most, few)
                 left = len(labels[child].costs) * _MOST_ROWS // count
                 labels[child] = _most_promising(labels[child], bounds, child, limits, left)
-            rows = rows.joined(labels[child])
+                matches = rows.matches(labels[child])
+            rows = rows.joined(labels[child], matches)
         work += len(rows.costs)
         rows = rows.within(bounds, place, limits).linked(step)
         work += len(rows.costs)
@@ -159,11 +161,10 @@ class _Rows:
         first = np.searchsorted(keys[order], mine, side="left")
         return _Matches(order, first, np.searchsorted(keys[order], mine, side="right") - first)
 
-    def joined(self, child: Labels) -> _Rows:
-        """Return every row with every label of ``child`` that goes with it."""
+    def joined(self, child: Labels, found: _Matches) -> _Rows:
+        """Return every row with every label of ``child`` that goes with it, as they were found."""
         import numpy as np
 
-        found = self.matches(child)
         counts = found.counts
         rows = np.repeat(np.arange(len(counts)), counts)
         within = np.arange(len(rows)) - np.repeat(counts.cumsum() - counts, counts)
