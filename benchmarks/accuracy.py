@@ -24,6 +24,7 @@ from lutloom.qat.data import load_dataset
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.trained import load_trained
 from lutloom.streamline.executor import prepare
+from lutloom.streamline.source import read_source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,10 +64,10 @@ def test(run: Path, dataset: Dataset) -> Tested:
     checkpoint = recalibrated if recalibrated.exists() else best
     pixels = dataset.pixels(dataset.test_x)
     trained = run_model(load_trained(checkpoint, dataset), pixels)
-    exported = prepare(model, _BATCH)
-    (port,) = exported.wrapper.graph.output
-    parts = range(0, len(pixels), _BATCH)
-    logits = np.concatenate([exported.run(pixels[at : at + _BATCH])[port.name] for at in parts])
+    (port,) = read_source(model).outputs
+    batches = [pixels[at : at + _BATCH] for at in range(0, len(pixels), _BATCH)]
+    exported = {size: prepare(model, size) for size in {len(batch) for batch in batches}}
+    logits = np.concatenate([exported[len(batch)].run(batch)[port.name] for batch in batches])
     with tempfile.TemporaryDirectory() as place:
         build = lutloom.compile(model, Path(place) / "build")
         simulated = lutloom.simulate(build, pixels)
