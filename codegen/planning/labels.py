@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PIVOTS, _COMPARISONS = 64, 1 << 19
 """Parts of plans that all others are compared with: those that cost least."""
-_MOST_ROWS = 1 << 20
+MOST_ROWS = 1 << 20
 """Parts of plans that are made at once: of 1,000 each where two branches meet there were 10^8."""
 
 
@@ -77,33 +77,41 @@ class Enumeration:
 
 
 def plans_within(
-    bounds: Bounds, limits: IntArray, resources: Sequence[int], most: int, few: int
+    bounds: Bounds,
+    limits: IntArray,
+    resources: Sequence[int],
+    most: int,
+    few: int,
+    wanted: Callable[[Labels, int], Labels] | None = None,
 ) -> Enumeration:
     """Return the plans whose sums at the prices of ``bounds`` are within ``limits [rows]``.
 
     All that matters is what they take of ``resources``, among them all that there may be too
     little of: for each of those plans there is one here that takes no more of them. But where more
     than ``most`` parts of plans end at some process, a ``few`` of them are gone on with, the most
-    promising ones, and plans may be missing; and where ``_MOST_ROWS`` would be made of those of
-    branches that meet, so many as make fewer.
+    promising ones, and plans may be missing; and where ``MOST_ROWS`` would be made of those of
+    branches that meet, so many as make fewer. ``wanted`` returns those labels of a step that may
+    be part of a plan that is wanted, if more is known of that.
     """
     labels: list[Labels] = []
     is_complete, work = True, 0
     for place, step in enumerate(bounds.problem.steps):
-        rows = _Rows.of(bounds, step)
+        rows = Rows.of(bounds, step)
         for child in step.children:
             matches = rows.matches(labels[child])
-            while (count := int(matches.counts.sum())) > _MOST_ROWS:
+            while (count := int(matches.counts.sum())) > MOST_ROWS:
                 is_complete, most = False, min(most, few)
-                left = len(labels[child].costs) * _MOST_ROWS // count
+                left = len(labels[child].costs) * MOST_ROWS // count
                 labels[child] = _most_promising(labels[child], bounds, child, limits, left)
                 matches = rows.matches(labels[child])
             rows = rows.joined(labels[child], matches)
         work += len(rows.costs)
         rows = rows.within(bounds, place, limits).linked(step)
         work += len(rows.costs)
-        found = _within(rows.labels(step.scope), bounds, place, limits)
-        found = _undominated(found, bounds, list(resources))
+        found = within(rows.labels(step.scope), bounds, bounds.rest[place], limits)
+        if wanted is not None:
+            found = wanted(found, place)
+        found = undominated(found, bounds, resources)
         if len(found.costs) > most:
             is_complete, most = False, min(most, few)
         labels.append(_most_promising(found, bounds, place, limits, most))
@@ -114,7 +122,7 @@ def plans_within(
 
 
 @dataclass(frozen=True, eq=False)
-class _Matches:
+class Matches:
     """Labels in an ``order`` in which those of a row are ``counts`` ones from ``first`` on."""
 
     order: IntArray
@@ -123,7 +131,7 @@ class _Matches:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class Rows:
     """Labels in the making: what is known of each, one entry a row."""
 
     problem: Problem
@@ -133,22 +141,22 @@ class _Rows:
     origins: tuple[IntArray, ...]
 
     @staticmethod
-    def of(bounds: Bounds, step: Step) -> _Rows:
+    def of(bounds: Bounds, step: Step) -> Rows:
         """Return a row for each option of the step's variable that is open."""
         import numpy as np
 
         problem, number = bounds.problem, step.variable
         if number is None:
             nothing = np.zeros((1, problem.costs.shape[1]), np.int64)
-            return _Rows(problem, {}, nothing, np.zeros(1, np.int64), ())
+            return Rows(problem, {}, nothing, np.zeros(1, np.int64), ())
         variable = problem.variables[number]
         options = np.arange(len(variable.costs))
         if bounds.open is not None:
             options = np.flatnonzero(bounds.open[slice(*problem.first[number : number + 2])])
         columns = {handle: values[options] for handle, values in variable.handles.items()}
-        return _Rows(problem, columns, variable.costs[options], options, ())
+        return Rows(problem, columns, variable.costs[options], options, ())
 
-    def matches(self, child: Labels) -> _Matches:
+    def matches(self, child: Labels) -> Matches:
         """Return which labels of ``child`` go with each row."""
         import numpy as np
 
@@ -159,9 +167,9 @@ class _Rows:
         order = np.argsort(keys, kind="stable")
         mine = _keys([self.columns[h] for h in shared], sizes, len(self.costs))
         first = np.searchsorted(keys[order], mine, side="left")
-        return _Matches(order, first, np.searchsorted(keys[order], mine, side="right") - first)
+        return Matches(order, first, np.searchsorted(keys[order], mine, side="right") - first)
 
-    def joined(self, child: Labels, found: _Matches) -> _Rows:
+    def joined(self, child: Labels, found: Matches) -> Rows:
         """Return every row with every label of ``child`` that goes with it, as they were found."""
         import numpy as np
 
@@ -174,9 +182,9 @@ class _Rows:
         columns |= {h: values[labels] for h, values in theirs.items() if h not in columns}
         costs = self.costs[rows] + child.costs[labels]
         origins = (*(origin[rows] for origin in self.origins), labels)
-        return _Rows(self.problem, columns, costs, self.options[rows], origins)
+        return Rows(self.problem, columns, costs, self.options[rows], origins)
 
-    def within(self, bounds: Bounds, place: int, limits: IntArray) -> _Rows:
+    def within(self, bounds: Bounds, place: int, limits: IntArray) -> Rows:
         """Return the rows that may be part of a plan within ``limits``, whatever is behind them."""
         import numpy as np
 
@@ -192,7 +200,7 @@ class _Rows:
 
         return self.taken(_kept(self.costs, rest, bounds, limits), {})
 
-    def linked(self, step: Step) -> _Rows:
+    def linked(self, step: Step) -> Rows:
         """Return every row with what the links of ``step`` take, and every value behind them."""
         import numpy as np
 
@@ -212,16 +220,16 @@ class _Rows:
             made = made.plus(costs[pair], np.flatnonzero(legal[pair]))
         return made
 
-    def taken(self, rows: IntArray, more: dict[int, IntArray]) -> _Rows:
+    def taken(self, rows: IntArray, more: dict[int, IntArray]) -> Rows:
         """Return the rows ``rows``, and ``more`` columns of them."""
         columns = {h: values[rows] for h, values in self.columns.items()} | more
         origins = tuple(origin[rows] for origin in self.origins)
-        return _Rows(self.problem, columns, self.costs[rows], self.options[rows], origins)
+        return Rows(self.problem, columns, self.costs[rows], self.options[rows], origins)
 
-    def plus(self, costs: IntArray, rows: IntArray) -> _Rows:
+    def plus(self, costs: IntArray, rows: IntArray) -> Rows:
         """Return the rows ``rows`` with ``costs [all rows, resources]`` more."""
         made = self.taken(rows, {})
-        return _Rows(
+        return Rows(
             self.problem, made.columns, made.costs + costs[rows], made.options, made.origins
         )
 
@@ -245,11 +253,20 @@ def _keys(columns: list[IntArray], sizes: list[int], count: int) -> IntArray:
     return keys
 
 
-def _within(labels: Labels, bounds: Bounds, place: int, limits: IntArray) -> Labels:
-    """Return the ``labels`` of a step that may be part of a plan within ``limits``."""
+def keys_of(labels: Labels, problem: Problem) -> IntArray:
+    """Return a number for the values of each of ``labels``: those of the same have the same."""
+    sizes = [problem.sizes[handle] for handle in labels.scope]
+    return _keys(list(labels.values.T), sizes, len(labels.costs))
+
+
+def within(labels: Labels, bounds: Bounds, table: IntArray, limits: IntArray) -> Labels:
+    """Return the ``labels`` that may be part of a plan within ``limits [rows]``.
+
+    All that is not in them costs at least what a ``table [rows, *scope]`` of ``bounds`` says.
+    """
 
     def rest(row: slice, numbers: IntArray) -> IntArray:
-        found: IntArray = bounds.rest[place][(row, *labels.values[numbers].T)]
+        found: IntArray = table[(row, *labels.values[numbers].T)]
         return found.reshape(found.shape[0], -1)
 
     return labels.where(_kept(labels.costs, rest, bounds, limits))
@@ -274,19 +291,18 @@ def _kept(
     return kept
 
 
-def _undominated(labels: Labels, bounds: Bounds, resources: list[int]) -> Labels:
+def undominated(labels: Labels, bounds: Bounds, resources: Sequence[int]) -> Labels:
     """Return the ``labels`` of a step but for needless ones, as far as they are easily found."""
     import numpy as np
 
-    sizes = [bounds.problem.sizes[h] for h in labels.scope]
-    keys = _keys(list(labels.values.T), sizes, len(labels.costs))
+    keys = keys_of(labels, bounds.problem)
     # Side by side those that differ in the first resource alone, the least in front.
     rest = [r for r in range(labels.costs.shape[1]) if r not in resources]
     first, *others = resources
     order = np.lexsort(
         (*labels.costs.T[rest], labels.costs[:, first], *labels.costs.T[others], keys)
     )
-    keys, costs = keys[order], labels.costs[order][:, resources]
+    keys, costs = keys[order], labels.costs[order][:, [*resources]]
     new = np.ones(len(order), np.bool_)
     new[1:] = (keys[1:] != keys[:-1]) | (costs[1:, 1:] != costs[:-1, 1:]).any(axis=1)
     keys, costs, kept = keys[new], costs[new], order[new]

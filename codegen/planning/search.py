@@ -4,10 +4,12 @@
 
 Prices give a lower bound (``relaxation``), and the cheapest plans at these prices good plans. What
 is better than the best of them lies between; it is looked for in a slice of that, just above the
-bound, that becomes thicker until there is a plan in it (``labels``): all others of the slice were
-seen, and what is above is worse. Where large processes that can only be one thing or another keep
-the bound low, so that too many parts of plans lie between, the options of one are divided, and both
-halves have better bounds. A part whose bound is no better than a plan that is known is done.
+bound, that becomes thicker until there is a plan in it: all others of the slice were seen, and what
+is above is worse. First the dearest resource is counted there (``counting``), which often says that
+there is nothing, then all that may be scarce (``labels``). Where large processes that can only be
+one thing or another keep the bound low, so that too many parts of plans lie between, the options of
+one are divided, and both halves have better bounds. A part whose bound is no better than a plan
+that is known is done.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from lutloom.codegen.planning.bounds import NEVER, Bounds
+from lutloom.codegen.planning.counting import Counted, Pricing, Rests
 from lutloom.codegen.planning.labels import plans_within
-from lutloom.codegen.planning.merging import merged
 from lutloom.codegen.planning.moves import improved
+from lutloom.codegen.planning.part import Part
 from lutloom.codegen.planning.problem import Problem, largest_total, total_of
 from lutloom.codegen.planning.relaxation import Relaxation, Row
 
@@ -78,8 +81,8 @@ def best(
 
     search = _Search(tuple(rows), enough, largest_total(problem), most_work)
     if start is not None:
-        search.offer(_Part.whole(problem), np.array(start.options), start.total)
-    whole = _Part.needed(problem)
+        search.offer(Part.whole(problem), np.array(start.options), start.total)
+    whole = Part.needed(problem)
     bound = search.run(whole)
     found = search.found
     if found is None or (enough is not None and found.z > enough):
@@ -94,92 +97,9 @@ def is_ruled_out(problem: Problem, rows: Sequence[Row]) -> bool:
     All ``rows`` have a scale.
     """
     search = _Search(tuple(rows), 1, largest_total(problem), MOST_WORK)
-    whole = _Part.needed(problem)
+    whole = Part.needed(problem)
     search.raise_bound(whole)
     return whole.bound > 1
-
-
-@dataclass(eq=False)
-class _Part:
-    """Some of all plans: those of ``problem`` with the options that are ``open``, in a row.
-
-    Its variables are ``members`` of the whole one, where their options have ``numbers``, and those
-    that are no longer in it have the options ``fixed [variables of the whole]``. No plan has a
-    ``z`` below ``bound``. ``prices`` of rows say so, the best ones last, and ``known`` are plans
-    that were the cheapest at some, with what they take.
-    """
-
-    problem: Problem
-    open: NDArray[np.bool_]
-    members: IntArray
-    numbers: IntArray
-    fixed: IntArray
-    bound: Fraction = Fraction(0)
-    prices: tuple[tuple[int, ...], ...] = ()
-    known: tuple[tuple[IntArray, IntArray], ...] = ()
-
-    @staticmethod
-    def whole(problem: Problem) -> _Part:
-        """Return the part that all plans of ``problem`` are in."""
-        import numpy as np
-
-        members, count = np.arange(len(problem.variables)), len(problem.costs)
-        numbers = np.arange(count) - problem.first[problem.owners]
-        return _Part(problem, np.ones(count, np.bool_), members, numbers, 0 * members)
-
-    @staticmethod
-    def needed(problem: Problem) -> _Part:
-        """Return the part of the plans whose options are all needed."""
-        import numpy as np
-
-        whole, needed = _Part.whole(problem), np.concatenate(problem.needed)
-        return replace(
-            whole, problem=problem.lean, open=needed[needed], numbers=whole.numbers[needed]
-        )
-
-    def is_possible(self, kept: NDArray[np.bool_]) -> bool:
-        """Return whether each variable has an option that is ``kept``."""
-        import numpy as np
-
-        return bool(np.logical_or.reduceat(kept, self.problem.first[:-1]).all())
-
-    def where(self, kept: NDArray[np.bool_]) -> _Part:
-        """Return the part with the options ``kept`` alone; if few are, of a smaller problem."""
-        import numpy as np
-
-        first = self.problem.first[:-1]
-        known = tuple((o, total) for o, total in self.known if kept[first + o].all())
-        part = replace(self, open=kept, known=known)
-        return part.compact() if 2 * np.count_nonzero(kept) <= len(kept) else part
-
-    def compact(self) -> _Part:
-        """Return the same part, of a problem of those options and variables that are open."""
-        import numpy as np
-
-        smaller = self.problem.restricted(np.split(self.open, self.problem.first[1:-1]))
-        problem, left = merged(smaller)
-        numbers, first = self.numbers[self.open], smaller.first[:-1]
-        gone = np.setdiff1d(np.arange(len(first)), left)
-        fixed = self.fixed.copy()
-        fixed[self.members[gone]] = numbers[first[gone]]
-        places = self.open.cumsum() - 1
-        kept = [places[self.problem.first[:-1] + options] - first for options, _ in self.known]
-        known = tuple((o[[*left]], total) for o, (_, total) in zip(kept, self.known, strict=True))
-        return replace(
-            self,
-            problem=problem,
-            open=np.ones(len(problem.costs), np.bool_),
-            members=self.members[[*left]],
-            numbers=numbers[np.isin(smaller.owners, left)],
-            fixed=fixed,
-            known=known,
-        )
-
-    def numbered(self, options: IntArray) -> tuple[int, ...]:
-        """Return ``options`` as the whole problem numbers them."""
-        found = self.fixed.copy()
-        found[self.members] = self.numbers[self.problem.first[:-1] + options]
-        return tuple(found.tolist())
 
 
 @dataclass(eq=False)
@@ -194,9 +114,9 @@ class _Search:
     work: int = 0
     has_dived: bool = False
 
-    def run(self, whole: _Part) -> Fraction:
+    def run(self, whole: Part) -> Fraction:
         """Search ``whole``, the part with the lowest bound first; return what is no better plan."""
-        parts: list[tuple[Fraction, int, _Part]] = [(whole.bound, 0, whole)]
+        parts: list[tuple[Fraction, int, Part]] = [(whole.bound, 0, whole)]
         for count in range(0, 2 * _MOST_PARTS, 2):
             if not parts or self.is_over(parts[0][0]) or self.work > self.most_work:
                 break
@@ -211,7 +131,7 @@ class _Search:
             return bound > self.enough or (self.found is not None and self.found.z <= self.enough)
         return self.found is not None and bound >= self.found.z
 
-    def offer(self, part: _Part, options: IntArray, total: IntArray) -> None:
+    def offer(self, part: Part, options: IntArray, total: IntArray) -> None:
         """Take a plan of ``part``, if it is the best so far."""
         if any(row.scale == 0 and total[row.resource] > row.limit for row in self.rows):
             return
@@ -219,7 +139,7 @@ class _Search:
         if self.found is None or _rank(found) < _rank(self.found):
             self.found = replace(found, options=part.numbered(options))
 
-    def _halves(self, part: _Part) -> Iterator[_Part]:
+    def _halves(self, part: Part) -> Iterator[Part]:
         """Yield the parts of ``part`` in which there still may be a better plan: two, or none."""
         shares = self.raise_bound(part)
         if self.found is None or self.is_over(part.bound):
@@ -244,7 +164,7 @@ class _Search:
         assert self.found is not None
         return self.found.z if self.enough is None else min(self.found.z, Fraction(self.enough))
 
-    def raise_bound(self, part: _Part) -> list[tuple[IntArray, float]]:
+    def raise_bound(self, part: Part) -> list[tuple[IntArray, float]]:
         """Raise the bound of ``part`` as far as prices can; return plans with their shares in it.
 
         Plans are offered on the way, and those near the last ones. If there is none, the bound of
@@ -277,7 +197,7 @@ class _Search:
             self.offer(part, better, total_of(part.problem, better))
         return shares
 
-    def _program(self, part: _Part) -> tuple[Relaxation, list[IntArray | None]]:
+    def _program(self, part: Part) -> tuple[Relaxation, list[IntArray | None]]:
         """Return the program of the plans that are known of ``part``, and these in its order."""
         relaxation = Relaxation(self.rows)
         plans: list[IntArray | None] = []
@@ -294,7 +214,7 @@ class _Search:
         return relaxation, plans
 
     def _cheapest(
-        self, part: _Part, prices: tuple[int, ...]
+        self, part: Part, prices: tuple[int, ...]
     ) -> tuple[IntArray, IntArray, Fraction] | None:
         """Return the cheapest plan of ``part`` at ``prices``, what it takes, and what that proves.
 
@@ -334,7 +254,7 @@ class _Search:
         pairs = zip(self.rows, ends, strict=True)
         return [math.ceil(end) - 1 if row.scale else math.floor(end) for row, end in pairs]
 
-    def _enumerate(self, part: _Part, bounds: Bounds, rows: list[tuple[int, ...]]) -> bool:
+    def _enumerate(self, part: Part, bounds: Bounds, rows: list[tuple[int, ...]]) -> bool:
         """Look for wanted plans of ``part`` in slices; return whether all of them were seen.
 
         ``bounds`` of ``part`` are at prices ``rows``.
@@ -353,14 +273,15 @@ class _Search:
         return True
 
     def _look_below(
-        self, part: _Part, bounds: Bounds, rows: list[tuple[int, ...]], top: Fraction
+        self, part: Part, bounds: Bounds, rows: list[tuple[int, ...]], top: Fraction
     ) -> tuple[bool, bool]:
         """Offer the best plan of ``part``, with its ``bounds`` at prices of rows, up to ``top``.
 
-        Return whether there is one, and whether all that might be better ones were seen. First,
-        only those resources matter that prices put a price on, and those that there may be too
-        little of. A plan that is best then, and no worse with all rows, is the best one; else what
-        it takes too much of matters, too.
+        Return whether there is one, and whether all that might be better ones were seen: where the
+        dearest resource is counted, that may be known at once. Else, first, only those resources
+        matter that prices put a price on, and those that there may be too little of. A plan that is
+        best then, and no worse with all rows, is the best one; else what it takes too much of
+        matters, too.
         """
         kept = bounds.kept(self._limits(rows, top))
         if not part.is_possible(kept):
@@ -370,11 +291,23 @@ class _Search:
         within = Bounds(smaller.problem, self._of_resources(directions), smaller.open)
         if (within.least > limits).any():
             return False, True
+        wanted = None
+        counted = self._counted(smaller, top)
+        if counted is not None:
+            if not len(counted.plans.totals):
+                return False, True
+            part.bound = max(part.bound, self._offer_near(smaller, counted))
+            if self.is_over(part.bound):
+                return True, True
+            top = min(top, self._top())
+            limits = self._limits(directions, top)
+            wanted = Rests.of(counted, self._ends(top)).kept
         matters = set(bounds.prices[0].nonzero()[0].tolist()) | self._scarce(smaller, top)
         while True:
             # A few are gone on with once, for a plan; what there is no end of is divided.
             few = 0 if self.has_dived else _FEW
-            plans = plans_within(within, limits, sorted(matters), _MOST_LABELS, few)
+            resources = sorted(matters)
+            plans = plans_within(within, limits, resources, _MOST_LABELS, few, wanted)
             self.work += plans.work
             self.has_dived |= not plans.is_complete
             found = _least(plans.totals, [r for r in self.rows if r.resource in matters], top)
@@ -385,7 +318,29 @@ class _Search:
                 return True, plans.is_complete
             matters |= over
 
-    def _scarce(self, part: _Part, top: Fraction) -> set[int]:
+    def _counted(self, part: Part, top: Fraction) -> Counted | None:
+        """Return the plans of ``part`` up to ``top`` with one resource counted, if there is one.
+
+        None as well if they are too many.
+        """
+        pricing = Pricing.of(self.rows, part.prices[-1])
+        if pricing is None:
+            return None
+        counted = Counted.of(part.problem, part.open, pricing, self._ends(top), _MOST_LABELS)
+        self.work += counted.plans.work
+        return counted if counted.plans.is_complete else None
+
+    def _offer_near(self, part: Part, counted: Counted) -> Fraction:
+        """Offer plans of ``part`` near those ``counted``; return what no plan has a lower ``z``."""
+        values = counted.values
+        for index in sorted(range(len(values)), key=lambda index: values[index]):
+            if self.is_over(values[index]):
+                break
+            near = improved(part.problem, part.open, counted.plans.plan(index), self.rows)
+            self.offer(part, near, total_of(part.problem, near))
+        return min(values)
+
+    def _scarce(self, part: Part, top: Fraction) -> set[int]:
         """Return of which resources a plan of ``part`` may take more than one of ``top`` does.
 
         What takes too much of them is left out, so what takes least of others only may be, too.
@@ -395,7 +350,7 @@ class _Search:
         return {row.resource for row, end in pairs if largest[row.resource] > end}
 
     def _offer_first(
-        self, part: _Part, plans: Enumeration, z: Fraction, indices: list[int]
+        self, part: Part, plans: Enumeration, z: Fraction, indices: list[int]
     ) -> set[int]:
         """Offer those of ``plans`` that are best up to the first that keeps all rows with ``z``.
 
