@@ -130,7 +130,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     labels: ArraySource | None = None,
     output: str | Path | None = None,
     engine: Engine | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     limit: int | None = None,
     batch: int | None = None,
     threads: int | None = None,
@@ -152,7 +152,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     outputs are .npz files, by the model's names; the data may be a mapping, too.
 
     ``engine`` says what computes: by default the compiled one, or the reference, with a warning,
-    where there is no C++ compiler. ``seed`` is for the adversarial one. ``limit`` is how many
+    where there is no C++ compiler. ``seed`` is for the adversarial one alone. ``limit`` is how many
     images are used, and ``batch`` how many at a time; ``threads`` and ``instructions`` (their name)
     are how many cores and which vectors the compiled engine uses. ``dask`` is the address of a Dask
     scheduler, whose workers compute; a batch then is what one of them gets at once.
@@ -171,6 +171,10 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     for option, number in (("limit", limit), ("batch", batch), ("threads", threads)):
         if number is not None and number < 1:
             raise RangeError(f"{option} is {number}: it should be at least 1")
+    if seed is not None and engine is not Engine.ADVERSARIAL:
+        raise RangeError(
+            "the seed is for the adversarial engine: use that one, or leave the seed out"
+        )
     # What does not fit is named before anything is compiled.
     data_set = open_data(data, network, pixels=pixels, threads=threads)
     total = data_set.count
@@ -195,7 +199,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
         data_set.first(0),
         engine,
         dask,
-        seed=seed,
+        seed=seed or 0,
         threads=threads,
         instructions=instructions,
     )

@@ -38,7 +38,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - options
         EngineName | None,
         typer.Option(help="What computes: the compiled engine, where there is a C++ compiler."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="For the adversarial one.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="For the adversarial one: 0 by default.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many of the images are used: the first ones.")
     ] = None,

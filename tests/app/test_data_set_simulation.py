@@ -198,6 +198,8 @@ def test_an_output_that_differs_is_named_with_status_1(
         (("--confusion", "c.csv"), "there are no labels, of which an accuracy or a confusion"),
         (("--instructions", "mmx", "--engine", "compiled"), "no instructions 'mmx': use one of po"),
         (("--instructions", "avx2", "--engine", "csim"), "the csim engine uses no vectors: leave"),
+        (("--seed", "1"), "the seed is for the adversarial engine: use that one, or leave"),
+        (("--seed", "0", "--engine", "csim"), "the seed is for the adversarial engine: use"),
         (("--trace", "nowhere"), "there is no layer 'nowhere': near to it are '"),
         (("--output", "a.npy", "--confusion", "a.npy", "--labels", "y.npy"), "two outputs should"),
         (("--output", "no/a.npy"), "no/a.npy can't be written: no is no directory"),
