@@ -36,7 +36,7 @@ def train(  # noqa: PLR0913, PLR0917 - options
     lr: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None,
     seed: Annotated[int | None, typer.Option(help="Everything random follows from it.")] = None,
     augmentation: Annotated[
-        str | None, typer.Option(help="How images are varied: crop=4,shift=2,flip or a part of it.")
+        str | None, typer.Option(help="How images are varied: crop=4,shift=2,rotate=10,flip, say.")
     ] = None,
     board: TARGET = None,
     target_fps: Annotated[

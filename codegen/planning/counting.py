@@ -93,7 +93,7 @@ class Pricing:
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """Plans by what they cost and the units that they take: none takes less of both than another.
+    """Plans by what they cost and the units that they take: of each number the least cost.
 
     They are those of a problem of these two resources, which ``weights [resources, 2]`` make of
     all; its ``bounds`` are at prices of the two.

@@ -23,10 +23,20 @@ from lutloom.qat.augmentation import (
     random_shift,
 )
 from lutloom.qat.errors import TrainingError
+from lutloom.qat.warping import random_warp
 
 SHAPES = st.tuples(*(st.integers(1, most) for most in (6, 3, 5, 5)))
 SEEDS = st.integers(0, 2**63 - 1)
 KINDS = st.sampled_from([torch.uint8, torch.float32])
+HOW = st.builds(
+    Augmentation,
+    crop=st.integers(0, 2),
+    shift=st.integers(0, 2),
+    rotate=st.integers(0, 180),
+    zoom=st.integers(0, 90),
+    shear=st.integers(0, 60),
+    flip=st.booleans(),
+)
 
 
 def drawn(shape: tuple[int, ...], kind: torch.dtype = torch.uint8) -> torch.Tensor:
@@ -109,11 +119,11 @@ def test_every_outcome_comes_about_as_often(
     assert abs(counts - 200).max() < 5 * 200**0.5
 
 
-@given(SHAPES, st.integers(0, 2), st.integers(0, 2), st.booleans(), SEEDS)
+@given(SHAPES, HOW, SEEDS)
 def test_what_is_drawn_follows_from_the_seed(
-    shape: tuple[int, ...], crop: int, shift: int, flip: bool, seed: int
+    shape: tuple[int, ...], how: Augmentation, seed: int
 ) -> None:
-    how, images = Augmentation(crop, shift, flip), drawn(shape)
+    images = drawn(shape)
     torch.manual_seed(seed % 7)
     found = augment(images, how, seeded(seed))
     assert torch.equal(found, augment(images, how, seeded(seed)))
@@ -127,15 +137,14 @@ def test_what_is_drawn_follows_from_the_seed(
 def test_all_of_them_are_done_one_after_the_other() -> None:
     images = drawn((50, 3, 8, 8))
     generator = seeded(3)
-    wanted = random_crop(images, 2, generator)
-    wanted = random_flip(random_shift(wanted, 1, generator), generator)
-    assert torch.equal(augment(images, Augmentation(2, 1, flip=True), seeded(3)), wanted)
+    wanted = random_shift(random_crop(images, 2, generator), 1, generator)
+    wanted = random_flip(random_warp(wanted, 10, 20, 5, generator), generator)
+    assert torch.equal(augment(images, Augmentation(2, 1, 10, 20, 5, flip=True), seeded(3)), wanted)
     assert augment(images, Augmentation(), seeded(3)) is images
 
 
-@given(st.integers(0, 40), st.integers(0, 40), st.booleans())
-def test_what_is_written_is_read(crop: int, shift: int, flip: bool) -> None:
-    how = Augmentation(crop, shift, flip)
+@given(HOW)
+def test_what_is_written_is_read(how: Augmentation) -> None:
     assert parse_augmentation(str(how)) == how
 
 
@@ -156,6 +165,8 @@ def test_spaces_and_any_order_are_read() -> None:
         "flip=1",
         "flip,flip",
         "crop=\u0663",
+        "rotate",
+        "zoom=0.1",
         ",",
     ],
 )
@@ -171,3 +182,16 @@ def test_more_than_an_image_has_is_refused(name: str) -> None:
     parse_augmentation(f"{name}=4").check((3, 5, 6))
     with pytest.raises(TrainingError, match=rf"^{name}=5 may leave nothing of images of 5 x 6 pix"):
         parse_augmentation(f"{name}=5").check((3, 5, 6))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rotate=181", "rotate is at most 180 degrees"),
+        ("flip,zoom=91", "zoom is at most 90 percent"),
+        ("shear=61", "shear is at most 60 degrees"),
+    ],
+)
+def test_images_that_nothing_is_left_of_are_refused(text: str, said: str) -> None:
+    with pytest.raises(TrainingError, match=rf"^the augmentation is '{text}': {said}$"):
+        parse_augmentation(text)
