@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import lutloom
+from lutloom.core.errors import LutloomWarning
 from lutloom.qat.data import load_dataset
 from lutloom.qat.run import classify, run_model
 from lutloom.qat.trained import load_trained
@@ -72,7 +73,7 @@ def test(run: Path, dataset: Dataset) -> Tested:
     with tempfile.TemporaryDirectory() as place:
         with warnings.catch_warnings():
             # Nothing is said of a board here: the default plan need not fit one.
-            warnings.simplefilter("ignore", lutloom.LutloomWarning)
+            warnings.simplefilter("ignore", LutloomWarning)
             build = lutloom.compile(model, Path(place) / "build")
         simulated = lutloom.simulate(build, pixels)
     classes = [classify(values) for values in (trained, logits, simulated.outputs)]
