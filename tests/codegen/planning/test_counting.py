@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lutloom.codegen.planning.bounds import NEVER, Bounds
@@ -25,21 +26,37 @@ if TYPE_CHECKING:
     from lutloom.core.types import IntArray
 
 MANY = 10_000
-prices = st.tuples(*[st.integers(0, 50)] * RESOURCES)
 
 
-def counted_of(problem: Problem, prices: tuple[int, ...], ends: list[int]) -> Counted | None:
-    pricing = Pricing.of(SHARES, prices)
-    if pricing is None:
-        return None
-    return Counted.of(problem, np.ones(len(problem.costs), np.bool_), pricing, ends, MANY)
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A problem, what all its plans take, limits of the rows, and the plans that were counted."""
+
+    problem: Problem
+    totals: list[IntArray]
+    ends: list[int]
+    counted: Counted
 
 
-def some_ends(problem: Problem, percent: int) -> tuple[list[IntArray], list[int]]:
-    """Return what all plans take, and limits that about so many of them keep in each resource."""
-    totals = [total for _, total in legal_plans(problem)]
+def ends_of(problem: Problem, totals: list[IntArray], percent: int) -> list[int]:
+    """Return limits that about so many of the plans keep in each resource."""
     known = totals or [largest_total(problem)]
-    return totals, np.quantile(known, percent / 100, axis=0).astype(np.int64).tolist()
+    found: list[int] = np.quantile(known, percent / 100, axis=0).astype(np.int64).tolist()
+    return found
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Return a small problem in which something is counted."""
+    problem = random_problem(draw(seeds), draw(shapes))
+    pricing = Pricing.of(SHARES, draw(st.tuples(*[st.integers(0, 50)] * RESOURCES)))
+    assume(pricing is not None)
+    assert pricing is not None
+    totals = [total for _, total in legal_plans(problem)]
+    ends = ends_of(problem, totals, draw(st.integers(0, 100)))
+    is_open = np.ones(len(problem.costs), np.bool_)
+    counted = Counted.of(problem, is_open, pricing, ends, MANY)
+    return Case(problem, totals, ends, counted)
 
 
 def test_what_a_unit_costs_most_of_is_counted() -> None:
@@ -61,17 +78,11 @@ def test_nothing_is_counted_where_nothing_else_has_a_price() -> None:
     assert Pricing.of((Row(0, 100, 0), Row(1, 10, 0), Row(0, 0, 50)), (3, 0, 1)) is None
 
 
-@given(seeds, shapes, prices, st.integers(0, 100))
-def test_the_plans_are_all_that_nothing_is_less_than_in_both(
-    seed: int, links: tuple[tuple[int, int], ...], prices: tuple[int, ...], percent: int
-) -> None:
-    problem = random_problem(seed, links)
-    totals, ends = some_ends(problem, percent)
-    counted = counted_of(problem, prices, ends)
-    if counted is None:
-        return
+@given(cases())
+def test_the_plans_are_all_that_nothing_is_less_than_in_both(case: Case) -> None:
+    counted, ends = case.counted, case.ends
     assert counted.plans.is_complete
-    pairs = {tuple(total) for total in np.reshape(totals, (-1, RESOURCES)) @ counted.weights}
+    pairs = {tuple(total) for total in np.reshape(case.totals, (-1, RESOURCES)) @ counted.weights}
     limits = counted.pricing.limits(ends)
     within = {pair for pair in pairs if (np.array(pair) <= limits).all()}
     least = {
@@ -82,40 +93,26 @@ def test_the_plans_are_all_that_nothing_is_less_than_in_both(
     found = {tuple(total) for total in counted.plans.totals}
     assert least <= found <= within
     for place, total in enumerate(counted.plans.totals):
-        plan = total_of(problem, counted.plans.plan(place))
+        plan = total_of(case.problem, counted.plans.plan(place))
         assert (plan @ counted.weights).tolist() == total.tolist()
 
 
-@given(seeds, shapes, prices, st.integers(0, 100))
-def test_no_plan_has_a_value_below_the_least(
-    seed: int, links: tuple[tuple[int, int], ...], prices: tuple[int, ...], percent: int
-) -> None:
-    problem = random_problem(seed, links)
-    totals, ends = some_ends(problem, percent)
-    counted = counted_of(problem, prices, ends)
-    if counted is None:
-        return
-    for total in totals:
+@given(cases())
+def test_no_plan_has_a_value_below_the_least(case: Case) -> None:
+    counted, ends = case.counted, case.ends
+    for total in case.totals:
         if (total <= ends).all():
             z = max(Fraction(int(total[row.resource]), row.scale) for row in SHARES)
             assert min(counted.values) <= z
 
 
-@given(seeds, shapes, prices, st.integers(0, 100), st.integers(0, 100))
-def test_what_leads_to_a_plan_is_kept(
-    seed: int,
-    links: tuple[tuple[int, int], ...],
-    prices: tuple[int, ...],
-    percent: int,
-    less: int,
-) -> None:
-    problem = random_problem(seed, links)
-    totals, ends = some_ends(problem, percent)
-    counted = counted_of(problem, prices, ends)
-    if counted is None or not len(counted.plans.totals):
+@given(cases(), st.integers(0, 100))
+def test_what_leads_to_a_plan_is_kept(case: Case, percent: int) -> None:
+    counted, problem = case.counted, case.problem
+    if not len(counted.plans.totals):
         return
     # Limits may have become narrower since.
-    ends = np.minimum(ends, some_ends(problem, less)[1]).tolist()
+    ends = np.minimum(case.ends, ends_of(problem, case.totals, percent)).tolist()
     rests = Rests.of(counted, ends)
     assert None not in rests.steps
     largest = largest_total(problem)
@@ -125,21 +122,17 @@ def test_what_leads_to_a_plan_is_kept(
     limits = counted.pricing.limits(ends)
     # Of nothing else there is a limit here: what is left is due to what was counted.
     assert ((seen.totals @ counted.weights) <= limits).all()
-    for total in totals:
+    for total in case.totals:
         if ((total @ counted.weights) <= limits).all():
             assert any((known <= total).all() for known in seen.totals)
 
 
-@given(seeds, shapes, prices, st.integers(0, 100))
-def test_a_part_of_a_plan_and_what_is_beside_it_are_a_plan(
-    seed: int, links: tuple[tuple[int, int], ...], prices: tuple[int, ...], percent: int
-) -> None:
-    problem = random_problem(seed, links)
-    totals, ends = some_ends(problem, percent)
-    counted = counted_of(problem, prices, ends)
-    if counted is None or not len(counted.plans.totals):
+@given(cases())
+def test_a_part_of_a_plan_and_what_is_beside_it_are_a_plan(case: Case) -> None:
+    counted, ends = case.counted, case.ends
+    if not len(counted.plans.totals):
         return
-    pairs = (np.array(totals) @ counted.weights).tolist()
+    pairs = (np.array(case.totals) @ counted.weights).tolist()
     limits = counted.pricing.limits(ends)
     there = {cost for cost, units in pairs if units <= limits[1]}
     rests = Rests.of(counted, ends)
