@@ -9,7 +9,7 @@ costs at least with so many units says which parts of plans, with all that they 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from lutloom.codegen.planning.labels import (
     undominated,
     within,
 )
-from lutloom.codegen.planning.problem import Link, Problem, Variable, largest_total
+from lutloom.codegen.planning.problem import Problem, largest_total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ class Counted:
 
         weights, price = pricing.weights(problem.costs.shape[1])
         directions = np.array([(1, price), (1, price // 2), (1, 2 * price), (1, 0), (0, 1)])
-        bounds = Bounds(_weighted(problem, weights), directions, is_open)
+        bounds = Bounds(problem.weighted(weights), directions, is_open)
         largest = largest_total(bounds.problem, is_open)
         limits = directions @ np.minimum(pricing.limits(ends), largest)
         return Counted(pricing, weights, bounds, plans_within(bounds, limits, _BOTH, most, few=0))
@@ -234,17 +234,3 @@ def _joined(rows: Rows, labels: Labels) -> Rows | None:
     """Return ``rows`` with all ``labels`` that go with them; None if they are too many."""
     matches = rows.matches(labels)
     return None if matches.counts.sum() > MOST_ROWS else rows.joined(labels, matches)
-
-
-def _weighted(problem: Problem, weights: IntArray) -> Problem:
-    """Return ``problem`` of the resources that ``weights [resources, others]`` make of its own."""
-    variables = tuple(Variable(v.costs @ weights, v.handles) for v in problem.variables)
-    links = {
-        id(link): Link(link.first, link.second, link.costs @ weights, link.legal)
-        for link in problem.links
-    }
-    made = Problem(variables, tuple(links.values()), problem.sizes)
-    made.__dict__["steps"] = tuple(
-        replace(step, links=tuple(links[id(link)] for link in step.links)) for step in problem.steps
-    )
-    return made

@@ -241,8 +241,25 @@ class Problem:
         variables = tuple(v.where(k, present) for v, k in zip(self.variables, kept, strict=True))
         links = {id(link): link.where(present) for link in self.links}
         sizes = {handle: len(values) for handle, values in present.items()}
+        return self._in_order(variables, links, sizes)
+
+    def weighted(self, weights: IntArray) -> Problem:
+        """Return the problem of the resources that ``weights [resources, others]`` make of all."""
+        variables = tuple(Variable(v.costs @ weights, v.handles) for v in self.variables)
+        links = {
+            id(link): Link(link.first, link.second, link.costs @ weights, link.legal)
+            for link in self.links
+        }
+        return self._in_order(variables, links, self.sizes)
+
+    def _in_order(
+        self, variables: tuple[Variable, ...], links: Mapping[int, Link], sizes: Mapping[int, int]
+    ) -> Problem:
+        """Return a problem of ``links`` for the own ones, by ``id``, with steps in the same order.
+
+        One is made for the whole problem only.
+        """
         problem = Problem(variables, tuple(links.values()), sizes)
-        # The same order: one is made for the whole problem only.
         problem.__dict__["steps"] = tuple(
             replace(step, links=tuple(links[id(link)] for link in step.links))
             for step in self.steps
